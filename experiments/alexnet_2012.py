@@ -1,0 +1,165 @@
+"""AlexNet on ILSVRC-2012 (Krizhevsky, Sutskever & Hinton, 2012).
+
+Reported: 40.7 % / 18.2 % top-1 / top-5 error on the validation set, ten crops (Table 2).
+Ours: not run on ImageNet yet; the README has the rehearsal's result.
+Run: python launch.py --exp=alexnet_2012
+
+The ablations of §3 and §4.1, each beside the bare name:
+  no response normalisation   --set model.use_lrn=False
+  no overlapping pooling      --set model.pool_size=2
+  tanh for ReLU               --set model.activation=tanh
+  no colour noise             --set inputs.colour_std=0
+  one GPU                     --exp=alexnet_2012:one_gpu
+"""
+
+from dataclasses import replace
+
+from jaxcnn.experiment import Claim, Experiment, Inputs, Paper, Plateau, Rehearsal, Result
+from jaxcnn.models.alexnet import AlexNet, OneTowerAlexNet
+from jaxcnn.models.initializers import HE_FAN_IN
+from jaxcnn.training.losses import SoftmaxCrossEntropy
+from jaxcnn.training.optimizers import Momentum
+from jaxcnn.training.schedules import Constant, PerEpoch
+
+PAPER = Paper(
+    title="ImageNet Classification with Deep Convolutional Neural Networks",
+    authors="Krizhevsky, Sutskever & Hinton",
+    year=2012,
+    venue="NeurIPS",
+    results=(
+        Result(data="imagenet2012", protocol="ten_crop", top1_error=40.7, top5_error=18.2, source="Table 2, one CNN"),
+        Result(data="imagenet2012", protocol="ten_crop", top1_error=38.1, top5_error=16.4, source="Table 2, five CNNs"),
+        Result(data="imagenet2010", protocol="ten_crop", top1_error=37.5, top5_error=17.0, source="Table 1"),
+    ),
+    claims=(
+        Claim(what="parameters", stated="60 million", source="abstract", counted="60,965,224"),
+        Claim(what="parameters", stated="about 62 million", source="lectures", counted="62,378,344 without groups"),
+        Claim(
+            what="neurons",
+            stated="650,000",
+            source="abstract",
+            counted="659,272 with 55×55×96 in the first layer; 622,312 with the 253,440 of Fig. 2's caption",
+        ),
+        Claim(
+            what="connections",
+            stated="630 million",
+            source="lectures",
+            counted="724,406,816 multiply–accumulates; no way of counting that we tried gives 630",
+        ),
+        Claim(what="response normalisation lowers top-1 / top-5 error by", stated="1.4 / 1.2 %", source="§3.3"),
+        Claim(what="overlapping pooling lowers them by", stated="0.4 / 0.3 %", source="§3.4"),
+        Claim(what="two GPUs instead of one lower them by", stated="1.7 / 1.2 %", source="§3.2"),
+        Claim(what="colour noise lowers top-1 error by", stated="over 1 %", source="§4.1"),
+        Claim(
+            what="crops and mirrors multiply the training set by",
+            stated="2048",
+            source="§4.1",
+            counted="2,178 from 256 to 224 (33·33·2); 1,800 from 256 to 227 (30·30·2)",
+        ),
+    ),
+    contradictions=(
+        "Input: the paper says 224×224; its own 55×55 maps need 227 without padding, 224 with 2 pixels of it, or the "
+        "authors' code, which rounds the number of windows up: 1 + ⌈(224 − 11)/4⌉ = 55. Here: 227.",
+        "Fig. 2's caption counts 253,440 neurons in the first layer, which is 55·48·96; 55·55·96 is 290,400.",
+        "Groups: the paper's conv2, conv4 and conv5 see half of the maps (60,965,224 parameters). Lectures and "
+        "one-GPU re-implementations leave the groups out (62,378,344): the variant `ungrouped`.",
+        "Order: the paper normalises and then pools; CaffeNet and some lectures pool first, which is cheaper: the "
+        "variant `caffenet`.",
+        "Response normalisation: in the paper's formula α is not divided by n, and k = 2. Caffe and torch divide α by "
+        "n, and Caffe's default k is 1. Some lectures leave out the square of the activities.",
+        "Biases of 1: the paper gives them to conv2, conv4, conv5 and the hidden fully connected layers; Caffe's "
+        "bvlc_alexnet has 0.1 there, since 1 left its loss flat; CaffeNet has 1.",
+        "Initialisation: the paper draws all weights from N(0, 0.01²); Caffe draws fc6 and fc7 from N(0, 0.005²).",
+        "Rates: the paper uses one rate for all layers and decays every weight; Caffe's networks train biases at "
+        "twice the rate and don't decay them. Batch: 128 in the paper, 256 in Caffe.",
+        "One tower (2014): the footnote lists 64, 192, 384, 384, 256 maps (61,838,248 parameters, +1.4 %), the text "
+        "says +0.2 %, which fits 64, 192, 384, 256, 256 (61,100,840): that is what the author's code and torchvision "
+        "have, and `one_tower` here.",
+        "A lecture's table pools after conv2 and conv3; the paper pools after conv1, conv2 and conv5.",
+    ),
+)
+
+paper = Experiment(
+    paper=PAPER,
+    model=AlexNet(),
+    data="imagenet2012",
+    inputs=Inputs(
+        size=227,
+        channels=3,
+        stored_size=256,  # §2: shorter side to 256, then the central square
+        mean="picture",  # §2: mean activity over the training set, per pixel
+        mirror=True,  # §4.1
+        colour_std=0.1,  # §4.1
+    ),
+    loss=SoftmaxCrossEntropy(),
+    optimizer=Momentum(momentum=0.9, weight_decay=0.0005),  # §5
+    schedule=Constant(0.01),  # §5
+    plateau=Plateau(factor=0.1, patience=3, reductions=3),  # §5; the patience is ours
+    batch_size=128,  # §5
+    epochs=90,  # §5
+    protocols=("ten_crop", "center"),  # §4.1
+    deviations=(
+        "227 pixels; the paper says 224.",
+        "The rate drops after 3 epochs without a better validation error; the paper's authors dropped it by hand.",
+        "The colour components are those that fb.resnet.torch measured on ImageNet; the paper prints none.",
+        "Dropout divides by 0.5 in training; the paper multiplies by 0.5 at test time. The expectation is the same.",
+        "The validation set decides on the rate and is what is reported, as in the paper's Table 2.",
+    ),
+    rehearsal=Rehearsal(
+        data="photos",
+        overrides={
+            # At this batch the paper's N(0, 0.01²) doesn't leave the plateau in hundreds of steps.
+            "model.kernel_init": HE_FAN_IN,
+            "model.bias_value": 0.0,
+            "inputs.scale": 1 / 64,  # He initialisation wants inputs of about unit variance
+            "schedule.rate": 0.01,
+            "batch_size": 16,
+            "evaluation_batch_size": 50,
+            "steps": 200,
+            "protocols": ("center",),
+            "plateau": None,
+        },
+    ),
+)
+
+one_tower = replace(
+    paper,
+    model=OneTowerAlexNet(),
+    inputs=Inputs(
+        size=224,
+        channels=3,
+        stored_size=256,
+        # torchvision's mean and deviation of ImageNet, for pixels in 0–255
+        mean=(123.675, 116.28, 103.53),
+        scale=(1 / 58.395, 1 / 57.12, 1 / 57.375),
+        mirror=True,
+    ),
+    # Krizhevsky 2014, §5: 0.01 divided by 250^(1/3) after each quarter of 90 epochs
+    schedule=PerEpoch(rates=(0.01, 0.0015874, 0.00025198, 0.00004), epochs=(23, 22, 23, 22)),
+    plateau=None,
+    deviations=(
+        "torchvision's network: no response normalisation, dropout before fc6 and fc7, He initialisation. The "
+        "author's code normalises, and draws from N(0, 0.01²) and N(0, 0.03²).",
+        "torchvision's input: mean and deviation per channel, 224 of 256 pixels, no colour noise.",
+        "One rate for weights and biases; the author's code has 0.02 for biases, dropped twice.",
+    ),
+    rehearsal=Rehearsal(
+        data="photos",
+        overrides={
+            "batch_size": 16,
+            "evaluation_batch_size": 50,
+            "steps": 200,
+            "schedule": Constant(0.01),
+            "protocols": ("center",),
+        },
+    ),
+)
+
+VARIANTS = {
+    "paper": paper,
+    "caffenet": replace(paper, model=AlexNet(pool_first=True)),
+    "ungrouped": replace(paper, model=AlexNet(towers=1)),
+    # §3.2's comparison: half of the maps in each convolution but the last; the fully connected layers as they are.
+    "one_gpu": replace(paper, model=AlexNet(features=(48, 128, 192, 192, 256), towers=1)),
+    "one_tower": one_tower,
+}

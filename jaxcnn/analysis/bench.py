@@ -1,0 +1,89 @@
+"""The speed of a train step on made-up input."""
+
+import statistics
+import time
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxcnn.experiment import Experiment
+from jaxcnn.training import state as train_state
+from jaxcnn.training.parallel import Devices, Mode, compile_step, count_collectives
+from jaxcnn.training.setting import Length
+from jaxcnn.training.steps import make_train_step
+
+WARM_UP = 2
+
+
+def bench(experiment: Experiment, *, steps: int = 20, parallel: Mode = "jit") -> dict[str, Any]:
+    """Times `steps` train steps of the experiment's batch, one by one, after compiling and two to warm up.
+
+    Returns:
+      {"experiment", "device_kind", "device_count", "batch_size", "precision", "compile_seconds", "step_ms_min",
+      "step_ms_median", "images_per_second" (of the median), "flops_per_step" (as the compiler counts, a device; None
+      where it doesn't), "peak_bytes" (a device, from the compiled program), "collectives"}.
+
+    Raises:
+      UsageError: the batch doesn't divide over the devices.
+    """
+    devices = Devices(parallel)
+    devices.check_batch_size(experiment.batch_size)
+    optimizer = experiment.optimizer.transformation()
+    inputs, rows = experiment.inputs, experiment.batch_size
+    length = Length.of(experiment, 100 * rows)
+    schedule = experiment.schedule.build(steps_per_epoch=length.steps_per_epoch, total_steps=length.planned)
+    step = make_train_step(experiment, optimizer=optimizer, schedule=schedule, axis_name=devices.axis_name)
+
+    generator = np.random.default_rng(0)
+    shape = (inputs.stored_size, inputs.stored_size, inputs.channels)
+    batch = {
+        "image": generator.integers(0, 256, (rows, *shape), dtype=np.uint8),
+        "label": generator.integers(0, getattr(experiment.model, "num_classes", 10), rows, dtype=np.int32),
+    }
+    mean = np.full(shape, 127.5, np.float32) if inputs.mean == "picture" else None
+    create = partial(train_state.create, experiment.model, optimizer, inputs, seed=0)
+    created = jax.jit(lambda mean: create(mean=mean), out_shardings=devices.replicated).lower(mean)
+    state = compile_step(created, devices.platform)(mean)
+    placed = devices.divide(batch)
+
+    began = time.perf_counter()
+    compiled = devices.compile(step, state, placed)
+    compile_seconds = time.perf_counter() - began
+    times = []
+    for _ in range(WARM_UP + steps):
+        began = time.perf_counter()
+        state, _ = jax.block_until_ready(compiled(state, placed))
+        times.append(1000 * (time.perf_counter() - began))
+    median = statistics.median(times[WARM_UP:])
+    return {
+        "experiment": experiment.title,
+        "device_kind": devices.devices[0].device_kind,
+        "device_count": len(devices.devices),
+        "batch_size": rows,
+        "precision": experiment.precision,
+        "compile_seconds": compile_seconds,
+        "step_ms_min": min(times[WARM_UP:]),
+        "step_ms_median": median,
+        "images_per_second": 1000 * rows / median,
+        "flops_per_step": flops(compiled),
+        "peak_bytes": peak_bytes(compiled),
+        "collectives": count_collectives(compiled),
+    }
+
+
+def flops(compiled: jax.stages.Compiled) -> float | None:
+    """Floating-point operations of one call on one device, as the compiler counts them."""
+    costs = compiled.cost_analysis()
+    costs = costs[0] if isinstance(costs, list) else costs
+    return costs.get("flops") if costs else None
+
+
+def peak_bytes(compiled: jax.stages.Compiled) -> int | None:
+    """Bytes that one call needs on a device: arguments, results that aren't donated arguments, and temporaries."""
+    memory = compiled.memory_analysis()
+    if memory is None:
+        return None
+    results = memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return memory.argument_size_in_bytes + results + memory.temp_size_in_bytes

@@ -1,0 +1,148 @@
+"""What jaxcnn knows about each data set without opening it: its TFDS name, splits, sizes and archives."""
+
+import dataclasses
+import difflib
+
+from jaxcnn.data import original_archives
+from jaxcnn.data.original_archives import Archive
+from jaxcnn.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+    """A data set: names, splits, sizes and the archives it is made from.
+
+    `tfds_name` is None for the sets that are embedded in installed packages. `configs` are the TFDS
+    configurations that will do, best first; empty where TFDS has none. `test_split` is the split the
+    papers report on (ImageNet's "validation": the labels of its test pictures aren't public).
+    """
+
+    name: str
+    num_classes: int
+    channels: int
+    train_size: int
+    test_size: int
+    train_split: str = "train"
+    test_split: str = "test"
+    tfds_name: str | None = None
+    version: str = ""
+    archives: tuple[Archive, ...] = ()
+    downloadable: bool = False
+    configs: tuple[str, ...] = ()
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the pictures come with installed packages, so that nothing has to be prepared."""
+        return self.tfds_name is None
+
+
+_ALL = (
+    DataSet("digits", num_classes=10, channels=1, train_size=1_438, test_size=359),
+    DataSet("photos", num_classes=10, channels=3, train_size=2_000, test_size=500),
+    DataSet(
+        "mnist",
+        num_classes=10,
+        channels=1,
+        train_size=60_000,
+        test_size=10_000,
+        tfds_name="mnist",
+        version="3.0.1",
+        archives=original_archives.MNIST,
+        downloadable=True,
+    ),
+    DataSet(
+        "fashion_mnist",
+        num_classes=10,
+        channels=1,
+        train_size=60_000,
+        test_size=10_000,
+        tfds_name="fashion_mnist",
+        version="3.0.1",
+        archives=original_archives.FASHION_MNIST,
+        downloadable=True,
+    ),
+    DataSet(
+        "cifar10",
+        num_classes=10,
+        channels=3,
+        train_size=50_000,
+        test_size=10_000,
+        tfds_name="cifar10",
+        version="3.0.2",
+        archives=original_archives.CIFAR10,
+        downloadable=True,
+    ),
+    DataSet(
+        "cifar100",
+        num_classes=100,
+        channels=3,
+        train_size=50_000,
+        test_size=10_000,
+        tfds_name="cifar100",
+        version="3.0.2",
+        archives=original_archives.CIFAR100,
+        downloadable=True,
+    ),
+    DataSet(
+        "svhn_cropped",
+        num_classes=10,
+        channels=3,
+        train_size=73_257,
+        test_size=26_032,
+        tfds_name="svhn_cropped",
+        version="3.1.0",
+        archives=original_archives.SVHN,
+        downloadable=True,
+    ),
+    DataSet(
+        "imagenette",
+        num_classes=10,
+        channels=3,
+        train_size=9_469,
+        test_size=3_925,
+        test_split="validation",
+        tfds_name="imagenette",
+        version="1.0.0",
+        configs=("full-size-v2", "320px-v2", "224px-v2", "160px-v2"),
+        archives=original_archives.IMAGENETTE,
+        downloadable=True,
+    ),
+    DataSet(
+        "imagenet2012",
+        num_classes=1000,
+        channels=3,
+        train_size=1_281_167,
+        test_size=50_000,
+        test_split="validation",
+        tfds_name="imagenet2012",
+        version="5.1.0",
+        archives=original_archives.IMAGENET,
+    ),
+)
+
+DATA_SETS: dict[str, DataSet] = {entry.name: entry for entry in _ALL}
+
+
+def data_set(name: str) -> DataSet:
+    """The data set of that name.
+
+    Raises:
+        UsageError: there is none; the message has the nearest name.
+    """
+    if name in DATA_SETS:
+        return DATA_SETS[name]
+    nearest = difflib.get_close_matches(name, DATA_SETS, n=1)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    raise UsageError(f"unknown data set {name!r}; known: {', '.join(DATA_SETS)}.{hint}")
+
+
+def prepare_command(name: str, data_dir: object = None, manual_dir: object = None) -> str:
+    """The command that prepares the data set, as a person types it."""
+    command = f"python launch.py prepare --data={name}"
+    if data_dir is not None:
+        command += f" --data-dir={data_dir}"
+    if manual_dir is not None:
+        command += f" --manual-dir={manual_dir}"
+    elif not data_set(name).downloadable:
+        command += " --manual-dir=DIR"
+    return command

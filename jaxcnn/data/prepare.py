@@ -1,0 +1,86 @@
+"""`prepare(name)`: from the original archives to a TFDS data set on disk, without TensorFlow."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from etils import epath
+
+from jaxcnn.data.archives import Progress, find_archives
+from jaxcnn.data.datasets import DataSet, data_set
+from jaxcnn.data.sources import data_folder, prepared_folder
+from jaxcnn.errors import DataMissingError, JaxcnnError, UsageError
+
+
+def prepare(
+    name: str,
+    *,
+    data_dir: epath.PathLike | None = None,
+    manual_dir: epath.PathLike | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Writes a data set in TFDS's array_record format, unless it is there already.
+
+    What is interrupted leaves nothing that looks prepared: the folder gets its name when all is written.
+
+    Args:
+        name: the data set.
+        data_dir: TFDS data folder, local; `$TFDS_DATA_DIR` or `~/tensorflow_datasets` if None.
+        manual_dir: the folder with the original archives; without it they are downloaded, where that can be.
+        progress: called with (what, done, total or None) now and then.
+
+    Returns:
+        The data set's folder; plain `tfds.data_source(name, data_dir=data_dir)` reads it too.
+
+    Raises:
+        UsageError: unknown or embedded data set, or a folder that can't be written.
+        DataMissingError: an archive is missing or damaged.
+        JaxcnnError: the disk is full.
+    """
+    entry = data_set(name)
+    if entry.embedded:
+        raise UsageError(f"{name} comes with installed packages: there is nothing to prepare")
+    if "://" in str(data_dir or os.environ.get("TFDS_DATA_DIR")):
+        raise UsageError("the data folder is a bucket: prepare into a local --data-dir and copy that there")
+    target = Path(data_folder(data_dir))
+    existing = prepared_folder(name, target)
+    if existing is not None:
+        return Path(existing)
+    if manual_dir is not None and not Path(manual_dir).expanduser().is_dir():
+        raise DataMissingError(
+            f"--manual-dir={manual_dir} is not a folder; name the one with the archives of {name}"
+        )
+    manual = Path(manual_dir).expanduser() if manual_dir is not None else None
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        paths = find_archives(entry, data_dir=target, manual_dir=manual, progress=progress)
+        return _write(entry, paths, target, progress)
+    except PermissionError as error:
+        raise UsageError(
+            f"can't write {error.filename or target}: {error.strerror}; choose another --data-dir"
+        ) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        free = shutil.disk_usage(target).free / 1e9
+        raise JaxcnnError(
+            f"the disk of {target} is full ({free:.1f} GB free); make room or choose another --data-dir"
+        ) from error
+
+
+def _write(entry: DataSet, paths: dict[str, Path], data_dir: Path, progress: Progress | None) -> Path:
+    # Here, not above: the builders import TFDS, which takes half a second that reading doesn't need.
+    from jaxcnn.data.builders import cifar, idx, imagenet, imagenette, svhn, writer
+
+    builders = {
+        "mnist": idx,
+        "fashion_mnist": idx,
+        "cifar10": cifar,
+        "cifar100": cifar,
+        "svhn_cropped": svhn,
+        "imagenette": imagenette,
+        "imagenet2012": imagenet,
+    }
+    content = builders[entry.name].content(entry, paths)
+    return writer.write(entry, content, data_dir=data_dir, progress=progress)

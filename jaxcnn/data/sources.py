@@ -1,0 +1,183 @@
+"""Random access to the records of a data set, wherever it lies: `open_source("mnist", "train")[17]`."""
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from typing import Any, TypedDict, cast
+
+import numpy as np
+from etils import epath
+
+from jaxcnn.data import embedded
+from jaxcnn.data.datasets import DataSet, data_set, prepare_command
+from jaxcnn.errors import DataMissingError, UsageError
+
+RANDOM_ACCESS_FORMAT = "array_record"
+
+
+def data_folder(data_dir: epath.PathLike | None = None) -> epath.Path:
+    """The given TFDS data folder; without one `$TFDS_DATA_DIR`, else `~/tensorflow_datasets`, as TFDS has it.
+
+    Raises:
+        UsageError: it is the address of a bucket that can't be opened here.
+    """
+    data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    try:
+        folder = epath.Path(data_dir).expanduser()
+        folder.exists()  # a bucket's library is looked for only now
+    except (ImportError, KeyError) as error:
+        raise UsageError(
+            f"--data-dir={data_dir} can't be opened: {error}; or mount the bucket as a folder"
+        ) from error
+    return folder
+
+
+def prepared_folder(name: str, data_dir: epath.PathLike | None = None) -> epath.Path | None:
+    """The folder of the prepared TFDS data set, or None. Reads one small file and imports no TFDS.
+
+    Of several configurations the best one (`DataSet.configs`) is taken, of several versions the one
+    that this TFDS writes, else the newest.
+    """
+    entry = data_set(name)
+    root = data_folder(data_dir) / str(entry.tfds_name)
+    for parent in [root / config for config in entry.configs] or [root]:
+        if not parent.exists():
+            continue
+        versions = [folder for folder in parent.iterdir() if _is_version(folder.name)]
+        versions.sort(
+            key=lambda folder: (folder.name == entry.version, [int(n) for n in folder.name.split(".")])
+        )
+        for folder in reversed(versions):
+            if _file_format(folder) == RANDOM_ACCESS_FORMAT:
+                return folder
+    return None
+
+
+def is_prepared(name: str, data_dir: epath.PathLike | None = None) -> bool:
+    """Whether `open_source` would find the data set; always true for the embedded ones."""
+    return data_set(name).embedded or prepared_folder(name, data_dir) is not None
+
+
+def _is_version(name: str) -> bool:
+    return len(name.split(".")) == 3 and all(part.isdigit() for part in name.split("."))
+
+
+def _file_format(folder: epath.Path) -> str | None:
+    """How the records are stored, or None if the folder holds no data set."""
+    info = folder / "dataset_info.json"
+    return json.loads(info.read_text()).get("fileFormat", "tfrecord") if info.exists() else None
+
+
+class Record(TypedDict):
+    """One picture, JPEG or PNG bytes or uint8 [h, w, c], and its label, 0 … num_classes − 1."""
+
+    image: bytes | np.ndarray
+    label: int
+
+
+class Source:
+    """The records of one split: `source[i]` is `{"image": bytes or uint8 [h, w, c], "label": int}`.
+
+    Pictures of TFDS sets stay encoded (JPEG or PNG bytes). A source pickles as its name and folder, and
+    opens its files when the first record is asked for; any number of threads may read from it.
+
+    Attributes:
+        name, split: what was opened; split is "train" or "test".
+        num_classes, class_names: the labels, 0 … num_classes − 1, and a name for each.
+        folder: where the TFDS data set lies; None for the embedded sets.
+        note: empty, or a sentence on what sets this copy apart from the full data set.
+    """
+
+    def __init__(self, entry: DataSet, split: str, folder: epath.Path | None):
+        self.name = entry.name
+        self.split = split
+        self.num_classes = entry.num_classes
+        self.folder = folder
+        self._entry = entry
+
+    def __reduce__(self):
+        return (Source, (self._entry, self.split, self.folder))
+
+    def __repr__(self) -> str:
+        return f"Source({self.name}, {self.split}, {len(self)} records)"
+
+    @functools.cached_property
+    def _opened(self) -> tuple[Any, tuple[str, ...]]:
+        if self.folder is None:
+            records = {"digits": embedded.Digits, "photos": embedded.Photos}[self.name](self.split)
+            return records, records.class_names
+        import tensorflow_datasets as tfds  # takes half a second, and not everybody needs it
+
+        builder = cast(Any, tfds.builder_from_directory(os.fspath(self.folder)))
+        split = self._entry.train_split if self.split == "train" else self._entry.test_split
+        if split not in builder.info.splits:
+            raise DataMissingError(f"{self.folder} holds no {split!r} split; prepare {self.name} anew")
+        records = builder.as_data_source(split, decoders={"image": cast(Any, tfds.decode.SkipDecoding)()})
+        return records, tuple(builder.info.features["label"].names)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self._opened[1]
+
+    @property
+    def note(self) -> str:
+        full = self._entry.train_size if self.split == "train" else self._entry.test_size
+        if len(self) == full:
+            return ""
+        return f"this copy of {self.name} has {len(self):,} {self.split} pictures, the full set {full:,}"
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change when the data set is prepared anew."""
+        content = b"embedded"
+        if self.folder is not None:
+            shards = sorted(path for path in self.folder.iterdir() if RANDOM_ACCESS_FORMAT in path.name)
+            content = (self.folder / "dataset_info.json").read_bytes()
+            for path in shards:
+                status = path.stat()
+                content += f"{path.name} {status.length} {status.mtime}".encode()
+        return hashlib.sha256(f"{self.name} {self.split} ".encode() + content).hexdigest()[:16]
+
+    def __len__(self) -> int:
+        return len(self._opened[0])
+
+    def __getitem__(self, index: int) -> Record:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int] | np.ndarray) -> list[Record]:
+        """Several records at once: about twice as fast as one by one."""
+        records = self._opened[0]
+        if self.folder is None:
+            return [records[int(index)] for index in indices]
+        return [
+            {"image": record["image"], "label": int(record["label"])}
+            for record in records.__getitems__([int(index) for index in indices])
+        ]
+
+
+def open_source(name: str, split: str, *, data_dir: epath.PathLike | None = None) -> Source:
+    """Opens one split of a data set.
+
+    Args:
+        name: one of `datasets.DATA_SETS`.
+        split: "train", or "test" for the split that the papers report on.
+        data_dir: TFDS data folder or bucket address; `$TFDS_DATA_DIR` or `~/tensorflow_datasets` if None.
+
+    Raises:
+        UsageError: no such data set or split.
+        DataMissingError: not prepared yet; the message has the command that does it.
+    """
+    entry = data_set(name)
+    if split not in ("train", "test"):
+        raise UsageError(f"unknown split {split!r}; allowed: 'train', 'test'")
+    if entry.embedded:
+        return Source(entry, split, None)
+    folder = prepared_folder(name, data_dir)
+    if folder is None:
+        raise DataMissingError(
+            f"{name} is not in {data_folder(data_dir)} (as {RANDOM_ACCESS_FORMAT}); "
+            f"get it by: {prepare_command(name, data_dir)}"
+        )
+    return Source(entry, split, folder)

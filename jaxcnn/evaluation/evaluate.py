@@ -1,0 +1,77 @@
+"""A network's errors on a split, by a test protocol: every picture counts exactly once."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxcnn.data.pipeline import load_resident, test_batches
+from jaxcnn.data.sources import Source
+from jaxcnn.errors import UsageError
+from jaxcnn.evaluation.crops import PROTOCOLS
+from jaxcnn.experiment import Experiment, nearest
+from jaxcnn.training.feed import RESIDENT_PIXELS, evaluation_batches
+from jaxcnn.training.metrics import divide
+from jaxcnn.training.parallel import Devices
+from jaxcnn.training.steps import make_evaluation_step
+
+Tree = Any
+
+
+def check_protocol(name: str) -> None:
+    """Raises UsageError unless there is a protocol of this name."""
+    if name not in PROTOCOLS:
+        raise UsageError(f"there is no protocol {name!r}; {nearest(name, list(PROTOCOLS))}")
+
+
+class Evaluator:
+    """Evaluates one experiment on one split; each protocol is compiled once."""
+
+    def __init__(self, experiment: Experiment, source: Source, devices: Devices) -> None:
+        self._experiment, self._source, self._devices = experiment, source, devices
+        wanted = experiment.evaluation_batch_size or max(experiment.batch_size, 100)
+        count = len(devices.devices)
+        self._batch_size = -(-min(wanted, len(source)) // count) * count  # the mask takes care of the excess
+        self._compiled: dict[str, jax.stages.Compiled] = {}
+        inputs = experiment.inputs
+        self._whole = None
+        if inputs.stored_size <= RESIDENT_PIXELS:
+            self._whole = load_resident(source, size=inputs.stored_size, channels=inputs.channels)
+
+    def _batches(self) -> Iterator[dict[str, np.ndarray]]:
+        if self._whole is not None:
+            return evaluation_batches(self._whole, self._batch_size)
+        inputs = self._experiment.inputs
+        return test_batches(
+            self._source, size=inputs.stored_size, channels=inputs.channels, batch_size=self._batch_size
+        )
+
+    def __call__(
+        self, protocol: str, variables: Tree, *, progress: Callable[[int, int], None] | None = None
+    ) -> dict[str, float]:
+        """Errors in percent.
+
+        Args:
+          protocol: a name in `crops.PROTOCOLS`.
+          variables: {"params", "batch_stats", "statistics"}, replicated.
+          progress: called with pictures done and pictures in all.
+
+        Returns:
+          {"loss", "top1_error", "top5_error", "count"}.
+        """
+        check_protocol(protocol)
+        totals = None
+        for number, batch in enumerate(self._batches(), start=1):
+            placed = self._devices.divide_rows(batch)
+            if protocol not in self._compiled:
+                step = make_evaluation_step(self._experiment, PROTOCOLS[protocol])
+                self._compiled[protocol] = self._devices.compile_evaluation(step, variables, placed)
+            sums = self._compiled[protocol](variables, placed)
+            totals = sums if totals is None else jax.tree.map(jnp.add, totals, sums)
+            if progress is not None:
+                progress(min(number * self._batch_size, len(self._source)), len(self._source))
+        if totals is None:
+            raise UsageError(f"{self._source.name} has no pictures in its {self._source.split} split.")
+        return divide(totals)

@@ -1,0 +1,137 @@
+"""Evaluating what a run's folder holds."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxcnn.data.choose import Choice, choose
+from jaxcnn.data.sources import open_source
+from jaxcnn.errors import UsageError
+from jaxcnn.evaluation.evaluate import Evaluator, check_protocol
+from jaxcnn.experiment import Experiment, load
+from jaxcnn.override import ACTIVATIONS, LENGTHS, set_path
+from jaxcnn.reporting.progress import Display, Silent
+from jaxcnn.training import state as train_state
+from jaxcnn.training.checkpoints import Checkpoints
+from jaxcnn.training.parallel import Devices
+from jaxcnn.training.run_folder import FREE, differences, plain
+from jaxcnn.training.setting import resolve
+
+
+def evaluate(
+    workdir: str | Path,
+    *,
+    protocols: Sequence[str] = (),
+    data: str | None = None,
+    data_dir: str | None = None,
+    manual_dir: str | None = None,
+    experiment: Experiment | None = None,
+    display: Display | None = None,
+) -> dict[str, Any]:
+    """The errors of a run's newest checkpoint on the test split.
+
+    Args:
+      workdir: the run's folder.
+      protocols: names in `crops.PROTOCOLS`; by default the experiment's own.
+      data: another data set with as many classes; by default the run's.
+      data_dir, manual_dir: as for `fit`.
+      experiment: only needed where the run was made from an experiment that isn't a file in `experiments/`.
+      display: shows progress; by default nothing is shown.
+
+    Returns:
+      {"experiment", "variant", "step", "data", "split", "protocols": {name: {"top1_error", "top5_error", "loss",
+      "count"}}}, errors in percent.
+
+    Raises:
+      UsageError, DataMissingError: see `jaxcnn.errors`.
+    """
+    display = display or Silent()
+    saved = saved_experiment(Path(workdir))
+    experiment = experiment or rebuild(saved)
+    for protocol in protocols:
+        check_protocol(protocol)
+    name = data or saved["data"]
+    choice = choose(name, name, None, data_dir=data_dir, manual_dir=manual_dir, progress=display.advance)
+    source = open_source(choice.name, "test", data_dir=data_dir)
+    classes = saved["model"]["num_classes"]
+    if source.num_classes != classes:
+        raise UsageError(f"--data={name} has {source.num_classes} classes, the network in {workdir} {classes}.")
+    devices = Devices()
+    state = restore_state(experiment, Path(workdir), devices)
+    variables = {"params": state.params, "batch_stats": state.batch_stats, "statistics": state.statistics}
+    evaluator = Evaluator(experiment, source, devices)
+    results = {
+        protocol: evaluator(protocol, variables, progress=partial(display.advance, protocol))
+        for protocol in protocols or experiment.protocols
+    }
+    return {
+        "experiment": experiment.name,
+        "variant": experiment.variant,
+        "step": int(state.step),
+        "data": choice.name,
+        "split": "test",
+        "protocols": results,
+    }
+
+
+def saved_experiment(workdir: Path) -> dict[str, Any]:
+    """What experiment.json says. Raises UsageError where the folder is no run's."""
+    path = workdir / "experiment.json"
+    if not path.exists():
+        raise UsageError(f"{workdir} is no run's folder: it has no experiment.json.")
+    return json.loads(path.read_text())["experiment"]
+
+
+def rebuild(saved: dict[str, Any]) -> Experiment:
+    """The experiment that a run was made from: its file in `experiments/`, with what the run changed.
+
+    Raises:
+      UsageError: the run was made from an experiment that the files can't give.
+    """
+    experiment = load(f"{saved['name']}:{saved['variant']}")
+    choice = Choice(saved["data"], saved["rehearsal"], "", "")
+    experiment = resolve(experiment, choice, (), saved["model"]["num_classes"])
+    present = {name: value for name, value in plain(experiment).items() if name not in FREE | {"type"}}
+    wanted = {name: saved[name] for name in present if name in saved}
+    changes = [(path, _at(wanted, path)) for path in differences(wanted, present)]
+    if any(path.endswith("type") for path, _ in changes):
+        raise UsageError(
+            f"the run was made from an experiment that {experiment.title} can't be turned into "
+            f"({', '.join(path for path, _ in changes)} differ); give it as evaluate(…, experiment=…)."
+        )
+    for path, value in changes:
+        if path not in LENGTHS or value is not None:  # of two lengths one is None; the other one decides
+            experiment = set_path(experiment, path, _from_json(value))
+    return experiment
+
+
+def _at(tree: dict[str, Any], path: str) -> Any:
+    for name in path.split("."):
+        tree = tree[name]
+    return tree
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_from_json, value))
+    return ACTIVATIONS.get(value, value) if isinstance(value, str) else value
+
+
+def restore_state(experiment: Experiment, workdir: Path, devices: Devices) -> train_state.TrainState:
+    """The newest state in a run's folder, on these devices. Raises DataMissingError where none was saved."""
+    inputs = experiment.inputs
+    picture = inputs.mean == "picture"
+    mean = np.zeros((inputs.stored_size, inputs.stored_size, inputs.channels), np.float32) if picture else None
+    optimizer = experiment.optimizer.transformation()
+    create = partial(train_state.create, experiment.model, optimizer, inputs, seed=0, mean=mean)
+    checkpoints = Checkpoints(workdir)
+    try:
+        state, _ = checkpoints.restore(jax.eval_shape(create), devices.replicated)
+    finally:
+        checkpoints.close()
+    return state

@@ -1,0 +1,197 @@
+"""What an experiment is: a frozen dataclass of real objects. The files in `experiments/` hold the values."""
+
+import dataclasses
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, Literal, Protocol
+
+import flax.linen as nn
+import jax
+import optax
+
+from jaxcnn.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Result:
+    """An error that the paper reports, in percent, and where it says so."""
+
+    data: str
+    source: str
+    protocol: str = "center"
+    top1_error: float | None = None
+    top5_error: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A number that a paper or a lecture states of the network, and what we count."""
+
+    what: str
+    stated: str
+    source: str
+    counted: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Paper:
+    """Where an experiment comes from, what it reports, and where its sources contradict each other."""
+
+    title: str
+    authors: str
+    year: int
+    venue: str
+    results: tuple[Result, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    contradictions: tuple[str, ...] = ()
+
+
+class Loss(Protocol):
+    """Called with a network's outputs and labels int32 [batch]; gives one loss an example, float32 [batch]."""
+
+    def __call__(self, outputs: Any, labels: jax.Array) -> jax.Array: ...
+
+
+class Optimizer(Protocol):
+    """Makes an optax transformation whose `update` takes `learning_rate` as an extra argument."""
+
+    def transformation(self) -> optax.GradientTransformationExtraArgs: ...
+
+
+class Schedule(Protocol):
+    """Makes the learning rate as a function of the step."""
+
+    def build(self, *, steps_per_epoch: int, total_steps: int) -> optax.Schedule: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Affine:
+    """Limits of random planar affine distortions (LeCun et al. 1998, §III-A); each is drawn anew for a picture."""
+
+    max_translation: float = 0.0  # pixels, in each direction
+    max_scaling: float = 0.0  # of both axes, as a logarithm: a factor from exp(−max) to exp(max)
+    max_squeeze: float = 0.0  # likewise, one axis growing as the other shrinks
+    max_shear: float = 0.0  # horizontal, pixels across for one pixel down
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """How stored pictures, uint8 squares, become the network's input, float32 [batch, size, size, channels].
+
+    The order: mean and scale, padding, colour, crop, mirror, distortion. Crop, mirror, colour and distortion are
+    random in training; a test protocol chooses its own crops.
+    """
+
+    size: int  # pixels of the network's input, height and width
+    channels: int
+    stored_size: int  # pixels of the squares that the host hands over
+    pad: int = 0  # pixels on each side; black, or the mean where the mean is a picture
+    mean: float | tuple[float, ...] | Literal["picture"] = 0.0  # of 0–255; "picture": of the training set, per pixel
+    scale: float | tuple[float, ...] = 1.0  # input = (pixel − mean) · scale
+    mirror: bool = False
+    colour_std: float = 0.0  # AlexNet §4.1: noise along the principal components of RGB
+    distortion: Affine | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plateau:
+    """Divides the rate when the validation error has stopped improving."""
+
+    factor: float = 0.1
+    patience: int = 3  # evaluations without a new best error
+    reductions: int = 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """The same model and code path on embedded pictures, for a machine without the paper's data."""
+
+    data: str
+    overrides: Mapping[str, Any]  # path → value, as `override` takes them
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One paper's network, recipe and test protocol. Exactly one of `epochs` and `steps` is given."""
+
+    paper: Paper
+    model: nn.Module
+    data: str
+    inputs: Inputs
+    loss: Loss
+    optimizer: Optimizer
+    schedule: Schedule
+    batch_size: int
+    epochs: float | None = None
+    steps: int | None = None
+    plateau: Plateau | None = None
+    protocols: tuple[str, ...] = ("center",)  # the first is the paper's
+    precision: Literal["float32", "bfloat16"] = "float32"
+    evaluate_every: float = 1.0  # epochs
+    checkpoint_every: int | None = None  # steps; None: once an epoch, and at least every 1,000 steps
+    evaluation_batch_size: int | None = None  # None: the training batch, or 100 if that is smaller
+    rehearsal: Rehearsal | None = None
+    deviations: tuple[str, ...] = ()  # from the paper, each with what the paper says instead
+    name: str = ""
+    variant: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.steps is None):
+            raise UsageError(
+                f"give either epochs (={self.epochs}) or steps (={self.steps}), and set the other to None."
+            )
+        for field in ("batch_size", "epochs", "steps", "evaluate_every", "checkpoint_every"):
+            value = getattr(self, field)
+            if value is not None and value <= 0:
+                raise UsageError(f"{field} (={value}) must be positive.")
+        if self.inputs.size > self.inputs.stored_size + 2 * self.inputs.pad:
+            raise UsageError(
+                f"inputs.size (={self.inputs.size}) must not exceed inputs.stored_size + 2·inputs.pad "
+                f"(={self.inputs.stored_size + 2 * self.inputs.pad})."
+            )
+
+    @property
+    def title(self) -> str:
+        """The name as it is given to `--exp`."""
+        return f"{self.name}:{self.variant}"
+
+
+def names() -> list[str]:
+    """Every experiment's name: the files in `experiments/`."""
+    package = importlib.import_module("experiments")
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+
+
+def variants(name: str) -> list[str]:
+    """An experiment's variants; the first is what the bare name runs."""
+    return list(_module(name).VARIANTS)
+
+
+def load(title: str) -> Experiment:
+    """The experiment called `name` or `name:variant`.
+
+    Raises:
+      UsageError: there is no such experiment or variant; the message names the nearest.
+    """
+    name, _, variant = title.partition(":")
+    choices = _module(name).VARIANTS
+    variant = variant or next(iter(choices))
+    if variant not in choices:
+        raise UsageError(f"{name} has no variant {variant!r}; {nearest(variant, list(choices))}")
+    return dataclasses.replace(choices[variant], name=name, variant=variant)
+
+
+def _module(name: str) -> ModuleType:
+    if name not in names():
+        raise UsageError(f"there is no experiment {name!r}; {nearest(name, names())}")
+    return importlib.import_module(f"experiments.{name}")
+
+
+def nearest(wrong: str, allowed: list[str]) -> str:
+    """The end of an error message: the nearest allowed word, if one is near, and all of them."""
+    near = difflib.get_close_matches(wrong, allowed, n=1)
+    question = f"did you mean {near[0]!r}? " if near else ""
+    return f"{question}Allowed: {', '.join(allowed)}."

@@ -1,0 +1,100 @@
+"""AlexNet: Krizhevsky, Sutskever & Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012.
+
+The one-tower network is Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.models.initializers import HE_FAN_IN, Constant, Normal
+from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, LocalResponseNorm, MaxPool
+
+
+class AlexNet(nn.Module):
+    """The network of 2012: two towers, joined at conv3 and in the fully connected layers.
+
+    Input: float32 [batch, 227, 227, 3], mean-subtracted. Output: logits, float32 [batch, num_classes].
+    Deviation: 227 pixels, where §3.5 says 224: its own 55×55 maps need 227 without padding. (The authors' code
+    rounds the number of windows up, which makes 55 of 224.)
+    """
+
+    num_classes: int = 1000
+    features: tuple[int, int, int, int, int] = (96, 256, 384, 384, 256)  # §3.5
+    hidden_units: int = 4096  # §3.5
+    towers: int = 2  # §3.2: conv2, conv4 and conv5 see only the maps of their own tower
+    dropout_rate: float = 0.5  # §4.2, in the first two fully connected layers
+    activation: Callable[[jax.Array], jax.Array] = nn.relu  # §3.1; tanh is what it is compared with
+    use_lrn: bool = True  # §3.3; off: −1.4 / −1.2 % without it
+    pool_size: int = 3  # §3.4: overlapping, 3 at stride 2; 2 does not overlap
+    pool_first: bool = False  # CaffeNet normalises after pooling, the paper before
+    kernel_init: Initializer = Normal(0.01)  # §5
+    bias_value: float = 1.0  # §5: conv2, conv4, conv5 and the hidden fully connected layers; 0 elsewhere
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+        conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
+        dense = partial(Dense, kernel_init=self.kernel_init, dtype=self.dtype)
+        positive = Constant(self.bias_value)
+        f1, f2, f3, f4, f5 = self.features
+
+        x = self.activation(conv(f1, 11, strides=4, name="conv1")(images))  # 55×55×96
+        x = self.normalise_and_pool(x, 1)  # 27×27×96
+        x = conv(f2, 5, padding=2, groups=self.towers, bias_init=positive, name="conv2")(x)
+        x = self.activation(x)  # 27×27×256
+        x = self.normalise_and_pool(x, 2)  # 13×13×256
+        x = self.activation(conv(f3, 3, padding=1, name="conv3")(x))  # 13×13×384
+        x = conv(f4, 3, padding=1, groups=self.towers, bias_init=positive, name="conv4")(x)
+        x = self.activation(x)  # 13×13×384
+        x = conv(f5, 3, padding=1, groups=self.towers, bias_init=positive, name="conv5")(x)
+        x = self.activation(x)  # 13×13×256
+        x = MaxPool(self.pool_size, 2, name="pool5")(x)  # 6×6×256
+        x = self.activation(dense(self.hidden_units, bias_init=positive, name="fc6")(x))
+        x = Dropout(self.dropout_rate, name="drop6")(x, train=train)
+        x = self.activation(dense(self.hidden_units, bias_init=positive, name="fc7")(x))
+        x = Dropout(self.dropout_rate, name="drop7")(x, train=train)
+        return dense(self.num_classes, name="fc8")(x).astype(jnp.float32)
+
+    def normalise_and_pool(self, x: jax.Array, number: int) -> jax.Array:
+        norm = LocalResponseNorm(name=f"norm{number}") if self.use_lrn else lambda images: images
+        pool = MaxPool(self.pool_size, 2, name=f"pool{number}")
+        return norm(pool(x)) if self.pool_first else pool(norm(x))
+
+
+class OneTowerAlexNet(nn.Module):
+    """The network of 2014 as torchvision has it: no towers, no normalisation, dropout before fc6 and fc7.
+
+    Input: float32 [batch, 224, 224, 3]. Output: logits, float32 [batch, num_classes].
+    """
+
+    num_classes: int = 1000
+    features: tuple[int, int, int, int, int] = (64, 192, 384, 256, 256)
+    hidden_units: int = 4096
+    dropout_rate: float = 0.5
+    kernel_init: Initializer = HE_FAN_IN
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+        conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
+        dense = partial(Dense, kernel_init=self.kernel_init, dtype=self.dtype)
+        f1, f2, f3, f4, f5 = self.features
+
+        x = nn.relu(conv(f1, 11, strides=4, padding=2, name="conv1")(images))  # 55×55×64
+        x = MaxPool(3, 2, name="pool1")(x)  # 27×27×64
+        x = nn.relu(conv(f2, 5, padding=2, name="conv2")(x))  # 27×27×192
+        x = MaxPool(3, 2, name="pool2")(x)  # 13×13×192
+        x = nn.relu(conv(f3, 3, padding=1, name="conv3")(x))  # 13×13×384
+        x = nn.relu(conv(f4, 3, padding=1, name="conv4")(x))  # 13×13×256
+        x = nn.relu(conv(f5, 3, padding=1, name="conv5")(x))  # 13×13×256
+        x = MaxPool(3, 2, name="pool5")(x)  # 6×6×256
+        x = Dropout(self.dropout_rate, name="drop6")(x, train=train)
+        x = nn.relu(dense(self.hidden_units, name="fc6")(x))
+        x = Dropout(self.dropout_rate, name="drop7")(x, train=train)
+        x = nn.relu(dense(self.hidden_units, name="fc7")(x))
+        return dense(self.num_classes, name="fc8")(x).astype(jnp.float32)

@@ -1,0 +1,61 @@
+"""Initialisers as values: equal when their numbers are equal, so a model that holds one can be compared,
+printed, overridden (`--set model.kernel_init.std=0.005`) and written to `experiment.json`.
+
+Each is called as JAX's initialisers are: `initializer(key, shape, dtype)`.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant:
+    """Every element is `value`."""
+
+    value: float = 0.0
+
+    def __call__(self, key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
+        del key
+        return jnp.full(shape, self.value, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Normal:
+    """Gaussian with mean 0 and standard deviation `std`."""
+
+    std: float
+
+    def __call__(self, key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
+        return jax.nn.initializers.normal(self.std)(key, tuple(shape), dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class TruncatedNormal:
+    """Gaussian with mean 0 and `std` before truncation, cut at ± 2 `std` (torchvision's GoogLeNet: 0.01)."""
+
+    std: float
+
+    def __call__(self, key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
+        return self.std * jax.random.truncated_normal(key, -2.0, 2.0, tuple(shape), dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class VarianceScaling:
+    """Variance `scale` / fan, as in `jax.nn.initializers.variance_scaling`."""
+
+    scale: float
+    mode: Literal["fan_in", "fan_out", "fan_avg"]
+    distribution: Literal["normal", "truncated_normal", "uniform"]
+
+    def __call__(self, key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
+        initializer = jax.nn.initializers.variance_scaling(self.scale, self.mode, self.distribution)
+        return initializer(key, tuple(shape), dtype)
+
+
+HE_FAN_IN = VarianceScaling(2.0, "fan_in", "normal")  # He et al. 2015, eq. 10
+HE_FAN_OUT = VarianceScaling(2.0, "fan_out", "normal")  # torchvision's ResNet and VGG
+GLOROT_UNIFORM = VarianceScaling(1.0, "fan_avg", "uniform")  # Glorot & Bengio 2010, eq. 16

@@ -1,0 +1,60 @@
+"""Two networks that are called LeNet-5 and aren't the paper's: today's, and Caffe's."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.models.initializers import GLOROT_UNIFORM, VarianceScaling
+from jaxcnn.models.layers import AveragePool, Conv, Dense, Initializer, MaxPool
+
+CAFFE_XAVIER = VarianceScaling(1.0, "fan_in", "uniform")  # Caffe's "xavier": U(±√(3 / fan-in))
+
+
+class ModernLeNet5(nn.Module):
+    """LeNet-5 as textbooks have it: full C3, average pooling, softmax; 61,706 parameters for 10 classes.
+
+    Call with images, float32 [batch, 28, 28, channels]; returns logits, float32 [batch, num_classes]. Any size
+    that leaves S4 a picture works, with other parameters.
+    """
+
+    num_classes: int = 10
+    activation: Callable[[jax.Array], jax.Array] = nn.tanh
+    kernel_init: Initializer = GLOROT_UNIFORM
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+        del train
+        options: dict[str, Any] = {"kernel_init": self.kernel_init, "dtype": self.dtype}
+        x = self.activation(Conv(6, 5, padding=2, **options, name="C1")(images))  # 28×28
+        x = AveragePool(2, 2, name="S2")(x)  # 14×14
+        x = self.activation(Conv(16, 5, **options, name="C3")(x))  # 10×10
+        x = AveragePool(2, 2, name="S4")(x)  # 5×5
+        x = self.activation(Dense(120, **options, name="C5")(x))
+        x = self.activation(Dense(84, **options, name="F6")(x))
+        return Dense(self.num_classes, **options, name="output")(x).astype(jnp.float32)
+
+
+class CaffeLeNet(nn.Module):
+    """Caffe's `examples/mnist/lenet`: 431,080 parameters; there is no nonlinearity but the one after ip1.
+
+    Call with images, float32 [batch, 28, 28, 1], 0–1; returns logits, float32 [batch, num_classes].
+    """
+
+    num_classes: int = 10
+    kernel_init: Initializer = CAFFE_XAVIER
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+        del train
+        options: dict[str, Any] = {"kernel_init": self.kernel_init, "dtype": self.dtype}
+        x = Conv(20, 5, **options, name="conv1")(images)  # 24×24
+        x = MaxPool(2, 2, name="pool1")(x)  # 12×12
+        x = Conv(50, 5, **options, name="conv2")(x)  # 8×8
+        x = MaxPool(2, 2, name="pool2")(x)  # 4×4
+        x = nn.relu(Dense(500, **options, name="ip1")(x))
+        return Dense(self.num_classes, **options, name="ip2")(x).astype(jnp.float32)

@@ -1,0 +1,128 @@
+"""What a person sees of a long run: a live bar on a terminal, plain lines elsewhere. All on standard error."""
+
+import sys
+import time
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+MAIN = "train"  # the stretch that a run consists of
+
+
+class Display(Protocol):
+    """Shows a run's progress."""
+
+    def message(self, text: str) -> None:
+        """A line of its own."""
+        ...
+
+    def advance(self, what: str, done: int, total: int | None, note: str = "") -> None:
+        """`done` of `total` (None: unknown): steps, pictures, bytes."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def message(self, text: str) -> None:
+        del text
+
+    def advance(self, what: str, done: int, total: int | None, note: str = "") -> None:
+        del what, done, total, note
+
+    def close(self) -> None:
+        pass
+
+
+class TimeLeft:
+    """Estimates the seconds left from the pace of this process, which may have started anywhere."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+
+    def __call__(self, done: int, total: int | None) -> float | None:
+        now = time.monotonic()
+        if self._first is None or done < self._first[1]:
+            self._first = (now, done)
+        began, start = self._first
+        if total is None or done == start:
+            return None
+        return (now - began) / (done - start) * (total - done)
+
+
+class Plain:
+    """A line every few seconds, and always the last one of a stretch."""
+
+    def __init__(self, stream: TextIO | None = None, *, every_seconds: float = 5.0) -> None:
+        self._stream = stream or sys.stderr
+        self._every = every_seconds
+        self._shown: dict[str, float] = {}
+        self._left: dict[str, TimeLeft] = {}
+
+    def message(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def advance(self, what: str, done: int, total: int | None, note: str = "") -> None:
+        left = self._left.setdefault(what, TimeLeft())(done, total)
+        now = time.monotonic()
+        shown = self._shown.setdefault(what, now)
+        if what != MAIN and done == total and now - shown < self._every:  # it was short: not worth a line
+            del self._shown[what]
+            return
+        if done != total and now - shown < self._every:
+            return
+        self._shown[what] = now
+        of = "" if total is None else f"/{total:,}"
+        self.message(f"{what} {done:,}{of}{_left(left)}{'  ' if note else ''}{note}")
+
+    def close(self) -> None:
+        pass
+
+
+class Live:
+    """Bars that redraw themselves on a terminal."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        columns = [
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}{task.fields[note]}"),
+        ]
+        self._progress = Progress(*columns, console=console or Console(stderr=True), refresh_per_second=4)
+        self._tasks = {}
+        self._left: dict[str, TimeLeft] = {}
+        self._progress.start()
+
+    def message(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, highlight=False)
+
+    def advance(self, what: str, done: int, total: int | None, note: str = "") -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total, left="", note="")
+        left = _left(self._left.setdefault(what, TimeLeft())(done, total))
+        self._progress.update(self._tasks[what], completed=done, total=total, left=left, note=f"  {note}")
+        if done == total and what != MAIN:
+            self._progress.remove_task(self._tasks.pop(what))
+            del self._left[what]
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+def _left(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"  {hours}:{minutes:02d}:{rest:02d} left" if hours else f"  {minutes}:{rest:02d} left"
+
+
+def automatic() -> Display:
+    """Live on a terminal, plain lines elsewhere."""
+    return Live() if sys.stderr.isatty() else Plain()

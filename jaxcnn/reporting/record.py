@@ -1,0 +1,59 @@
+"""metrics.jsonl, one JSON object an event, and the same numbers as TensorBoard events."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from tensorboardX import SummaryWriter
+
+
+class Record:
+    """Appends to a run's metrics.jsonl and event file.
+
+    Resuming at a step drops the events after it: they will come again. So does a last line that a killed run
+    left half written.
+    """
+
+    def __init__(self, workdir: Path, *, step: int) -> None:
+        self.path = Path(workdir) / "metrics.jsonl"
+        kept = [event for event in read_events(self.path) if event["step"] <= step]
+        temporary = self.path.with_suffix(".jsonl.part")
+        temporary.write_text("".join(json.dumps(event) + "\n" for event in kept))
+        temporary.replace(self.path)
+        self._file = self.path.open("a")
+        # purge_step makes TensorBoard drop what an interrupted run wrote past this step.
+        self._board = SummaryWriter(str(workdir), purge_step=step + 1 if step else None)
+
+    def write(self, step: int, event: str, **numbers: Any) -> None:
+        """One event. Floats that JSON can't hold become null."""
+        fields = {name: _finite(value) for name, value in numbers.items()}
+        self._file.write(json.dumps({"step": step, "event": event, **fields}) + "\n")
+        self._file.flush()
+        for name, value in numbers.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                self._board.add_scalar(f"{event}/{name}", value, step)
+
+    def train_means(self, *, since: int) -> dict[str, float]:
+        """The training metrics after step `since`, each window weighted by its examples; empty before the first."""
+        events = [event for event in read_events(self.path) if event["event"] == "train" and event["step"] > since]
+        count = sum(event["count"] for event in events)
+        names = ("loss", "top1_error", "top5_error") if count else ()
+        means = {name: sum(event[name] * event["count"] for event in events) / count for name in names}
+        return means | ({"count": count} if count else {})
+
+    def close(self) -> None:
+        self._file.close()
+        self._board.close()
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """The events of a metrics.jsonl, without a last line that is incomplete; nothing where there is no file."""
+    if not path.exists():
+        return []
+    lines = path.read_text().split("\n")
+    return [json.loads(line) for line in lines[:-1]]  # what follows the last newline is incomplete
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,87 @@
+"""From uint8 squares to the network's input, on the device, inside the jitted step.
+
+Randomness comes as one key an example, so a picture's augmentation doesn't depend on how many devices share
+its batch.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxcnn.errors import UsageError
+from jaxcnn.experiment import Inputs
+from jaxcnn.training.distort import affine_distort
+
+# Principal components of RGB over ImageNet's training set, for pixels in 0–1: standard deviations along them, and
+# the components as columns. Measured by the authors of fb.resnet.torch; AlexNet (§4.1) prints none.
+COLOUR_DEVIATIONS = np.array([0.2175, 0.0188, 0.0045], np.float32)
+COLOUR_COMPONENTS = np.array(
+    [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]], np.float32
+)
+
+
+def normalise(images: jax.Array, inputs: Inputs, statistics: dict) -> jax.Array:
+    """(pixel − mean) · scale, padded. uint8 [batch, stored, stored, c] → float32 [batch, stored + 2·pad, …, c]."""
+    mean = statistics["mean"][None] if inputs.mean == "picture" else _channels(inputs.mean)
+    images = (images.astype(jnp.float32) - mean) * _channels(inputs.scale)
+    if not inputs.pad:
+        return images
+    # Outside the picture it is black; where the mean is a picture it ends with the picture, and outside is 0.
+    sides = ((0, 0), (inputs.pad, inputs.pad), (inputs.pad, inputs.pad), (0, 0))
+    if inputs.mean == "picture":
+        return jnp.pad(images, sides)
+    return jnp.pad(images, sides, constant_values=background(inputs))
+
+
+def background(inputs: Inputs) -> float:
+    """What a black pixel is to the network. Padding and distortion need one value for all channels."""
+    values = np.ravel((0.0 - np.asarray(inputs.mean)) * np.asarray(inputs.scale))
+    if not np.all(values == values[0]):
+        raise UsageError(
+            f"padding and distortion need one mean and scale for all channels; they are {inputs.mean}, {inputs.scale}."
+        )
+    return float(values[0])
+
+
+def _channels(value) -> jax.Array:
+    return jnp.reshape(jnp.asarray(value, jnp.float32), (1, 1, 1, -1))
+
+
+def augment(images: jax.Array, keys: jax.Array, inputs: Inputs) -> jax.Array:
+    """Random colour, crop, mirror and distortion, whichever `inputs` asks for.
+
+    images: float32 [batch, height, width, channels], normalised; keys: [batch]; result: [batch, size, size, channels].
+    """
+    colour_keys, crop_keys, mirror_keys, distortion_keys = (
+        jax.vmap(jax.random.fold_in, (0, None))(keys, number) for number in range(4)
+    )
+    if inputs.colour_std:
+        images = images + colour_shift(colour_keys, inputs.colour_std)[:, None, None, :] * _channels(inputs.scale)
+    if images.shape[1] > inputs.size:
+        images = random_crop(images, crop_keys, inputs.size)
+    if inputs.mirror:
+        flip = jax.vmap(jax.random.bernoulli)(mirror_keys)
+        images = jnp.where(flip[:, None, None, None], images[:, :, ::-1], images)
+    if inputs.distortion is not None:
+        limits = dataclasses.asdict(inputs.distortion)
+        images = affine_distort(images, distortion_keys, **limits, fill=background(inputs))
+    return images
+
+
+def colour_shift(keys: jax.Array, std: float) -> jax.Array:
+    """AlexNet §4.1: [p1 p2 p3][α1λ1, α2λ2, α3λ3]ᵀ, α ~ N(0, std), one draw a picture. float32 [batch, 3], of 0–255."""
+    alphas = std * jax.vmap(lambda key: jax.random.normal(key, (3,)))(keys)
+    return 255.0 * (alphas * COLOUR_DEVIATIONS[None]) @ COLOUR_COMPONENTS.T
+
+
+def random_crop(images: jax.Array, keys: jax.Array, size: int) -> jax.Array:
+    """A `size`×`size` window of each picture, uniform over the places it fits in."""
+    last = images.shape[1] - size
+
+    def crop(image, key):
+        top, left = jax.random.randint(key, (2,), 0, last + 1)
+        return jax.lax.dynamic_slice(image, (top, left, 0), (size, size, image.shape[-1]))
+
+    return jax.vmap(crop)(images, keys)

@@ -1,0 +1,35 @@
+"""The estimate of curvature before each pass that LeNet-5's optimizer lives on."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from jaxcnn.experiment import Experiment
+from jaxcnn.training.augment import normalise
+from jaxcnn.training.levenberg_marquardt import diagonal_curvature, refresh
+from jaxcnn.training.optimizers import LevenbergMarquardt
+from jaxcnn.training.state import TrainState
+from jaxcnn.training.steps import precise
+
+
+def curvature_samples(experiment: Experiment) -> int:
+    """How many training pictures are wanted before each pass; 0 for optimizers without curvature."""
+    optimizer = experiment.optimizer
+    return optimizer.samples if isinstance(optimizer, LevenbergMarquardt) else 0
+
+
+def make_refresh_step(experiment: Experiment) -> Callable[[TrainState, Any], tuple[TrainState]]:
+    """`refresh_step(state, batch) -> (state,)` with the curvature of this batch in the optimizer's state."""
+    model = precise(experiment)
+
+    def features(params: Any, images: jax.Array) -> Any:
+        return model.apply({"params": params}, images, curvature=True, method="features")
+
+    def refresh_step(state: TrainState, batch: dict[str, jax.Array]) -> tuple[TrainState]:
+        images = normalise(batch["image"], experiment.inputs, state.statistics)
+        curvature = diagonal_curvature(features, state.params, images)
+        return (dataclasses.replace(state, opt_state=refresh(state.opt_state, curvature)),)
+
+    return refresh_step

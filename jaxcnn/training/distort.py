@@ -1,0 +1,98 @@
+"""The affine distortions of LeNet-5's paper, drawn anew at each presentation, on the device.
+
+Source: LeCun, Bottou, Bengio & Haffner 1998, §III-A: "planar affine transformations", namely horizontal and
+vertical translation, scaling, squeezing (compression along one axis, elongation along the other) and horizontal
+shearing. The paper gives no ranges.
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+def affine_matrices(
+    keys: jax.Array,
+    *,
+    max_translation: float,
+    max_scaling: float,
+    max_squeeze: float,
+    max_shear: float,
+) -> tuple[jax.Array, jax.Array]:
+    """Where each output pixel comes from: source = matrix @ (row, column) + shift, both about the centre.
+
+    Args:
+      keys: one key for each picture, [batch].
+      max_translation: pixels, each way, each axis.
+      max_scaling: log-scale of both axes: a factor between exp(−max) and exp(max).
+      max_squeeze: the same with opposite signs for the two axes, so that the area stays.
+      max_shear: columns for each row.
+
+    Returns:
+      Matrices float32 [batch, 2, 2] and shifts float32 [batch, 2], uniform in their ranges.
+    """
+    draws = jax.vmap(lambda key: jax.random.uniform(key, (5,), jnp.float32, -1.0, 1.0))(keys)
+    scaling, squeeze = max_scaling * draws[:, 0], max_squeeze * draws[:, 1]
+    height, width = jnp.exp(scaling + squeeze), jnp.exp(scaling - squeeze)
+    shear = max_shear * draws[:, 2]
+    rows = jnp.stack([height, jnp.zeros_like(height)], axis=-1)
+    columns = jnp.stack([shear * width, width], axis=-1)
+    return jnp.stack([rows, columns], axis=1), max_translation * draws[:, 3:]
+
+
+def resample(images: jax.Array, matrices: jax.Array, shifts: jax.Array, fill: float) -> jax.Array:
+    """Bilinear values of `images` [batch, height, width, channels] at matrix @ (row, column) + shift.
+
+    Coordinates count from the picture's centre; beyond the picture everything is `fill`.
+    """
+    batch, height, width, channels = images.shape
+    rows = jnp.arange(height, dtype=jnp.float32) - (height - 1) / 2
+    columns = jnp.arange(width, dtype=jnp.float32) - (width - 1) / 2
+    grid = jnp.stack(jnp.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(1, height * width, 2)
+    source = (grid[:, :, None] * matrices[:, None]).sum(-1) + shifts[:, None]
+    source = source + jnp.array([(height - 1) / 2, (width - 1) / 2], jnp.float32)[None, None]
+    # One pixel of `fill` around the picture: a source further out is all fill, one at the rim fades into it.
+    framed = jnp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=fill)
+    flat = framed.reshape(batch, (height + 2) * (width + 2), channels)
+    row = jnp.clip(source[..., 0] + 1, 0.0, height + 1.0)
+    column = jnp.clip(source[..., 1] + 1, 0.0, width + 1.0)
+    top = jnp.minimum(jnp.floor(row), float(height))
+    left = jnp.minimum(jnp.floor(column), float(width))
+    down, right = (row - top)[..., None], (column - left)[..., None]
+    corner = (top * (width + 2) + left).astype(jnp.int32)
+
+    def pixels(offset: int) -> jax.Array:
+        return jnp.take_along_axis(flat, (corner + offset)[..., None], axis=1)
+
+    upper = pixels(0) * (1 - right) + pixels(1) * right
+    lower = pixels(width + 2) * (1 - right) + pixels(width + 3) * right
+    return (upper * (1 - down) + lower * down).reshape(images.shape)
+
+
+def affine_distort(
+    images: jax.Array,
+    keys: jax.Array,
+    *,
+    max_translation: float,
+    max_scaling: float,
+    max_squeeze: float,
+    max_shear: float,
+    fill: float,
+) -> jax.Array:
+    """Each picture under a random affine map of its own.
+
+    Args:
+      images: float32 [batch, height, width, channels].
+      keys: one key for each picture, [batch]; what happens to a picture depends on its key alone.
+      max_translation, max_scaling, max_squeeze, max_shear: as in `affine_matrices`; all zero changes nothing.
+      fill: the background, for what comes from beyond the picture.
+
+    Returns:
+      float32 of the same shape.
+    """
+    matrices, shifts = affine_matrices(
+        keys,
+        max_translation=max_translation,
+        max_scaling=max_scaling,
+        max_squeeze=max_squeeze,
+        max_shear=max_shear,
+    )
+    return resample(images, matrices, shifts, fill)

@@ -1,0 +1,88 @@
+"""What a step is fed: batches streamed from the host, or places in a data set that lives on the device."""
+
+import collections
+import itertools
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import numpy as np
+
+from jaxcnn.data.order import batch_indices
+from jaxcnn.data.pipeline import load_resident, read_batch, train_batches
+from jaxcnn.data.sources import Source
+from jaxcnn.experiment import Experiment
+from jaxcnn.training.parallel import Devices
+from jaxcnn.training.steps import on_resident
+
+Batch = dict[str, np.ndarray]
+
+RESIDENT_PIXELS = 64  # data sets of pictures up to this size live on the device …
+RESIDENT_BYTES = 2**30  # … if they take no more than this
+BATCHES_AHEAD = 2  # on their way to the device while a step runs
+
+
+class Feed:
+    """The training set as a run's steps see it; which records make batch n follows from the seed and n alone."""
+
+    def __init__(self, experiment: Experiment, source: Source, devices: Devices, *, seed: int) -> None:
+        self._inputs, self._batch_size = experiment.inputs, experiment.batch_size
+        self._source, self._devices, self._seed = source, devices, seed
+        size, channels = self._inputs.stored_size, self._inputs.channels
+        whole_bytes = len(source) * size**2 * channels
+        self._whole: Batch | None = None
+        self.resident: tuple[Any, ...] = ()  # what a step takes behind its batch
+        if size <= RESIDENT_PIXELS and whole_bytes <= RESIDENT_BYTES:
+            self._whole = load_resident(source, size=size, channels=channels)
+            self.resident = (devices.replicate(self._whole),)
+
+    def adapt(self, step: Callable) -> Callable:
+        """The step as it takes what this feed gives."""
+        return on_resident(step) if self.resident else step
+
+    def batches(self, start_step: int) -> Generator[Any]:
+        """Batches on the devices from this step on, without end, a few ahead of the one in use."""
+        ahead: collections.deque = collections.deque()
+        for batch in self._host_batches(start_step):
+            ahead.append(self._devices.divide(batch))
+            if len(ahead) > BATCHES_AHEAD:
+                yield ahead.popleft()
+
+    def _host_batches(self, start_step: int) -> Iterator[Any]:
+        if self._whole is not None:
+            return batch_indices(len(self._source), self._batch_size, seed=self._seed, start_step=start_step)
+        return train_batches(
+            self._source,
+            size=self._inputs.stored_size,
+            channels=self._inputs.channels,
+            batch_size=self._batch_size,
+            seed=self._seed,
+            start_step=start_step,
+        )
+
+    def example(self) -> Any:
+        """A batch of zeros, placed as every batch is: what a step is compiled for."""
+        size, channels, rows = self._inputs.stored_size, self._inputs.channels, self._batch_size
+        if self._whole is not None:
+            return self._devices.divide(np.zeros(rows, np.int32))
+        return self._devices.divide(
+            {"image": np.zeros((rows, size, size, channels), np.uint8), "label": np.zeros(rows, np.int32)}
+        )
+
+    def sample(self, count: int, *, epoch: int) -> Batch:
+        """`count` random training records for this epoch, in host memory; a function of (seed, epoch)."""
+        generator = np.random.default_rng((self._seed, epoch))
+        places = generator.choice(len(self._source), min(count, len(self._source)), replace=False)
+        if self._whole is not None:
+            return {name: rows[places] for name, rows in self._whole.items()}
+        return read_batch(self._source, places, size=self._inputs.stored_size, channels=self._inputs.channels)
+
+
+def evaluation_batches(whole: Batch, batch_size: int) -> Iterator[Batch]:
+    """A data set in host memory as padded, masked batches: each record counts once."""
+    total = len(whole["label"])
+    for start in itertools.count(0, batch_size):
+        if start >= total:
+            return
+        places = np.arange(start, start + batch_size)
+        mask = (places < total).astype(np.float32)
+        yield {**{name: rows[np.minimum(places, total - 1)] for name, rows in whole.items()}, "mask": mask}

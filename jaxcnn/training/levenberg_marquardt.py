@@ -1,0 +1,79 @@
+"""Stochastic diagonal Levenberg–Marquardt: a learning rate for every weight, from its own curvature.
+
+Source: LeCun, Bottou, Bengio & Haffner 1998, §III-B, Appendix C.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+
+class LevenbergMarquardtState(NamedTuple):
+    """`curvature`: h_kk of every parameter, shaped like the parameters; zeros until the first `refresh`."""
+
+    curvature: Any
+
+
+def stochastic_diagonal_levenberg_marquardt(mu: float = 0.02) -> optax.GradientTransformationExtraArgs:
+    """w_k ← w_k − η / (μ + h_kk) · ∂E/∂w_k.
+
+    Args:
+      mu: keeps the step finite where a weight has no curvature (paper: 0.02).
+
+    Returns:
+      A transformation whose `update` needs `learning_rate=` (η, a float or float32 scalar), as the paper's η
+      goes by passes. Curvature stays as it is until `refresh` puts a new estimate in; before the first one it is
+      zero, and every weight's rate is η / μ.
+    """
+
+    def init(params: Any) -> LevenbergMarquardtState:
+        return LevenbergMarquardtState(jax.tree.map(jnp.zeros_like, params))
+
+    def update(updates, state, params=None, *, learning_rate, **extra):
+        del params, extra
+        steps = jax.tree.map(lambda g, h: -learning_rate / (mu + h) * g, updates, state.curvature)
+        return steps, state
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def refresh(opt_state: Any, curvature: Any) -> Any:
+    """`opt_state` with this curvature in its LevenbergMarquardtState, wherever an `optax.chain` has put it.
+
+    Raises ValueError where there is none.
+    """
+
+    def is_ours(node: Any) -> bool:
+        return isinstance(node, LevenbergMarquardtState)
+
+    if not any(map(is_ours, jax.tree.leaves(opt_state, is_leaf=is_ours))):
+        raise ValueError("opt_state holds no LevenbergMarquardtState: the optimizer must include "
+                         "stochastic_diagonal_levenberg_marquardt().")
+    return jax.tree.map(
+        lambda node: LevenbergMarquardtState(curvature) if is_ours(node) else node, opt_state, is_leaf=is_ours
+    )
+
+
+def diagonal_curvature(features: Callable[[Any, jax.Array], jax.Array], params: Any, images: jax.Array) -> Any:
+    """The diagonal of the Gauss–Newton matrix of E = mean over pictures of the squared distance to the target.
+
+    E = Σ (x − target)² gives ∂²E/∂x² = 2 for each output x of the features, whatever the target is, so labels
+    aren't needed. From there the second derivatives go back through the layers like first ones, with squared
+    weights, inputs and slopes; what a shared weight gets is summed over its connections. Cross terms between
+    the connections that share a weight, and terms with f'', are left out, as in the paper.
+
+    Args:
+      features: (params, images) → [batch, n], whose reverse mode carries second derivatives:
+        `lambda params, images: model.apply({"params": params}, images, curvature=True, method="features")`.
+      params: the parameters.
+      images: the sample, as the model takes it (paper: 500 training pictures, before each pass).
+
+    Returns:
+      A tree like `params`, nothing in it negative.
+    """
+    outputs, backward = jax.vjp(lambda tree: features(tree, images), params)
+    (curvature,) = backward(jnp.full_like(outputs, 2.0 / images.shape[0]))
+    return curvature

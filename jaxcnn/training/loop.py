@@ -1,0 +1,152 @@
+"""Training an experiment from data to summary."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxcnn.data.choose import Choice, choose
+from jaxcnn.data.sources import open_source
+from jaxcnn.evaluation.evaluate import check_protocol
+from jaxcnn.experiment import Experiment
+from jaxcnn.reporting.progress import Display, Silent
+from jaxcnn.training.parallel import Devices, Mode
+from jaxcnn.training.run import Run
+from jaxcnn.training.run_folder import claim, default_workdir, identity, params_sha256, plain, write_json
+from jaxcnn.training.setting import Length, resolve
+
+
+def fit(
+    experiment: Experiment,
+    *,
+    workdir: str | Path | None = None,
+    data: str = "auto",
+    data_dir: str | None = None,
+    manual_dir: str | None = None,
+    steps: int | None = None,
+    epochs: float | None = None,
+    seed: int = 0,
+    parallel: Mode = "jit",
+    settings: Sequence[str] = (),
+    display: Display | None = None,
+) -> dict[str, Any]:
+    """Trains on every local device, going on from what `workdir` holds, and evaluates by the paper's protocol.
+
+    Args:
+      experiment: from `jaxcnn.load`.
+      workdir: the run's folder; by default runs/<experiment>-<variant>-<data>.
+      data: "auto", or a data set by name, which is used or is an error.
+      data_dir: the TFDS folder or bucket; by default $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+      manual_dir: a folder with original archives.
+      steps, epochs: where to stop instead of at the paper's end; the schedule keeps its shape.
+      seed: of order, initialisation, augmentation and dropout.
+      parallel: "jit", or "pmap" with batch statistics per device.
+      settings: overrides ("batch_size=64"), applied last, over a rehearsal's too.
+      display: shows progress; by default nothing is shown.
+
+    Returns:
+      The content of summary.json.
+
+    Raises:
+      UsageError, DataMissingError, RunStoppedError, RunInterruptedError: see `jaxcnn.errors`.
+    """
+    display = display or Silent()
+    for protocol in experiment.protocols:
+        check_protocol(protocol)
+    rehearsal_data = experiment.rehearsal.data if experiment.rehearsal else None
+    choice = choose(
+        data,
+        experiment.data,
+        rehearsal_data,
+        data_dir=data_dir,
+        manual_dir=manual_dir,
+        progress=display.advance,
+    )
+    train_source = open_source(choice.name, "train", data_dir=data_dir)
+    test_source = open_source(choice.name, "test", data_dir=data_dir)
+    experiment = resolve(experiment, choice, settings, train_source.num_classes)
+    devices = Devices(parallel)
+    devices.check_batch_size(experiment.batch_size)
+    length = Length.of(experiment, len(train_source), steps=steps, epochs=epochs)
+
+    workdir = Path(workdir) if workdir else default_workdir(experiment, choice.name, choice.rehearsal)
+    mine = identity(experiment, data=choice.name, rehearsal=choice.rehearsal, seed=seed)
+    claim(workdir, mine)
+    summary_path = workdir / "summary.json"
+    if summary_path.exists():
+        summary = json.loads(summary_path.read_text())
+        if summary["steps"] >= length.stop:
+            display.message(f"{workdir} is finished: {summary['steps']:,} steps")
+            return summary
+        summary_path.unlink()
+
+    banner(display, experiment, choice)
+    for note in {train_source.note, test_source.note} - {""}:
+        display.message(f"note: {note}")
+    run = Run(
+        experiment,
+        workdir=workdir,
+        train_source=train_source,
+        test_source=test_source,
+        devices=devices,
+        length=length,
+        seed=seed,
+        display=display,
+        record={"experiment": mine, "class_names": list(train_source.class_names)},
+    )
+    try:
+        if run.step < length.stop:
+            display.message(
+                f"{experiment.title} on {choice.name}: {len(train_source):,} + {len(test_source):,} pictures, "
+                f"{length.stop:,} steps of {experiment.batch_size}, {len(devices.devices)} × {devices.platform}; "
+                f"compiling"
+            )
+            run.compile()
+            run.train()
+        summary = summarise(run, choice)
+    finally:
+        run.close()
+    write_json(summary_path, summary)
+    banner(display, experiment, choice)
+    return summary
+
+
+def summarise(run: Run, choice: Choice) -> dict[str, Any]:
+    """Evaluates by each of the experiment's protocols; the content of summary.json."""
+    experiment = run.experiment
+    evaluation = {name: run.evaluator(name, run.variables) for name in experiment.protocols}
+    for name, metrics in evaluation.items():
+        run.record.write(run.step, f"final_{name}", **metrics)
+    return {
+        "experiment": experiment.name,
+        "variant": experiment.variant,
+        "data": choice.name,
+        "rehearsal": choice.rehearsal,
+        "how_to_get_the_data": choice.how_to_get if choice.rehearsal else None,
+        "steps": run.step,
+        "examples": run.step * experiment.batch_size,
+        "seconds": run.seconds,
+        "train": run.record.train_means(since=run.step - run.length.steps_per_epoch),
+        "evaluation": evaluation,
+        "paper": plain(experiment.paper.results),
+        "params_sha256": params_sha256(run.state.params),
+    }
+
+
+def banner(display: Display, experiment: Experiment, choice: Choice) -> None:
+    """Says loudly that this is a rehearsal, what differs, and how to get the real thing."""
+    if not choice.rehearsal or experiment.rehearsal is None:
+        return
+    changes = ", ".join(f"{path}={plain(value)}" for path, value in experiment.rehearsal.overrides.items())
+    display.message(
+        "\n".join(
+            (
+                "=" * 78,
+                f"REHEARSAL: this is {experiment.title} on {choice.name}, not on {experiment.data}.",
+                f"Why: {choice.reason}",
+                f"Changed for it: {changes}",
+                f"The real thing: {choice.how_to_get}",
+                "=" * 78,
+            )
+        )
+    )

@@ -1,0 +1,74 @@
+"""Optimizers as the papers write them. Each takes the step's rate as `learning_rate=` in `update`."""
+
+import dataclasses
+
+import jax
+import optax
+
+from jaxcnn.training.levenberg_marquardt import stochastic_diagonal_levenberg_marquardt
+
+
+def scale_by_given_rate() -> optax.GradientTransformationExtraArgs:
+    """Multiplies by −learning_rate, which `update` is given: the rate is an input of a step, not hidden state."""
+
+    def update(updates, state, params=None, **extra):
+        del params
+        learning_rate = extra["learning_rate"]
+        return jax.tree.map(lambda update: -learning_rate * update, updates), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
+
+
+def is_weight(params):
+    """True for kernels, False for biases and the scales of a normalisation: what Caffe's networks decay."""
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+
+
+@dataclasses.dataclass(frozen=True)
+class Momentum:
+    """v ← momentum·v − weight_decay·ε·w − ε·∇; w ← w + v (Krizhevsky et al. 2012, §5).
+
+    The rate ε stands inside the velocity, so a drop of the rate leaves the velocity as it was;
+    `optax.sgd` and `torch.optim.SGD` multiply the velocity by the rate, which differs after every drop.
+    """
+
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    decay_biases: bool = True  # the paper's equation decays every w
+
+    def transformation(self) -> optax.GradientTransformationExtraArgs:
+        mask = None if self.decay_biases else is_weight
+        return optax.chain(
+            optax.add_decayed_weights(self.weight_decay, mask),
+            scale_by_given_rate(),
+            optax.trace(self.momentum),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Adam:
+    """Kingma & Ba 2015, with Nesterov's momentum if asked for (Dozat 2016)."""
+
+    b1: float = 0.9
+    b2: float = 0.999
+    epsilon: float = 1e-8
+    nesterov: bool = False
+
+    def transformation(self) -> optax.GradientTransformationExtraArgs:
+        adam = optax.scale_by_adam(self.b1, self.b2, self.epsilon, nesterov=self.nesterov)
+        return optax.chain(adam, scale_by_given_rate())
+
+
+@dataclasses.dataclass(frozen=True)
+class LevenbergMarquardt:
+    """Stochastic diagonal Levenberg–Marquardt: ε_k = η / (μ + h_kk) (LeCun et al. 1998, §III-F, appendix C).
+
+    `scale` multiplies η: 1 is the paper's, for batches of 1.
+    """
+
+    mu: float = 0.02
+    samples: int = 500  # pictures for the curvature, estimated anew before each pass
+    scale: float = 1.0
+
+    def transformation(self) -> optax.GradientTransformationExtraArgs:
+        return optax.chain(stochastic_diagonal_levenberg_marquardt(self.mu), optax.scale(self.scale))

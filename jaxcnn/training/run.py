@@ -1,0 +1,214 @@
+"""One run: the compiled step, its state, and what happens around each step."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxcnn.data.sources import Source
+from jaxcnn.data.statistics import mean_image
+from jaxcnn.errors import RunInterruptedError, RunStoppedError
+from jaxcnn.evaluation.evaluate import Evaluator
+from jaxcnn.experiment import Experiment
+from jaxcnn.reporting.progress import Display
+from jaxcnn.reporting.record import Record
+from jaxcnn.training import state as train_state
+from jaxcnn.training.checkpoints import Checkpoints
+from jaxcnn.training.curvature import curvature_samples, make_refresh_step
+from jaxcnn.training.feed import Feed
+from jaxcnn.training.interrupt import Interrupts
+from jaxcnn.training.metrics import divide, zero_sums
+from jaxcnn.training.parallel import Devices, compile_step
+from jaxcnn.training.plateau import observe
+from jaxcnn.training.setting import Length
+from jaxcnn.training.state import TrainState
+from jaxcnn.training.steps import make_train_step
+
+
+class Run:
+    """A run in its folder, from its newest checkpoint or from the start."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        *,
+        workdir: Path,
+        train_source: Source,
+        test_source: Source,
+        devices: Devices,
+        length: Length,
+        seed: int,
+        display: Display,
+        record: dict[str, Any],
+    ) -> None:
+        self.experiment, self.length, self._devices, self._display = experiment, length, devices, display
+        self._checkpoint_record = record
+        self._checkpoints = Checkpoints(workdir)
+        self._feed = Feed(experiment, train_source, devices, seed=seed)
+        self.evaluator = Evaluator(experiment, test_source, devices)
+        self._optimizer = experiment.optimizer.transformation()
+        self._began = time.monotonic()
+        self.state = self._first_state(seed, train_source)
+        self.step = int(self.state.step)
+        self.record = Record(workdir, step=self.step)
+        self._step_function: Callable | None = None
+        self._refresh: Callable | None = None
+
+    def _first_state(self, seed: int, source: Source) -> TrainState:
+        inputs = self.experiment.inputs
+        resuming = self._checkpoints.latest_step() is not None
+        mean = None
+        if inputs.mean == "picture":
+            shape = (inputs.stored_size, inputs.stored_size, inputs.channels)
+            mean = np.zeros(shape, np.float32) if resuming else self._mean_picture(source)
+        create = partial(train_state.create, self.experiment.model, self._optimizer, inputs, seed=seed)
+        if resuming:
+            like = jax.eval_shape(partial(create, mean=mean))
+            state, record = self._checkpoints.restore(like, self._devices.replicated)
+            self._began -= record["seconds"]
+            self._display.message(f"resuming at step {int(state.step):,}")
+            return state
+        jitted = jax.jit(lambda mean: create(mean=mean), out_shardings=self._devices.replicated)
+        return compile_step(jitted.lower(mean), self._devices.platform)(mean)
+
+    def _mean_picture(self, source: Source) -> np.ndarray:
+        inputs = self.experiment.inputs
+        size, channels = inputs.stored_size, inputs.channels
+        return mean_image(source, size=size, channels=channels, progress=self._display.advance)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of this run over all its starts."""
+        return time.monotonic() - self._began
+
+    def compile(self) -> None:
+        """Compiles the step, before the first batch is asked for."""
+        began = time.monotonic()
+        schedule = self.experiment.schedule.build(
+            steps_per_epoch=self.length.steps_per_epoch, total_steps=self.length.planned
+        )
+        step = make_train_step(
+            self.experiment, optimizer=self._optimizer, schedule=schedule, axis_name=self._devices.axis_name
+        )
+        step = self._feed.adapt(step)
+        self._step_function = self._devices.compile(step, self.state, self._feed.example(), *self._feed.resident)
+        self.record.write(self.step, "compile", seconds=time.monotonic() - began)
+
+    def train(self) -> None:
+        """Runs to `length.stop`.
+
+        Raises:
+          RunStoppedError: the loss is not finite; the newest checkpoint is from before.
+          RunInterruptedError: SIGTERM or Ctrl-C; the state is saved.
+        """
+        if self.step >= self.length.stop:
+            return
+        assert self._step_function is not None, "compile() comes first"
+        length, experiment = self.length, self.experiment
+        batches = self._feed.batches(self.step)
+        self._window = (time.monotonic(), self.step)
+        with Interrupts() as interrupts:
+            for batch in batches:
+                if self.step % length.steps_per_epoch == 0:
+                    self._refresh_curvature()
+                self.state, rate = self._step_function(self.state, batch, *self._feed.resident)
+                self.step += 1
+                last = self.step >= length.stop
+                if last or self.step % length.log_interval() == 0:
+                    self._log(rate)
+                if last or self.step % length.evaluation_interval(experiment) == 0:
+                    self._evaluate()
+                if last or interrupts.received or self.step % length.checkpoint_interval(experiment) == 0:
+                    self.save()
+                if interrupts.received and not last:
+                    self._leave(interrupts.received)
+                if last:
+                    break
+        batches.close()
+
+    def _leave(self, received) -> None:
+        self._checkpoints.wait()
+        raise RunInterruptedError(
+            f"{received.name}: saved at step {self.step:,}; the same command goes on from there.", received.value
+        )
+
+    def _refresh_curvature(self) -> None:
+        count = curvature_samples(self.experiment)
+        if not count:
+            return
+        sample = self._feed.sample(count, epoch=self.step // self.length.steps_per_epoch)
+        placed = self._devices.replicate(sample)
+        if self._refresh is None:
+            jitted = jax.jit(
+                make_refresh_step(self.experiment), out_shardings=self._devices.replicated, donate_argnums=0
+            )
+            self._refresh = compile_step(jitted.lower(self.state, placed), self._devices.platform)
+        (self.state,) = self._refresh(self.state, placed)
+
+    def _log(self, rate: jax.Array) -> None:
+        self._check_finite()
+        means = divide(self.state.sums)
+        self.state = dataclasses.replace(self.state, sums=self._devices.replicate(zero_sums()))
+        began, first = self._window
+        now = time.monotonic()
+        self._window = (now, self.step)
+        speed = (self.step - first) * self.experiment.batch_size / (now - began)
+        epoch = self.step / self.length.steps_per_epoch
+        self.record.write(self.step, "train", epoch=epoch, rate=float(rate), images_per_second=speed, **means)
+        note = (
+            f"epoch {epoch:.2f}  loss {means['loss']:.4f}  error {means['top1_error']:.2f} %  "
+            f"rate {float(rate):.2g}  {speed:,.0f} images/s"
+        )
+        self._display.advance("train", self.step, self.length.stop, note)
+
+    def _check_finite(self) -> None:
+        loss = float(self.state.sums["loss"])
+        if not math.isfinite(loss):
+            saved = self._checkpoints.latest_step()
+            kept = f"the checkpoint of step {saved:,} is kept" if saved else "nothing was saved yet"
+            self.record.write(self.step, "stopped", loss=loss)
+            raise RunStoppedError(
+                f"the loss is not finite (={loss}) near step {self.step:,}; {kept}. "
+                "Lower the rate (--set schedule.rate=…) and use another --workdir."
+            )
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What an evaluation needs of the state."""
+        return {
+            "params": self.state.params,
+            "batch_stats": self.state.batch_stats,
+            "statistics": self.state.statistics,
+        }
+
+    def _evaluate(self) -> None:
+        metrics = self.evaluator("center", self.variables, progress=partial(self._display.advance, "evaluate"))
+        self.record.write(self.step, "evaluation", epoch=self.step / self.length.steps_per_epoch, **metrics)
+        self._display.message(
+            f"step {self.step:,}: test error {metrics['top1_error']:.2f} % (top-5 {metrics['top5_error']:.2f} %) "
+            f"of {metrics['count']:,}, loss {metrics['loss']:.4f}"
+        )
+        if self.experiment.plateau is not None:
+            before = float(self.state.plateau.scale)
+            plateau = observe(self.experiment.plateau, self.state.plateau, metrics["top1_error"])
+            self.state = dataclasses.replace(self.state, plateau=self._devices.replicate(plateau))
+            if float(plateau.scale) != before:
+                self.record.write(self.step, "plateau", scale=float(plateau.scale))
+                self._display.message(f"step {self.step:,}: no better for a while; rate × {float(plateau.scale):g}")
+        self._window = (time.monotonic(), self.step)
+
+    def save(self) -> None:
+        """Saves the state, unless its loss is not finite."""
+        self._check_finite()
+        self._checkpoints.save(self.state, self.step, {**self._checkpoint_record, "seconds": self.seconds})
+
+    def close(self) -> None:
+        """Waits for what is being written, and closes the files."""
+        self._checkpoints.close()
+        self.record.close()

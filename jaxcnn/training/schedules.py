@@ -1,0 +1,60 @@
+"""Learning rates as values. `build` gives an optax schedule: step → rate.
+
+A schedule's shape belongs to the experiment: it does not change when a run is told to stop early or late.
+"""
+
+import dataclasses
+import itertools
+
+import jax.numpy as jnp
+import optax
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant:
+    """The same rate throughout (a plateau may still divide it)."""
+
+    rate: float
+
+    def build(self, *, steps_per_epoch: int, total_steps: int) -> optax.Schedule:
+        del steps_per_epoch, total_steps
+        return optax.constant_schedule(self.rate)
+
+
+@dataclasses.dataclass(frozen=True)
+class PerEpoch:
+    """`rates[i]` for `epochs[i]` passes over the training set; the last rate holds from there on."""
+
+    rates: tuple[float, ...]
+    epochs: tuple[int, ...]
+
+    def build(self, *, steps_per_epoch: int, total_steps: int) -> optax.Schedule:
+        del total_steps
+        ends = [steps_per_epoch * passes for passes in itertools.accumulate(self.epochs[:-1])]
+        return optax.join_schedules([optax.constant_schedule(rate) for rate in self.rates], ends)
+
+
+@dataclasses.dataclass(frozen=True)
+class InverseDecay:
+    """rate · (1 + γ·step)^−power: Caffe's `inv` policy."""
+
+    rate: float
+    gamma: float
+    power: float
+
+    def build(self, *, steps_per_epoch: int, total_steps: int) -> optax.Schedule:
+        del steps_per_epoch, total_steps
+        return lambda step: self.rate * (1.0 + self.gamma * jnp.asarray(step, jnp.float32)) ** -self.power
+
+
+@dataclasses.dataclass(frozen=True)
+class Cosine:
+    """From `rate` to 0 along half a cosine, over the experiment's own length, after a linear warm-up."""
+
+    rate: float
+    warmup_epochs: float = 0.0
+
+    def build(self, *, steps_per_epoch: int, total_steps: int) -> optax.Schedule:
+        warmup = round(self.warmup_epochs * steps_per_epoch)
+        decay = optax.cosine_decay_schedule(self.rate, max(total_steps - warmup, 1))
+        return optax.join_schedules([optax.linear_schedule(0.0, self.rate, max(warmup, 1)), decay], [warmup])

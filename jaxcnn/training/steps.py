@@ -1,0 +1,105 @@
+"""The pure steps. Nothing is read from outside; `axis_name` is None under `jit` and the batch's axis under `pmap`."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxcnn.experiment import Experiment
+from jaxcnn.models.layers import batch_position
+from jaxcnn.training.augment import augment, normalise
+from jaxcnn.training.metrics import Sums, sum_metrics
+from jaxcnn.training.state import TrainState
+
+Tree = Any
+Batch = dict[str, jax.Array]  # "image": uint8 [batch, stored, stored, channels], "label": int32 [batch]
+
+
+def precise(experiment: Experiment) -> nn.Module:
+    """The experiment's model, computing in the experiment's precision."""
+    return experiment.model.clone(dtype=jnp.dtype(experiment.precision))
+
+
+def make_train_step(
+    experiment: Experiment,
+    *,
+    optimizer: optax.GradientTransformationExtraArgs,
+    schedule: optax.Schedule,
+    axis_name: str | None,
+) -> Callable[[TrainState, Batch], tuple[TrainState, jax.Array]]:
+    """`train_step(state, batch) -> (state, rate)`: augment, forward, loss, backward, update."""
+    model = precise(experiment)
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
+        rows = batch["label"].shape[0]
+        first, _ = batch_position(rows)
+        key = jax.random.fold_in(jax.random.key(state.seed), state.step)
+        augment_key, dropout_key = (jax.random.fold_in(key, number) for number in range(2))
+        examples = jnp.arange(rows, dtype=jnp.uint32) + jnp.asarray(first, jnp.uint32)
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(augment_key, examples)
+        images = normalise(batch["image"], experiment.inputs, state.statistics)
+        images = augment(images, keys, experiment.inputs)
+
+        def mean_loss(params):
+            outputs, updated = model.apply(
+                {"params": params, "batch_stats": state.batch_stats},
+                images,
+                train=True,
+                rngs={"dropout": dropout_key},
+                mutable=["batch_stats"],
+            )
+            losses = experiment.loss(outputs, batch["label"])
+            return losses.mean(), (losses, outputs, updated["batch_stats"])
+
+        gradients, (losses, outputs, batch_stats) = jax.grad(mean_loss, has_aux=True)(state.params)
+        sums = sum_metrics(outputs, batch["label"], losses, jnp.ones_like(losses))
+        if axis_name is not None:
+            gradients, batch_stats = jax.lax.pmean((gradients, batch_stats), axis_name)
+            sums = jax.lax.psum(sums, axis_name)
+        rate = jnp.asarray(schedule(state.step), jnp.float32) * state.plateau.scale
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, learning_rate=rate)
+        state = dataclasses.replace(
+            state,
+            step=state.step + 1,
+            params=optax.apply_updates(state.params, updates),
+            batch_stats=batch_stats,
+            opt_state=opt_state,
+            sums=jax.tree.map(jnp.add, state.sums, sums),
+        )
+        return state, rate
+
+    return train_step
+
+
+def on_resident(step: Callable) -> Callable[[TrainState, jax.Array, Batch], tuple[TrainState, jax.Array]]:
+    """The same step for a data set that lives on the device: `step(state, indices, whole)`, indices int32 [batch]."""
+
+    def resident_step(state: TrainState, indices: jax.Array, whole: Batch) -> tuple[TrainState, jax.Array]:
+        return step(state, {name: rows[indices] for name, rows in whole.items()})
+
+    return resident_step
+
+
+def make_evaluation_step(
+    experiment: Experiment, crops: Callable[[jax.Array, int], list[jax.Array]]
+) -> Callable[[Tree, Batch], Sums]:
+    """`evaluation_step({"params", "batch_stats", "statistics"}, batch) -> sums`; batch has "mask" float32 [batch].
+
+    Class probabilities are averaged over the crops of a picture (AlexNet §4.1).
+    """
+    model = precise(experiment)
+
+    def evaluation_step(variables: Tree, batch: Batch) -> Sums:
+        images = normalise(batch["image"], experiment.inputs, variables["statistics"])
+        views = crops(images, experiment.inputs.size)
+        network = {"params": variables["params"], "batch_stats": variables["batch_stats"]}
+        outputs: list[Any] = [model.apply(network, view, train=False) for view in views]
+        losses = jnp.stack([experiment.loss(scores, batch["label"]) for scores in outputs]).mean(axis=0)
+        averaged = outputs[0] if len(outputs) == 1 else jax.nn.softmax(jnp.stack(outputs)).mean(axis=0)
+        return sum_metrics(averaged, batch["label"], losses, batch["mask"])
+
+    return evaluation_step
