@@ -143,7 +143,8 @@ class Experiment:
             raise UsageError(
                 f"give either epochs (={self.epochs}) or steps (={self.steps}), and set the other to None."
             )
-        for field in ("batch_size", "epochs", "steps", "evaluate_every", "checkpoint_every"):
+        counts = ("batch_size", "epochs", "steps", "evaluate_every", "checkpoint_every", "evaluation_batch_size")
+        for field in counts:
             value = getattr(self, field)
             if value is not None and value <= 0:
                 raise UsageError(f"{field} (={value}) must be positive.")

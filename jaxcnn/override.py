@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import sys
 import types
 import typing
 from collections.abc import Callable
@@ -54,7 +55,7 @@ def _fields(node: Any) -> dict[str, Any]:
     """Field name → declared type, without what Flax adds to a module and what `load` fills in."""
     hidden = {"parent", "name"} if isinstance(node, nn.Module) else set()
     if isinstance(node, Experiment):
-        hidden = {"paper", "rehearsal", "deviations", "name", "variant"}
+        hidden = {"paper", "data", "rehearsal", "deviations", "name", "variant"}  # for data there is --data
     hints = typing.get_type_hints(type(node))
     return {field.name: hints[field.name] for field in dataclasses.fields(node) if field.name not in hidden}
 
@@ -62,14 +63,14 @@ def _fields(node: Any) -> dict[str, Any]:
 def _parse(text: str) -> Any:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # as `ast` documents
         return {"true": True, "false": False, "none": None}.get(text.lower(), text)
 
 
 def _checked(path: str, value: Any, current: Any, declared: Any) -> Any:
     """`value`, as the declared type wants it. A field declared `Any` takes what has its present type."""
     if current in ACTIVATIONS.values() and not callable(value):
-        if value not in ACTIVATIONS:
+        if not isinstance(value, str) or value not in ACTIVATIONS:
             raise UsageError(f"{path} (={value!r}): {nearest(str(value), list(ACTIVATIONS))}")
         return ACTIVATIONS[value]
     if declared is Any or declared is typing.Any:
@@ -102,7 +103,8 @@ def _fits(value: Any, declared: Any) -> bool:
             return all(_fits(item, arguments[0]) for item in value)
         return len(value) == len(arguments) and all(map(_fits, value, arguments))
     if declared is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        finite = isinstance(value, int | float) and abs(value) <= sys.float_info.max
+        return finite and not isinstance(value, bool)
     if declared is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if isinstance(declared, type) and getattr(declared, "_is_protocol", False):

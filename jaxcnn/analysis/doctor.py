@@ -13,7 +13,7 @@ from PIL import Image
 from jaxcnn.data.datasets import DATA_SETS
 from jaxcnn.data.decode import decode
 from jaxcnn.data.embedded import Photos
-from jaxcnn.data.sources import default_data_dir, is_prepared
+from jaxcnn.data.sources import data_folder, is_prepared
 from jaxcnn.training.parallel import compile_step
 from jaxcnn.training.run_folder import versions
 
@@ -33,7 +33,7 @@ def doctor(data_dir: str | None = None) -> dict[str, Any]:
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "canaries": canaries,
         "healthy": all(error < 1e-3 for error in canaries.values()),
-        "data_dir": str(data_dir or default_data_dir()),
+        "data_dir": str(data_folder(data_dir)),
         "data": {name: is_prepared(name, data_dir) for name in DATA_SETS},
         "decode_images_per_second": decode_speed(),
     }

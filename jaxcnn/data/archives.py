@@ -48,11 +48,7 @@ def _match(folder: Path, archive: Archive) -> Path | None:
 
 def _search(entry: DataSet, folder: Path, command: str) -> dict[str, Path]:
     found = {archive.file_name: _match(folder, archive) for archive in entry.archives}
-    missing = [
-        archive.file_name
-        for archive in entry.archives
-        if not archive.optional and not found[archive.file_name]
-    ]
+    missing = [archive.file_name for archive in entry.archives if not archive.optional and not found[archive.file_name]]
     if missing:
         raise DataMissingError(
             f"{entry.name} needs {', '.join(missing)} in {folder}; put it there, then run: {command}"
@@ -75,7 +71,5 @@ def is_original(entry: DataSet, path: Path) -> bool:
     known = {digest for archive in entry.archives for digest in (archive.file_sha256, *archive.other_sha256)}
     if file_sha256(path) in known:
         return True
-    log.warning(
-        "%s is not the original archive of %s (another sha256): taking what it holds", path, entry.name
-    )
+    log.warning("%s is not the original archive of %s (another sha256): taking what it holds", path, entry.name)
     return False

@@ -14,9 +14,7 @@ from jaxcnn.data.sources import Source
 DECODER_VERSION = 1
 
 
-def cache_file(
-    source: Source, what: str, *, size: int, channels: int, folder: Path | None = None
-) -> Path | None:
+def cache_file(source: Source, what: str, *, size: int, channels: int, folder: Path | None = None) -> Path | None:
     """Where to keep a result, or None if there is nowhere (embedded data, a bucket, a read-only folder).
 
     The name holds all that the result depends on, so that a file is either right or not found.

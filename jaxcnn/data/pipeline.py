@@ -45,16 +45,13 @@ def read_batch(source: Source, indices: Sequence[int] | np.ndarray, *, size: int
             images[row] = decode(record["image"], size=size, channels=channels)
         except ValueError as error:
             raise RunStoppedError(
-                f"{source.name}, {source.split} split, record {int(indices[row])}: {error}; "
-                "prepare the data set anew"
+                f"{source.name}, {source.split} split, record {int(indices[row])}: {error}; prepare the data set anew"
             ) from error
         labels[row] = record["label"]
     return {"image": images, "label": labels}
 
 
-def prefetched(
-    load: Callable[[int], Any], start: int, stop: int, *, threads: int | None = None
-) -> Iterator[Any]:
+def prefetched(load: Callable[[int], Any], start: int, stop: int, *, threads: int | None = None) -> Iterator[Any]:
     """load(start), …, load(stop − 1) in that order, computed ahead by grain's threads.
 
     Close the iterator (or drop it) to stop early: what hasn't begun is cancelled.
@@ -97,9 +94,7 @@ def train_batches(
     """
     index, count = shard
     if batch_size % count or not 0 <= index < count:
-        raise UsageError(
-            f"batch_size (={batch_size}) must divide evenly over {count} processes (this is {index})"
-        )
+        raise UsageError(f"batch_size (={batch_size}) must divide evenly over {count} processes (this is {index})")
     batch_indices(len(source), batch_size, seed=seed, start_step=start_step)  # only to check the values
     local = slice(index * batch_size // count, (index + 1) * batch_size // count)
 
@@ -125,10 +120,11 @@ def test_batches(
         positions = np.arange(step * batch_size, (step + 1) * batch_size)
         real = positions < total
         batch = read_batch(source, positions[real], size=size, channels=channels)
-        missing = (0, int(batch_size - real.sum()))
-        images = np.pad(batch["image"], [missing, (0, 0), (0, 0), (0, 0)], mode="edge")
-        labels = np.pad(batch["label"], [missing], mode="edge")
-        return {"image": images, "label": labels, "mask": real.astype(np.float32)}
+        if not real.all():
+            missing = (0, int(batch_size - real.sum()))
+            batch["image"] = np.pad(batch["image"], [missing, (0, 0), (0, 0), (0, 0)], mode="edge")
+            batch["label"] = np.pad(batch["label"], [missing], mode="edge")
+        return {**batch, "mask": real.astype(np.float32)}
 
     return prefetched(load, 0, -(-total // batch_size), threads=threads)
 

@@ -48,9 +48,7 @@ def prepare(
     if existing is not None:
         return Path(existing)
     if manual_dir is not None and not Path(manual_dir).expanduser().is_dir():
-        raise DataMissingError(
-            f"--manual-dir={manual_dir} is not a folder; name the one with the archives of {name}"
-        )
+        raise DataMissingError(f"--manual-dir={manual_dir} is not a folder; name the one with the archives of {name}")
     manual = Path(manual_dir).expanduser() if manual_dir is not None else None
     try:
         target.mkdir(parents=True, exist_ok=True)

@@ -43,9 +43,7 @@ def mean_image(
 
         def load(block: int) -> np.ndarray:
             records = range(block * RECORDS_AT_ONCE, min((block + 1) * RECORDS_AT_ONCE, total))
-            return read_batch(source, records, size=size, channels=channels)["image"].sum(
-                axis=0, dtype=np.int64
-            )
+            return read_batch(source, records, size=size, channels=channels)["image"].sum(axis=0, dtype=np.int64)
 
         summed = np.zeros((size, size, channels), np.int64)
         for block, part in enumerate(prefetched(load, 0, blocks), start=1):
@@ -54,6 +52,4 @@ def mean_image(
                 progress(f"mean image of {source.name}", min(block * RECORDS_AT_ONCE, total), total)
         return {"mean": (summed / total).astype(np.float32)}
 
-    return load_or_compute(
-        cache_file(source, "mean", size=size, channels=channels, folder=cache_dir), compute
-    )["mean"]
+    return load_or_compute(cache_file(source, "mean", size=size, channels=channels, folder=cache_dir), compute)["mean"]

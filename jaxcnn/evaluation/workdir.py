@@ -96,7 +96,7 @@ def rebuild(saved: dict[str, Any]) -> Experiment:
     experiment = load(f"{saved['name']}:{saved['variant']}")
     choice = Choice(saved["data"], saved["rehearsal"], "", "")
     experiment = resolve(experiment, choice, (), saved["model"]["num_classes"])
-    present = {name: value for name, value in plain(experiment).items() if name not in FREE | {"type"}}
+    present = {name: value for name, value in plain(experiment).items() if name not in FREE | {"type", "data"}}
     wanted = {name: saved[name] for name in present if name in saved}
     changes = [(path, _at(wanted, path)) for path in differences(wanted, present)]
     if any(path.endswith("type") for path, _ in changes):

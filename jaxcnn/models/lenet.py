@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn.models.layers import Layer, Shape, Window
+from jaxcnn.models.layers import Layer, Shape, Window, convolve
 from jaxcnn.models.rbf import EuclideanRBF
 
 # Table I: the S2 maps that each C3 map sees.
@@ -25,19 +25,10 @@ C3_TABLE: tuple[tuple[int, ...], ...] = (
     (0, 1, 2, 3, 4, 5),
 )
 
+
 def squash(sums: jax.Array) -> jax.Array:
     """1.7159·tanh(2a/3): f(±1) = ±1, where its curvature is largest (Appendix A). Any shape."""
     return 1.7159 * jnp.tanh(sums * (2 / 3))
-
-
-def convolve_as_product(images: jax.Array, kernel: jax.Array) -> jax.Array:
-    """5×5 'valid' convolution as one product of patches and kernel.
-
-    With so few maps and pictures at a time, that is faster on CPU than XLA's convolution.
-    """
-    height, width = images.shape[1] - 4, images.shape[2] - 4
-    patches = [images[:, i : i + height, j : j + width] for i in range(5) for j in range(5)]
-    return jnp.tensordot(jnp.concatenate(patches, axis=-1), kernel.reshape(-1, kernel.shape[-1]), 1)
 
 
 Linear = Callable[[jax.Array, dict[str, jax.Array]], jax.Array]
@@ -144,7 +135,7 @@ class FeatureMaps(SquashedUnits):
             dense = jnp.zeros((5, 5, inputs.shape[-1] * self.features), kernel.dtype)
             dense = dense.at[..., np.array(places)].set(kernel, unique_indices=True)
             kernel = dense.reshape(5, 5, inputs.shape[-1], self.features)
-        return convolve_as_product(inputs, kernel) + weights["bias"][None, None, None]
+        return convolve(inputs, kernel) + weights["bias"][None, None, None]
 
     def window(self, inputs: Shape) -> Window:
         return Window(5, 1)

@@ -50,8 +50,10 @@ def refresh(opt_state: Any, curvature: Any) -> Any:
         return isinstance(node, LevenbergMarquardtState)
 
     if not any(map(is_ours, jax.tree.leaves(opt_state, is_leaf=is_ours))):
-        raise ValueError("opt_state holds no LevenbergMarquardtState: the optimizer must include "
-                         "stochastic_diagonal_levenberg_marquardt().")
+        raise ValueError(
+            "opt_state holds no LevenbergMarquardtState: the optimizer must include "
+            "stochastic_diagonal_levenberg_marquardt()."
+        )
     return jax.tree.map(
         lambda node: LevenbergMarquardtState(curvature) if is_ours(node) else node, opt_state, is_leaf=is_ours
     )

@@ -23,8 +23,8 @@ def sum_metrics(scores: jax.Array, labels: jax.Array, losses: jax.Array, mask: j
     rank = ((scores > correct) | tied_before | jnp.isnan(scores)).sum(axis=1)
     return {
         "loss": (losses * mask).sum(),
-        "top1_errors": ((rank >= 1) * mask).sum(),
-        "top5_errors": ((rank >= 5) * mask).sum(),
+        "top1_errors": jnp.where(rank >= 1, mask, 0.0).sum(),
+        "top5_errors": jnp.where(rank >= 5, mask, 0.0).sum(),
         "count": mask.sum(),
     }
 

@@ -46,20 +46,6 @@ class Momentum:
 
 
 @dataclasses.dataclass(frozen=True)
-class Adam:
-    """Kingma & Ba 2015, with Nesterov's momentum if asked for (Dozat 2016)."""
-
-    b1: float = 0.9
-    b2: float = 0.999
-    epsilon: float = 1e-8
-    nesterov: bool = False
-
-    def transformation(self) -> optax.GradientTransformationExtraArgs:
-        adam = optax.scale_by_adam(self.b1, self.b2, self.epsilon, nesterov=self.nesterov)
-        return optax.chain(adam, scale_by_given_rate())
-
-
-@dataclasses.dataclass(frozen=True)
 class LevenbergMarquardt:
     """Stochastic diagonal Levenberg–Marquardt: ε_k = η / (μ + h_kk) (LeCun et al. 1998, §III-F, appendix C).
 

@@ -29,7 +29,7 @@ def default_workdir(experiment: Experiment, data: str, rehearsal: bool) -> Path:
 
 def plain(value: Any) -> Any:
     """A value as JSON: a dataclass becomes {"type": …, its fields}, a function its name."""
-    if isinstance(value, type) or callable(value) and hasattr(value, "__name__"):
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__name__")):
         return value.__name__
     if dataclasses.is_dataclass(value):
         hidden = {"parent", "name"} if isinstance(value, nn.Module) else set()
@@ -47,7 +47,7 @@ def plain(value: Any) -> Any:
 def identity(experiment: Experiment, *, data: str, rehearsal: bool, seed: int) -> dict[str, Any]:
     """What makes a run this run and no other."""
     resolved = {name: value for name, value in plain(experiment).items() if name not in FREE | {"type"}}
-    return {"data": data, "rehearsal": rehearsal, "seed": seed, **resolved}
+    return resolved | {"data": data, "rehearsal": rehearsal, "seed": seed}
 
 
 def claim(workdir: Path, mine: dict[str, Any]) -> None:

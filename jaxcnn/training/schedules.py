@@ -57,4 +57,5 @@ class Cosine:
     def build(self, *, steps_per_epoch: int, total_steps: int) -> optax.Schedule:
         warmup = round(self.warmup_epochs * steps_per_epoch)
         decay = optax.cosine_decay_schedule(self.rate, max(total_steps - warmup, 1))
-        return optax.join_schedules([optax.linear_schedule(0.0, self.rate, max(warmup, 1)), decay], [warmup])
+        joined = optax.join_schedules([optax.linear_schedule(0.0, self.rate, max(warmup, 1)), decay], [warmup])
+        return lambda step: joined(jnp.asarray(step, jnp.float32))  # optax's own don't take integers strictly

@@ -60,6 +60,4 @@ def test_importing_is_silent_and_loads_neither_tensorflow_nor_tfds(tmp_path):
 
 def test_preparing_and_reading_never_import_tensorflow(small_mnist, tmp_path):
     digests = [str(archive.content_sha256) for archive in small_mnist.entry.archives]
-    silently(
-        PREPARE_AND_READ, str(small_mnist.archives), str(tmp_path / "data"), *digests, path=trap(tmp_path)
-    )
+    silently(PREPARE_AND_READ, str(small_mnist.archives), str(tmp_path / "data"), *digests, path=trap(tmp_path))

@@ -75,9 +75,7 @@ def test_other_kinds_of_pictures_keep_their_brightness(mode):
     assert np.abs(ours.astype(int) - expected).mean() < (12 if mode in ("1", "P") else 3)
 
 
-@pytest.mark.parametrize(
-    "spoil", [lambda b: b"", lambda b: b"hello", lambda b: b[: len(b) // 2], lambda b: b[:30]]
-)
+@pytest.mark.parametrize("spoil", [lambda b: b"", lambda b: b"hello", lambda b: b[: len(b) // 2], lambda b: b[:30]])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_damaged_bytes_are_a_value_error(spoil, kind):
     with pytest.raises(ValueError, match="not a readable picture"):

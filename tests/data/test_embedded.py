@@ -25,9 +25,7 @@ def test_the_digits_are_scikit_learns_each_in_one_split():
     pictures, _ = load_digits(return_X_y=True)
     expected = sorted(np.round(picture * 255 / 16).astype(np.uint8).tobytes() for picture in pictures)
     ours = [
-        Digits(split)[index]["image"].tobytes()
-        for split in ("train", "test")
-        for index in range(len(Digits(split)))
+        Digits(split)[index]["image"].tobytes() for split in ("train", "test") for index in range(len(Digits(split)))
     ]
     assert sorted(ours) == expected
 
@@ -68,9 +66,7 @@ def test_a_patch_is_what_its_box_says_and_the_same_every_time():
         assert record["label"] == label == index % 10
         assert record["image"].shape == (side, side, 3) and 96 <= side <= 128
         np.testing.assert_array_equal(record["image"], again[index]["image"])
-        np.testing.assert_array_equal(
-            record["image"], photos._photographs[label][top : top + side, left : left + side]
-        )
+        np.testing.assert_array_equal(record["image"], photos._photographs[label][top : top + side, left : left + side])
 
 
 def test_the_ten_photographs_are_ten():

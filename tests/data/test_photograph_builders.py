@@ -102,9 +102,7 @@ def test_imagenet_names_what_is_wrong(imagenet, spoil):
         validation.write_bytes(tar({"cat.JPEG": JPEGS[0]}))
     with pytest.raises(DataMissingError) as caught:
         prepare("imagenet2012", data_dir=imagenet / "data", manual_dir=imagenet)
-    expected = {"no train": "ILSVRC2012_img_train.tar in ", "other names": str(validation)}.get(
-        spoil, str(train)
-    )
+    expected = {"no train": "ILSVRC2012_img_train.tar in ", "other names": str(validation)}.get(spoil, str(train))
     assert expected in str(caught.value) and "\n" not in str(caught.value)
     assert not is_prepared("imagenet2012", imagenet / "data")
 

@@ -104,14 +104,10 @@ def test_a_damaged_picture_stops_the_run_and_is_named():
     source = Numbered(100, damaged=42)
     for iterate in (
         lambda: list(pipeline.test_batches(source, size=4, channels=1, batch_size=10)),
-        lambda: list(
-            itertools.islice(pipeline.train_batches(source, size=4, channels=1, batch_size=10, seed=0), 10)
-        ),
+        lambda: list(itertools.islice(pipeline.train_batches(source, size=4, channels=1, batch_size=10, seed=0), 10)),
         lambda: pipeline.load_resident(source, size=4, channels=1),
     ):
-        with pytest.raises(
-            RunStoppedError, match="numbered, train split, record 42: not a readable picture"
-        ) as caught:
+        with pytest.raises(RunStoppedError, match="numbered, train split, record 42: not a readable picture") as caught:
             iterate()
         assert "\n" not in str(caught.value)
 
@@ -141,12 +137,8 @@ def test_resident_arrays_are_the_decoded_records_and_are_kept(small_mnist, monke
     source = open_source("mnist", "test", data_dir=small_mnist.data_dir)
     arrays = pipeline.load_resident(source, size=32, channels=1)
     for index in (0, 150, 299):
-        np.testing.assert_array_equal(
-            arrays["image"][index], decode(source[index]["image"], size=32, channels=1)
-        )
+        np.testing.assert_array_equal(arrays["image"][index], decode(source[index]["image"], size=32, channels=1))
         assert arrays["label"][index] == source[index]["label"]
     monkeypatch.setattr(pipeline, "read_batch", lambda *a, **k: pytest.fail("decoded again"))
-    again = pipeline.load_resident(
-        open_source("mnist", "test", data_dir=small_mnist.data_dir), size=32, channels=1
-    )
+    again = pipeline.load_resident(open_source("mnist", "test", data_dir=small_mnist.data_dir), size=32, channels=1)
     chex.assert_trees_all_equal(again, arrays)

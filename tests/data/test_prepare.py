@@ -34,9 +34,7 @@ def test_archives_packed_again_will_do(tmp_path, archives):
     for path in archives.iterdir():
         path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), compresslevel=1, mtime=1))
     calls = []
-    folder = prepare(
-        "mnist", data_dir=tmp_path / "data", manual_dir=archives, progress=lambda *c: calls.append(c)
-    )
+    folder = prepare("mnist", data_dir=tmp_path / "data", manual_dir=archives, progress=lambda *c: calls.append(c))
     assert folder == tmp_path / "data" / "mnist" / "3.0.1"
     assert len(open_source("mnist", "train", data_dir=tmp_path / "data")) == 1000
     assert calls == [("mnist train", 500, 1000), ("mnist train", 1000, 1000)]

@@ -84,10 +84,7 @@ def test_imagenette_gives_batches_of_photographs(tmp_path):
         assert batch["image"].shape == (32, 256, 256, 3)
         # Photographs: neither empty nor noise. Neighbouring pixels are alike, distant ones aren't.
         pixels = batch["image"].astype(np.float64)
-        assert (
-            np.abs(np.diff(pixels, axis=2)).mean()
-            < 0.5 * np.abs(pixels[:, :, 64:] - pixels[:, :, :-64]).mean()
-        )
+        assert np.abs(np.diff(pixels, axis=2)).mean() < 0.5 * np.abs(pixels[:, :, 64:] - pixels[:, :, :-64]).mean()
     stream.close()
 
 

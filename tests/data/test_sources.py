@@ -9,7 +9,7 @@ import pytest
 
 from jaxcnn.data.decode import decode
 from jaxcnn.data.sources import is_prepared, open_source, prepared_folder
-from jaxcnn.errors import DataMissingError, UsageError
+from jaxcnn.errors import DataMissingError, RunStoppedError, UsageError
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -99,10 +99,24 @@ def test_unfinished_or_sequential_data_doesnt_count_as_prepared(small_mnist, tmp
     (tmp_path / "mnist" / "3.0.1").mkdir()
     assert not is_prepared("mnist", tmp_path)
     info = json.loads((made / "dataset_info.json").read_text())
-    (tmp_path / "mnist" / "3.0.1" / "dataset_info.json").write_text(
-        json.dumps({**info, "fileFormat": "tfrecord"})
-    )
+    (tmp_path / "mnist" / "3.0.1" / "dataset_info.json").write_text(json.dumps({**info, "fileFormat": "tfrecord"}))
     assert not is_prepared("mnist", tmp_path)
+
+
+@pytest.mark.parametrize("harm", ["flipped", "cut", "gone"])
+def test_damaged_files_stop_the_run_with_the_way_out(small_mnist, tmp_path, harm):
+    shutil.copytree(small_mnist.data_dir / "mnist", tmp_path / "mnist")
+    shard = next(path for path in (tmp_path / "mnist" / "3.0.1").iterdir() if "train.array_record" in path.name)
+    content = bytearray(shard.read_bytes())
+    half = len(content) // 2
+    content[half : half + 500] = bytes(500)
+    shard.write_bytes(content if harm == "flipped" else content[:half])
+    if harm == "gone":
+        shard.unlink()
+    source = open_source("mnist", "train", data_dir=tmp_path)
+    with pytest.raises(RunStoppedError, match="mnist is damaged") as caught:
+        source.__getitems__(range(len(source)))
+    assert str(tmp_path) in str(caught.value) and "prepare --data=mnist" in str(caught.value)
 
 
 def test_our_version_is_preferred_else_the_newest(small_mnist, tmp_path):

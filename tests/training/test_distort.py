@@ -13,6 +13,10 @@ from jaxcnn.training.distort import affine_distort, affine_matrices, resample
 
 LIMITS = {"max_translation": 2.0, "max_scaling": 0.15, "max_squeeze": 0.1, "max_shear": 0.2}
 NOTHING = dict.fromkeys(LIMITS, 0.0)
+distort = jax.jit(affine_distort, static_argnames=("fill", *LIMITS))
+
+
+compiled_resample = jax.jit(resample, static_argnums=3)
 
 
 def pictures(count: int = 4, height: int = 12, width: int = 10, channels: int = 2) -> np.ndarray:
@@ -27,7 +31,7 @@ def pictures(count: int = 4, height: int = 12, width: int = 10, channels: int = 
 def test_resampling_equals_scipy(matrix, shift):
     images, fill = pictures(1), -0.1
     matrix, shift = np.array(matrix, np.float32).reshape(2, 2), np.array(shift, np.float32)
-    result = resample(jnp.asarray(images), jnp.asarray(matrix)[None], jnp.asarray(shift)[None], fill)
+    result = compiled_resample(images, matrix[None], shift[None], fill)
     centre = (np.array(images.shape[1:3]) - 1) / 2
     for channel in range(images.shape[-1]):
         expected = ndimage.affine_transform(
@@ -44,22 +48,22 @@ def test_resampling_equals_scipy(matrix, shift):
 def test_no_limits_no_change():
     images = jnp.asarray(pictures())
     keys = jax.random.split(jax.random.key(0), 4)
-    chex.assert_trees_all_close(affine_distort(images, keys, **NOTHING, fill=-0.1), images, atol=1e-5)
+    chex.assert_trees_all_close(distort(images, keys, **NOTHING, fill=-0.1), images, atol=1e-5)
 
 
 def test_a_picture_of_background_stays_one():
     images = jnp.full((4, 8, 8, 1), -0.1)
     keys = jax.random.split(jax.random.key(0), 4)
-    chex.assert_trees_all_close(affine_distort(images, keys, **LIMITS, fill=-0.1), images, atol=1e-6)
+    chex.assert_trees_all_close(distort(images, keys, **LIMITS, fill=-0.1), images, atol=1e-6)
 
 
 def test_a_pictures_distortion_depends_on_its_key_alone():
     images = jnp.asarray(pictures())
     keys = jax.random.split(jax.random.key(0), 4)
-    together = affine_distort(images, keys, **LIMITS, fill=0.0)
-    alone = affine_distort(images[2:3], keys[2:3], **LIMITS, fill=0.0)
+    together = distort(images, keys, **LIMITS, fill=0.0)
+    alone = distort(images[2:3], keys[2:3], **LIMITS, fill=0.0)
     chex.assert_trees_all_close(together[2:3], alone, atol=1e-6)
-    other = affine_distort(images[2:3], keys[3:4], **LIMITS, fill=0.0)
+    other = distort(images[2:3], keys[3:4], **LIMITS, fill=0.0)
     assert np.abs(other - alone).max() > 0.01
 
 
@@ -88,6 +92,6 @@ def test_scaling_and_squeezing_keep_their_sense():
     image = np.full((1, 21, 21, 1), -0.1, np.float32)
     image[0, 5:16, 5:16] = 1.0
     matrix = jnp.array([[2.0, 0.0], [0.0, 1.0]])[None]
-    result = np.asarray(resample(jnp.asarray(image), matrix, jnp.zeros((1, 2)), -0.1))[0, :, :, 0]
+    result = np.asarray(compiled_resample(image, matrix, jnp.zeros((1, 2)), -0.1))[0, :, :, 0]
     rows, columns = np.flatnonzero(result[:, 10] > 0.5), np.flatnonzero(result[10] > 0.5)
     assert (len(rows), len(columns)) == (5, 11)

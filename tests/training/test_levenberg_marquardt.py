@@ -1,5 +1,7 @@
 """The optimizer against its recurrence, its curvature against a network written out unit by unit."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -89,19 +91,22 @@ def curvature_unit_by_unit(params, images):
 
 @pytest.fixture(scope="module")
 def sample():
-    images = jax.random.uniform(jax.random.key(1), (2, 32, 32, 1), jnp.float32, -0.1, 1.175)
-    params = LeNet5().init(jax.random.key(0), images, train=False)["params"]
+    images = jnp.asarray(np.random.default_rng(1).uniform(-0.1, 1.175, (2, 32, 32, 1)), jnp.float32)
+    params = jax.jit(LeNet5().init, static_argnames="train")(jax.random.key(0), images, train=False)["params"]
     # Away from the small initial weights, so that slopes differ and every term of the formula counts.
-    return jax.tree.map(lambda leaf: leaf * 2.0, params), images
+    return jax.tree.map(lambda leaf: jnp.asarray(2.0 * np.asarray(leaf)), params), images
 
 
 def features(params, images):
     return LeNet5().apply({"params": params}, images, curvature=True, method="features")
 
 
+estimate = jax.jit(functools.partial(diagonal_curvature, features))
+
+
 def test_curvature_is_the_sum_over_the_connections_that_share_a_weight(sample):
     params, images = sample
-    curvature = jax.jit(diagonal_curvature, static_argnums=0)(features, params, images)
+    curvature = estimate(params, images)
     expected = curvature_unit_by_unit(params, images)
     for name in expected:
         for key, values in expected[name].items():
@@ -111,21 +116,21 @@ def test_curvature_is_the_sum_over_the_connections_that_share_a_weight(sample):
 
 def test_curvature_is_the_exact_gauss_newton_diagonal_where_no_weight_is_shared(sample):
     params, images = sample
-    curvature = diagonal_curvature(features, params, images)
+    curvature = estimate(params, images)
 
     def outputs(top):
         return LeNet5().apply({"params": {**params, **top}}, images, method="features")
 
     top = {name: params[name] for name in ("C5", "F6")}
-    jacobian = jax.jacrev(outputs)(top)
-    expected = jax.tree.map(lambda slope: 2.0 * jnp.square(slope).sum(axis=(0, 1)) / images.shape[0], jacobian)
+    jacobian = jax.jit(jax.jacrev(outputs))(top)
+    expected = jax.tree.map(lambda slope: 2.0 * np.square(slope).sum(axis=(0, 1)) / len(images), jacobian)
     chex.assert_trees_all_close({name: curvature[name] for name in top}, expected, rtol=1e-3, atol=1e-6)
 
 
 def test_carrying_second_derivatives_leaves_the_values_alone(sample):
     params, images = sample
-    plain = LeNet5().apply({"params": params}, images, method="features")
-    chex.assert_trees_all_close(features(params, images), plain, atol=1e-6)
+    plain = jax.jit(lambda params: LeNet5().apply({"params": params}, images, method="features"))(params)
+    chex.assert_trees_all_close(jax.jit(features)(params, images), plain, atol=1e-6)
 
 
 @settings(max_examples=25, deadline=None)
@@ -163,6 +168,7 @@ def test_training_by_it_lowers_the_distance(sample):
     params, images = sample
     labels = jnp.array([3, 8])
 
+    @jax.jit
     def loss(params):
         scores = LeNet5().apply({"params": params}, images, train=True)
         return -jnp.take_along_axis(scores, labels[:, None], axis=1).mean()
@@ -172,7 +178,7 @@ def test_training_by_it_lowers_the_distance(sample):
 
     @jax.jit
     def step(params, state):
-        state = refresh(state, diagonal_curvature(features, params, images))
+        state = refresh(state, estimate(params, images))
         updates, state = optimizer.update(jax.grad(loss)(params), state, params, learning_rate=0.02)
         return optax.apply_updates(params, updates), state
 

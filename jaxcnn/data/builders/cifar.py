@@ -36,9 +36,7 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
     wanted = [*TRAIN_FILES[entry.name], *TEST_FILES[entry.name], *name_files.values()]
     missing = [name for name in wanted if name not in files]
     if missing:
-        raise DataMissingError(
-            f"{path} lacks {', '.join(missing)}; replace it by {entry.archives[0].file_name}"
-        )
+        raise DataMissingError(f"{path} lacks {', '.join(missing)}; replace it by {entry.archives[0].file_name}")
     rows = {
         "train": _rows(path, entry, [files[name] for name in TRAIN_FILES[entry.name]]),
         "test": _rows(path, entry, [files[name] for name in TEST_FILES[entry.name]]),
@@ -63,9 +61,7 @@ def _rows(path: Path, entry: DataSet, batches: list[bytes]) -> np.ndarray:
     width = len(NAME_FILES[entry.name]) + 3072
     data = b"".join(batches)
     if len(data) % width:
-        raise DataMissingError(
-            f"{path} is damaged: {len(data):,} bytes are no multiple of {width}; replace it"
-        )
+        raise DataMissingError(f"{path} is damaged: {len(data):,} bytes are no multiple of {width}; replace it")
     rows = np.frombuffer(data, np.uint8).reshape(-1, width)
     if rows[:, width - 3073].max(initial=0) >= entry.num_classes:
         raise DataMissingError(f"{path} is damaged: it has labels above {entry.num_classes - 1}; replace it")

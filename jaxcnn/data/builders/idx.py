@@ -28,10 +28,7 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
         DataMissingError: a file is damaged or holds something else; the message names it.
     """
     archives = {archive.file_name: archive for archive in entry.archives}
-    arrays = {
-        split: tuple(read_idx(paths[name], archives[name]) for name in names)
-        for split, names in FILES.items()
-    }
+    arrays = {split: tuple(read_idx(paths[name], archives[name]) for name in names) for split, names in FILES.items()}
 
     def records(split: str) -> Records:
         images, labels = arrays[split]

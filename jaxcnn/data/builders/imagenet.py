@@ -55,9 +55,7 @@ def _validation(path: Path) -> Records:
         name = Path(member).name
         number = name.removeprefix("ILSVRC2012_val_").removesuffix(".JPEG")
         if not number.isdigit() or not 1 <= int(number) <= len(labels):
-            raise DataMissingError(
-                f"{path} holds {member!r}; expected ILSVRC2012_val_00000001.JPEG … 00050000.JPEG"
-            )
+            raise DataMissingError(f"{path} holds {member!r}; expected ILSVRC2012_val_00000001.JPEG … 00050000.JPEG")
         label = labels[int(number) - 1]
         yield name, {"file_name": name, "image": rgb_jpeg(image, f"{path}: {name}"), "label": label}
 

@@ -43,7 +43,5 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise DataMissingError(f"{path} is damaged ({error}); replace it by the original") from error
     fits = images.shape == (32, 32, 3, len(labels)) and images.dtype == np.uint8
     if not fits or not 1 <= labels.min() <= labels.max() <= 10:
-        raise DataMissingError(
-            f"{path} holds no SVHN digits (X is {images.dtype} {images.shape}); replace it"
-        )
+        raise DataMissingError(f"{path} holds no SVHN digits (X is {images.dtype} {images.shape}); replace it")
     return images, labels

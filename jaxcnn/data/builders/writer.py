@@ -51,9 +51,7 @@ def png(image: np.ndarray) -> bytes:
 def _builder_class(base: Any, entry: DataSet, content: Content, progress: Progress | None) -> Any:
     configs = list(base.BUILDER_CONFIGS)
     if content.config and content.config not in base.builder_configs:
-        configs.append(
-            tfds.core.BuilderConfig(name=content.config, description=f"{content.config}, not TFDS's own")
-        )
+        configs.append(tfds.core.BuilderConfig(name=content.config, description=f"{content.config}, not TFDS's own"))
 
     def counted(split: str) -> Records:
         for done, item in enumerate(content.splits[split](), start=1):
@@ -95,9 +93,7 @@ def write(entry: DataSet, content: Content, *, data_dir: Path, progress: Progres
         file_format="array_record",
         **({"config": content.config} if content.config else {}),
     )
-    settings = tfds.download.DownloadConfig(
-        try_download_gcs=False, compute_stats=tfds.download.ComputeStatsMode.SKIP
-    )
+    settings = tfds.download.DownloadConfig(try_download_gcs=False, compute_stats=tfds.download.ComputeStatsMode.SKIP)
     with _no_progress_bars():
         builder.download_and_prepare(download_config=settings, file_format="array_record")
     return Path(os.fspath(builder.data_path))

@@ -1,0 +1,114 @@
+"""ResNet: He, Zhang, Ren & Sun, "Deep Residual Learning for Image Recognition", 2015."""
+
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.models.batch_norm import BatchNorm
+from jaxcnn.models.initializers import HE_FAN_IN
+from jaxcnn.models.layers import Conv, Dense, GlobalAveragePool, Initializer, MaxPool
+
+# §3.3: A pads with zero channels, B projects where the shape changes, C projects always; "none": a plain net.
+Shortcut = Literal["A", "B", "C", "none"]
+
+# Table 1: blocks in conv2_x … conv5_x, and whether they are bottlenecks.
+DEPTHS: dict[int, tuple[tuple[int, ...], bool]] = {
+    18: ((2, 2, 2, 2), False),
+    34: ((3, 4, 6, 3), False),
+    50: ((3, 4, 6, 3), True),
+    101: ((3, 4, 23, 3), True),
+    152: ((3, 8, 36, 3), True),
+}
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions, or the bottleneck 1×1, 3×3, 1×1 with four times the features last (figure 5).
+
+    Batch norm after each convolution; the last ReLU after the addition. Layers "a", "b" ("c") and "shortcut".
+    """
+
+    features: int
+    strides: int
+    shortcut: Shortcut
+    bottleneck: bool
+    stride_on_3x3: bool = False
+    kernel_init: Initializer = HE_FAN_IN
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        def unit(x: jax.Array, features: int, size: int, strides: int, name: str) -> jax.Array:
+            weights = {"use_bias": False, "kernel_init": self.kernel_init, "dtype": self.dtype}
+            x = Conv(features, size, strides, size // 2, name=name, **weights)(x)
+            return BatchNorm(dtype=self.dtype, name=f"{name}.bn")(x, train=train)
+
+        if self.bottleneck:
+            first, second = (1, self.strides) if self.stride_on_3x3 else (self.strides, 1)
+            y = nn.relu(unit(x, self.features, 1, first, "a"))
+            y = nn.relu(unit(y, self.features, 3, second, "b"))
+            y = unit(y, 4 * self.features, 1, 1, "c")
+        else:
+            y = nn.relu(unit(x, self.features, 3, self.strides, "a"))
+            y = unit(y, self.features, 3, 1, "b")
+
+        if self.shortcut == "none":
+            return nn.relu(y)
+        if self.shortcut == "C" or (self.shortcut == "B" and x.shape != y.shape):
+            x = unit(x, y.shape[-1], 1, self.strides, "shortcut")
+        elif self.shortcut == "A":
+            x = identity_with_zeros(x, self.strides, y.shape[-1])
+        return nn.relu(y + x)
+
+
+def identity_with_zeros(x: jax.Array, strides: int, channels: int) -> jax.Array:
+    """Option A: every `strides`-th pixel, and zeros for the channels that are new, at the end."""
+    x = x[:, ::strides, ::strides]
+    return jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - x.shape[-1])))
+
+
+class ResNet(nn.Module):
+    """The ImageNet networks of Table 1; `ResNet.of_depth(50)` has the numbers.
+
+    Input: float32 [batch, 224, 224, 3], mean-subtracted; other sizes will do, as the last maps are averaged.
+    Output: logits, float32 [batch, num_classes].
+    """
+
+    num_classes: int = 1000
+    blocks: tuple[int, ...] = (3, 4, 6, 3)
+    bottleneck: bool = True
+    shortcut: Shortcut = "B"
+    stride_on_3x3: bool = False  # "v1.5", torchvision's: a bottleneck's stride on its 3×3, not its first 1×1
+    kernel_init: Initializer = HE_FAN_IN  # §3.4, after He et al. 2015; torchvision: HE_FAN_OUT
+    dense_init: Initializer = HE_FAN_IN
+    dtype: Any = jnp.float32
+
+    @classmethod
+    def of_depth(cls, depth: int, **fields: Any) -> "ResNet":
+        """The network of 18, 34, 50, 101 or 152 layers."""
+        if depth not in DEPTHS:
+            raise ValueError(f"depth (={depth}) must be one of {', '.join(map(str, DEPTHS))}.")
+        blocks, bottleneck = DEPTHS[depth]
+        return cls(blocks=blocks, bottleneck=bottleneck, **fields)
+
+    @nn.compact
+    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+        weights = {"kernel_init": self.kernel_init, "dtype": self.dtype}
+        x = Conv(64, 7, 2, padding=3, use_bias=False, name="conv1", **weights)(images)  # 112×112×64
+        x = nn.relu(BatchNorm(dtype=self.dtype, name="conv1.bn")(x, train=train))
+        x = MaxPool(3, 2, padding=1, name="pool1")(x)  # 56×56×64
+        for stage, count in enumerate(self.blocks):  # 56, 28, 14, 7 pixels
+            for number in range(1, count + 1):
+                x = ResidualBlock(
+                    features=64 * 2**stage,
+                    strides=2 if stage > 0 and number == 1 else 1,
+                    shortcut=self.shortcut,
+                    bottleneck=self.bottleneck,
+                    stride_on_3x3=self.stride_on_3x3,
+                    name=f"conv{stage + 2}_{number}",
+                    **weights,
+                )(x, train=train)
+        x = GlobalAveragePool(name="avgpool")(x)
+        x = Dense(self.num_classes, kernel_init=self.dense_init, dtype=self.dtype, name="fc")(x)
+        return x.astype(jnp.float32)

@@ -1,0 +1,113 @@
+"""VGG: Simonyan & Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.models.batch_norm import BatchNorm
+from jaxcnn.models.initializers import Normal
+from jaxcnn.models.layers import (
+    Conv,
+    Dense,
+    Dropout,
+    Initializer,
+    LocalResponseNorm,
+    MaxPool,
+    Shape,
+    Window,
+)
+
+# Table 1: the kernel size of each convolution, block by block.
+A = ((3,), (3,), (3, 3), (3, 3), (3, 3))
+B = ((3, 3), (3, 3), (3, 3), (3, 3), (3, 3))
+C = ((3, 3), (3, 3), (3, 3, 1), (3, 3, 1), (3, 3, 1))
+D = ((3, 3), (3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3))
+E = ((3, 3), (3, 3), (3, 3, 3, 3), (3, 3, 3, 3), (3, 3, 3, 3))
+SHALLOW = ((5,), (5,), (5,), (5,), (5,))  # §4.1: B with one 5×5 for every two 3×3; 7 % more top-1 error
+
+
+class DenseOverMap(Dense):
+    """A fully connected layer made for a `size`×`size` map, slid over a larger one (§3.2).
+
+    [batch, height, width, channels] → [batch, height − size + 1, width − size + 1, features], with
+    the parameters of `Dense`. Patches and one matrix product rather than a convolution: on a `size`×`size`
+    map that is what `Dense` does, to the bit.
+    """
+
+    size: int = 1
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        batch, height, width, _ = inputs.shape
+        rows, columns = height - self.size + 1, width - self.size + 1
+        if rows < 1 or columns < 1:
+            raise ValueError(f"The map ({height}×{width}) must be at least size×size (size={self.size}).")
+        offsets = [(row, column) for row in range(self.size) for column in range(self.size)]
+        parts = [inputs[:, row : row + rows, column : column + columns] for row, column in offsets]
+        patches = jnp.concatenate(parts, axis=-1).reshape(batch * rows * columns, -1)
+        return super().__call__(patches).reshape(batch, rows, columns, self.features)
+
+    def window(self, inputs: Shape) -> Window:
+        return Window(self.size)
+
+    def macs(self, inputs: Shape, outputs: Shape) -> int:
+        return outputs[1] * outputs[2] * self.size**2 * inputs[-1] * self.features
+
+
+class VGG(nn.Module):
+    """Nets A to E of Table 1, by `blocks`.
+
+    Input: float32 [batch, 224, 224, 3], mean-subtracted. Output: logits, float32 [batch, num_classes].
+
+    The test protocol of §3.2 runs the fully connected layers over the map of a whole, larger picture:
+    `model.over_whole_pictures(224).apply(variables, images, train=False)` takes the same variables and gives
+    a class map, float32 [batch, rows, columns, num_classes], to be averaged; of a 224-pixel picture it is 1×1
+    and equal to the plain network's answer.
+    """
+
+    num_classes: int = 1000
+    blocks: tuple[tuple[int, ...], ...] = D
+    features: tuple[int, ...] = (64, 128, 256, 512, 512)  # of each block's convolutions
+    hidden_units: int = 4096
+    use_lrn: bool = False  # A-LRN: after the first convolution, with AlexNet's values
+    batch_norm: bool = False  # torchvision's -bn: after every convolution, which keeps its bias
+    dropout_rate: float = 0.5  # §3.1, in the first two fully connected layers
+    # §3.1 says variance 10⁻², which is a standard deviation of 0.1. Deviation: 0.01, the one that Caffe and
+    # those who train these nets use. The paper also finds Glorot's enough to train without net A's weights.
+    kernel_init: Initializer = Normal(0.01)
+    dense_init: Initializer = Normal(0.01)
+    map_size: int | None = None  # 7, say: fully connected layers made for 7×7 maps slide over larger ones
+    dtype: Any = jnp.float32
+
+    def over_whole_pictures(self, size: int = 224) -> "VGG":
+        """The fully convolutional form of a net that was trained on `size`×`size` pictures."""
+        return self.clone(map_size=size // 2 ** len(self.blocks))
+
+    @nn.compact
+    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+        weights = {"kernel_init": self.kernel_init, "dtype": self.dtype}
+        x = images
+        for block, kernel_sizes in enumerate(self.blocks, start=1):
+            features = self.features[block - 1]
+            for number, size in enumerate(kernel_sizes, start=1):
+                name = f"conv{block}_{number}"
+                x = Conv(features, size, padding=size // 2, name=name, **weights)(x)
+                if self.batch_norm:
+                    x = BatchNorm(dtype=self.dtype, name=f"{name}.bn")(x, train=train)
+                x = nn.relu(x)
+                if self.use_lrn and name == "conv1_1":
+                    x = LocalResponseNorm(name="norm1")(x)
+            x = MaxPool(2, 2, name=f"pool{block}")(x)  # 112, 56, 28, 14, 7 pixels
+
+        x = nn.relu(self.dense(self.hidden_units, self.map_size, name="fc6")(x))
+        x = Dropout(self.dropout_rate, name="drop6")(x, train=train)
+        x = nn.relu(self.dense(self.hidden_units, 1, name="fc7")(x))
+        x = Dropout(self.dropout_rate, name="drop7")(x, train=train)
+        return self.dense(self.num_classes, 1, name="fc8")(x).astype(jnp.float32)
+
+    def dense(self, features: int, size: int | None, name: str) -> Dense:
+        fields: dict[str, Any] = {"kernel_init": self.dense_init, "dtype": self.dtype, "name": name}
+        if self.map_size is None or size is None:
+            return Dense(features, **fields)
+        return DenseOverMap(features, size=size, **fields)

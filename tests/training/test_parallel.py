@@ -1,0 +1,38 @@
+"""Compiler options, and the fault that they are there for."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcnn.analysis.doctor import canary
+from jaxcnn.training import parallel
+from jaxcnn.training.parallel import Devices, compile_step
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_batched_matrix_products_are_right(ours):
+    """Our own steps by their options, everything else in the process by XLA_FLAGS."""
+    assert canary(ours=ours) < 1e-4
+
+
+def test_an_unknown_option_is_dropped(monkeypatch):
+    monkeypatch.setitem(parallel.CPU_OPTIONS, "xla_cpu_option_of_the_future", True)
+    compiled = compile_step(jax.jit(lambda x: x + 1).lower(jnp.ones(3)), "cpu")
+    np.testing.assert_array_equal(compiled(jnp.ones(3)), 2)
+
+
+def test_other_compiler_errors_are_not_swallowed(monkeypatch):
+    monkeypatch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "no number")
+    with pytest.raises(Exception, match="xla_backend_optimization_level"):
+        compile_step(jax.jit(lambda x: x + 1).lower(jnp.ones(3)), "cpu")
+
+
+@pytest.mark.parametrize(("mode", "shape"), [("jit", (16, 3)), ("pmap", (8, 2, 3))])
+def test_a_divided_batch_has_equal_parts_on_all_devices(mode, shape):
+    devices = Devices(mode)
+    placed = devices.divide({"rows": np.arange(48.0, dtype=np.float32).reshape(16, 3)})["rows"]
+    assert placed.shape == shape
+    assert len(placed.sharding.device_set) == 8
+    np.testing.assert_array_equal(np.asarray(placed).reshape(16, 3), np.arange(48).reshape(16, 3))
+    assert {shard.data.size for shard in placed.addressable_shards} == {6}
