@@ -34,6 +34,15 @@ def experiment_flags(parser: Parser, *, required: bool) -> None:
     )
 
 
+def overridden(flags: argparse.Namespace, *settings: str) -> jaxcnn.Experiment:
+    """The experiment that the flags name, without data."""
+    from jaxcnn.training.setting import check_network
+
+    experiment = jaxcnn.override(jaxcnn.load(flags.exp), *flags.set, *settings)
+    check_network(experiment, experiment.title)
+    return experiment
+
+
 def data_flags(parser: Parser) -> None:
     parser.add_argument("--data-dir", metavar="DIR", help="TFDS folder or bucket; $TFDS_DATA_DIR")
     parser.add_argument("--manual-dir", metavar="DIR", help="folder with the original archives")
@@ -46,8 +55,8 @@ def json_flag(parser: Parser) -> None:
 def positive(kind: Callable[[str], Any]) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
         value = kind(text)
-        if not value > 0:
-            raise argparse.ArgumentTypeError(f"{text} must be positive")
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text} must be positive and finite")
         return value
 
     parse.__name__ = f"positive {kind.__name__}"
@@ -117,7 +126,7 @@ def describe(flags: argparse.Namespace) -> Any:
     from jaxcnn.analysis.describe import describe
     from jaxcnn.reporting.tables import show_description
 
-    return describe(jaxcnn.override(jaxcnn.load(flags.exp), *flags.set)), show_description
+    return describe(overridden(flags)), show_description
 
 
 def bench_parser() -> Parser:
@@ -134,8 +143,7 @@ def bench(flags: argparse.Namespace) -> Any:
     from jaxcnn.analysis.bench import bench
     from jaxcnn.reporting.tables import show_fields
 
-    settings = [*flags.set, *([f"batch_size={flags.batch_size}"] if flags.batch_size else [])]
-    experiment = jaxcnn.override(jaxcnn.load(flags.exp), *settings)
+    experiment = overridden(flags, *([f"batch_size={flags.batch_size}"] if flags.batch_size else []))
     return bench(experiment, steps=flags.steps, parallel=flags.parallel), show_fields
 
 

@@ -5,7 +5,7 @@ import math
 
 import flax.linen as nn
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxcnn
@@ -81,17 +81,20 @@ def test_other_activations_are_refused(value):
     assert ("did you mean 'relu'?" in str(caught.value)) == (value == "rellu")
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2**62))
 def test_integers_survive(value):
     assert override(ALEXNET, f"batch_size={value}").batch_size == value
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53))
 def test_floats_survive_to_the_last_bit(value):
     rate = override(ALEXNET, f"schedule.rate={value!r}").schedule.rate
     assert type(rate) is float and rate == value
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12))
 def test_any_text_is_either_taken_or_refused_in_one_line(text):
     try:

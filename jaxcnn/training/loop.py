@@ -51,8 +51,6 @@ def fit(
       UsageError, DataMissingError, RunStoppedError, RunInterruptedError: see `jaxcnn.errors`.
     """
     display = display or Silent()
-    for protocol in experiment.protocols:
-        check_protocol(protocol)
     rehearsal_data = experiment.rehearsal.data if experiment.rehearsal else None
     choice = choose(
         data,
@@ -65,6 +63,8 @@ def fit(
     train_source = open_source(choice.name, "train", data_dir=data_dir)
     test_source = open_source(choice.name, "test", data_dir=data_dir)
     experiment = resolve(experiment, choice, settings, train_source.num_classes)
+    for protocol in experiment.protocols:
+        check_protocol(protocol)
     devices = Devices(parallel)
     devices.check_batch_size(experiment.batch_size)
     length = Length.of(experiment, len(train_source), steps=steps, epochs=epochs)

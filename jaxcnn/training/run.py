@@ -152,7 +152,7 @@ class Run:
         (self.state,) = self._refresh(self.state, placed)
 
     def _log(self, rate: jax.Array) -> None:
-        self._check_finite()
+        self._check_finite(float(self.state.sums["loss"]))
         means = divide(self.state.sums)
         self.state = dataclasses.replace(self.state, sums=self._devices.replicate(zero_sums()))
         began, first = self._window
@@ -167,8 +167,7 @@ class Run:
         )
         self._display.advance("train", self.step, self.length.stop, note)
 
-    def _check_finite(self) -> None:
-        loss = float(self.state.sums["loss"])
+    def _check_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
             saved = self._checkpoints.latest_step()
             kept = f"the checkpoint of step {saved:,} is kept" if saved else "nothing was saved yet"
@@ -189,6 +188,7 @@ class Run:
 
     def _evaluate(self) -> None:
         metrics = self.evaluator("center", self.variables, progress=partial(self._display.advance, "evaluate"))
+        self._check_finite(metrics["loss"])
         self.record.write(self.step, "evaluation", epoch=self.step / self.length.steps_per_epoch, **metrics)
         self._display.message(
             f"step {self.step:,}: test error {metrics['top1_error']:.2f} % (top-5 {metrics['top5_error']:.2f} %) "
@@ -205,7 +205,7 @@ class Run:
 
     def save(self) -> None:
         """Saves the state, unless its loss is not finite."""
-        self._check_finite()
+        self._check_finite(float(self.state.sums["loss"]))
         self._checkpoints.save(self.state, self.step, {**self._checkpoint_record, "seconds": self.seconds})
 
     def close(self) -> None:

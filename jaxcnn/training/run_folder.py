@@ -54,7 +54,7 @@ def claim(workdir: Path, mine: dict[str, Any]) -> None:
     """Makes `workdir` this run's folder by writing experiment.json, or checks that it already is.
 
     Raises:
-      UsageError: the folder holds another experiment.
+      UsageError: the folder holds another experiment, or can't be written.
     """
     path = workdir / "experiment.json"
     if path.exists():
@@ -69,8 +69,11 @@ def claim(workdir: Path, mine: dict[str, Any]) -> None:
         return
     if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
         raise UsageError(f"{workdir} exists and is no run's folder; choose another --workdir.")
-    workdir.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"experiment": mine, "versions": versions(), "commit": commit()})
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"experiment": mine, "versions": versions(), "commit": commit()})
+    except OSError as error:
+        raise UsageError(f"can't write to {workdir}: {error.strerror}; choose another --workdir.") from error
 
 
 def differences(theirs: Any, mine: Any, path: str = "") -> list[str]:

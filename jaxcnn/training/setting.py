@@ -28,11 +28,16 @@ def resolve(experiment: Experiment, choice: Choice, settings: Sequence[str], num
     asked = getattr(experiment.model, "num_classes", num_classes)
     if asked < num_classes:
         raise UsageError(f"model.num_classes (={asked}) must be at least {num_classes}, the classes of {choice.name}.")
+    check_network(experiment, f"{experiment.title} on {choice.name}")
+    return experiment
+
+
+def check_network(experiment: Experiment, what: str) -> None:
+    """Raises UsageError, a line that begins with `what`, where the network can't be made for its input."""
     try:
         jax.eval_shape(lambda: init(experiment.model, experiment))
-    except ValueError as error:
-        raise UsageError(f"{experiment.title} on {choice.name}: {str(error).splitlines()[0]}") from error
-    return experiment
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        raise UsageError(f"{what}: {str(error).splitlines()[0]}") from error
 
 
 def init(model: nn.Module, experiment: Experiment, seed: int = 0):

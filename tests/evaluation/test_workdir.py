@@ -1,0 +1,123 @@
+"""What a run's folder holds: the experiment it was made from, and its errors."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import jaxcnn
+from jaxcnn.data.choose import Choice
+from jaxcnn.errors import DataMissingError, UsageError
+from jaxcnn.evaluation.workdir import evaluate, rebuild, saved_experiment
+from jaxcnn.training.loop import fit
+from jaxcnn.training.run_folder import claim, identity, plain
+from jaxcnn.training.setting import resolve
+
+
+def saved_by(title: str, data: str, rehearsal: bool, *settings: str, classes: int = 10):
+    """The experiment as a run resolves it, and what its experiment.json would say."""
+    experiment = resolve(jaxcnn.load(title), Choice(data, rehearsal, "", ""), settings, classes)
+    mine = identity(experiment, data=data, rehearsal=rehearsal, seed=0)
+    return experiment, json.loads(json.dumps(mine))
+
+
+@pytest.mark.parametrize(
+    ("title", "data", "rehearsal", "settings"),
+    [
+        ("lenet5_1998", "digits", False, ()),
+        ("lenet5_1998", "digits", True, ("batch_size=16", "steps=7")),
+        ("cnn_primer", "digits", True, ("schedule.rate=0.25", "epochs=0.5", "precision=bfloat16")),
+        ("cnn_primer", "digits", False, ("inputs.mean=(12.5,)", "batch_size=24", "protocols=('center',)")),
+        ("alexnet_2012", "photos", True, ()),
+        ("alexnet_2012", "photos", True, ("epochs=3", "model.activation=tanh", "model.use_lrn=False")),
+        ("alexnet_2012:one_gpu", "imagenette", False, ("plateau=None", "model.features=(8,16,16,16,8)")),
+        ("alexnet_2012:one_tower", "photos", True, ("schedule.rate=0.5", "inputs.mirror=False")),
+    ],
+)
+def test_a_run_is_rebuilt_with_all_that_it_changed(title, data, rehearsal, settings):
+    experiment, saved = saved_by(title, data, rehearsal, *settings)
+    rebuilt = rebuild(saved)
+    assert rebuilt == experiment, plain(rebuilt)
+    assert saved["data"] == data and rebuilt.model.num_classes == 10
+
+
+def test_what_the_files_can_not_give_is_refused():
+    _, saved = saved_by("cnn_primer", "digits", False)
+    saved["model"] = {**saved["model"], "type": "SomebodysNetwork"}
+    with pytest.raises(UsageError, match=r"model\.type differ.*evaluate\(…, experiment=…\)"):
+        rebuild(saved)
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    with pytest.raises(UsageError, match="is no run's folder: it has no experiment.json"):
+        evaluate(tmp_path)
+    with pytest.raises(UsageError, match="is no run's folder"):
+        saved_experiment(tmp_path / "nowhere")
+
+
+def test_a_run_that_has_saved_nothing(tmp_path, linear):
+    claim(tmp_path / "run", identity(linear, data="digits", rehearsal=False, seed=0))
+    with pytest.raises(DataMissingError, match="no complete checkpoint: train there first"):
+        evaluate(tmp_path / "run", experiment=linear)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, linear):
+    """A run of the linear network, its summary and its folder."""
+    folder = tmp_path_factory.mktemp("linear") / "run"
+    return folder, fit(linear, workdir=folder), linear
+
+
+def test_evaluate_says_what_the_summary_says(trained):
+    folder, summary, experiment = trained
+    result = evaluate(folder, experiment=experiment)
+    assert result.keys() == {"experiment", "variant", "step", "data", "split", "protocols"}
+    assert (result["experiment"], result["step"], result["data"], result["split"]) == ("linear", 20, "digits", "test")
+    assert result["protocols"] == summary["evaluation"]
+    assert result["protocols"]["center"]["top1_error"] < 60  # it has learned something: chance is 90
+
+
+def test_evaluate_by_other_protocols_and_on_other_data(trained):
+    folder, summary, experiment = trained
+    result = evaluate(folder, protocols=["ten_crop", "center"], experiment=experiment)
+    assert list(result["protocols"]) == ["ten_crop", "center"]
+    assert result["protocols"]["center"] == summary["evaluation"]["center"]
+    assert result["protocols"]["ten_crop"]["count"] == 359
+    elsewhere = evaluate(folder, data="photos", experiment=experiment)
+    assert elsewhere["data"] == "photos" and elsewhere["protocols"]["center"]["count"] == 500
+    with pytest.raises(UsageError, match="no protocol 'tencrop'"):
+        evaluate(folder, protocols=["tencrop"], experiment=experiment)
+
+
+def test_other_classes_are_refused(trained, monkeypatch):
+    folder, _, experiment = trained
+    saved = json.loads((folder / "experiment.json").read_text())
+    saved["experiment"]["model"]["num_classes"] = 12
+    copy = folder.with_name("copy")
+    copy.mkdir()
+    (copy / "experiment.json").write_text(json.dumps(saved))
+    with pytest.raises(UsageError, match=r"--data=photos has 10 classes, the network in .* 12"):
+        evaluate(copy, data="photos", experiment=experiment)
+
+
+def test_more_steps_go_on_from_the_end_and_fewer_show_the_summary(trained, tmp_path):
+    _, summary, experiment = trained
+    short = fit(experiment, workdir=tmp_path / "run", steps=8)
+    assert (short["steps"], short["examples"]) == (8, 128)
+    whole = fit(experiment, workdir=tmp_path / "run")
+    same = {name for name in summary if name not in {"seconds", "train"}}
+    assert {name: whole[name] for name in same} == {name: summary[name] for name in same}
+    assert fit(experiment, workdir=tmp_path / "run", steps=8) == whole
+    events = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    steps = [event["step"] for event in events if event["event"] == "train"]
+    assert len(steps) == len(set(steps)) and steps[-1] == 20
+    np.testing.assert_allclose(whole["train"]["loss"], summary["train"]["loss"], rtol=1e-5)
+
+
+def test_a_run_of_bad_protocols_stops_before_it_starts(linear, tmp_path):
+    with pytest.raises(UsageError, match="there is no protocol 'tencrop'"):
+        fit(linear, workdir=tmp_path / "run", settings=["protocols=('tencrop',)"])
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(UsageError, match="there is no protocol 'tencrop'"):
+        fit(dataclasses.replace(linear, protocols=("tencrop",)), workdir=tmp_path / "run")
