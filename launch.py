@@ -6,11 +6,12 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import jaxcnn
-from jaxcnn.errors import JaxcnnError, UsageError
+from jaxcnn.errors import JaxcnnError, RunInterruptedError, UsageError
 
 
 class Parser(argparse.ArgumentParser):
@@ -248,9 +249,17 @@ def quiet() -> None:
         jax.config.update("jax_compilation_cache_dir", os.path.join(cache, "jaxcnn", "compiled"))
 
 
+def terminated(number: int, frame: object) -> NoReturn:
+    """SIGTERM where there is nothing to save yet; the training loop has its own way with it."""
+    del frame
+    raise RunInterruptedError("terminated before the first step; nothing was lost.", number)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: see the command line's table in the README."""
     try:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, terminated)
         quiet()
         run(sys.argv[1:] if arguments is None else arguments)
     except JaxcnnError as error:

@@ -67,9 +67,7 @@ def test_nothing_but_the_leaf_changes():
     assert changed != ALEXNET and back == ALEXNET
 
 
-@pytest.mark.parametrize(
-    ("name", "function"), [("relu", nn.relu), ("tanh", nn.tanh), ("sigmoid", nn.sigmoid)]
-)
+@pytest.mark.parametrize(("name", "function"), [("relu", nn.relu), ("tanh", nn.tanh), ("sigmoid", nn.sigmoid)])
 def test_activations_go_by_name(name, function):
     assert override(ALEXNET, f"model.activation={name}").model.activation is function
 
@@ -164,7 +162,9 @@ def test_a_typo_is_answered_with_the_nearest_field(path, near):
     assert message.startswith(f"{path}: ") and f"did you mean {near!r}?" in message and "\n" not in message
 
 
-@pytest.mark.parametrize("field", ["paper", "data", "rehearsal", "deviations", "name", "variant", "model.parent", "model.name"])
+@pytest.mark.parametrize(
+    "field", ["paper", "data", "rehearsal", "deviations", "name", "variant", "model.parent", "model.name"]
+)
 def test_what_is_not_the_users_is_no_field(field):
     with pytest.raises(UsageError, match="has no field"):
         override(ALEXNET, f"{field}=x")
@@ -213,6 +213,10 @@ def test_objects_from_python_replace_objects():
         set_path(ALEXNET, "inputs.distortion", dataclasses.replace(ALEXNET.plateau))
 
 
+# Not for `--set`: what a user can't type, or gives otherwise.
+OTHERS = {"paper", "data", "rehearsal", "deviations", "name", "variant", "parent", "dtype"}
+
+
 def test_every_leaf_of_every_experiment_takes_its_own_value():
     """Each declared type fits the value that the experiment's file gives it."""
     count = 0
@@ -222,7 +226,7 @@ def test_every_leaf_of_every_experiment_takes_its_own_value():
         for field in dataclasses.fields(node):
             value = getattr(node, field.name)
             where = f"{path}{field.name}"
-            if field.name in {"paper", "data", "rehearsal", "deviations", "name", "variant", "parent", "dtype"}:
+            if field.name in OTHERS:
                 continue
             if dataclasses.is_dataclass(value):
                 walk(value, f"{where}.", experiment)

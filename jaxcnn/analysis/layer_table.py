@@ -99,8 +99,10 @@ def model_table(model: nn.Module, input_shape: Shape) -> LayerTable:
     traced = jax.make_jaxpr(forward)(variables, images)
     fields = _receptive_fields(traced.jaxpr, calls)
     rows = []
+    counted = set()  # a layer that is called twice has its parameters once
     for index, (module, before, after) in enumerate(calls):
-        params = variables["params"]
+        params = variables["params"] if module.path not in counted else {}
+        counted.add(module.path)
         for part in module.path:
             params = params.get(part, {})
         rows.append(

@@ -153,9 +153,7 @@ class GoogLeNet(nn.Module):
         return net.clone(**fields)
 
     @nn.compact
-    def __call__(
-        self, images: jax.Array, *, train: bool
-    ) -> jax.Array | tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array | tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         weights: dict[str, Any] = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         biases = Constant(self.bias_value)
         unit = partial(convolve_and_rectify, train=train, bias_init=biases, **weights)

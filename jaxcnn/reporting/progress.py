@@ -7,7 +7,6 @@ from typing import Protocol, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-
 MAIN = "train"  # the stretch that a run consists of
 
 
@@ -43,11 +42,13 @@ class TimeLeft:
 
     def __init__(self) -> None:
         self._first: tuple[float, int] | None = None
+        self._before = 0
 
     def __call__(self, done: int, total: int | None) -> float | None:
         now = time.monotonic()
-        if self._first is None or done < self._first[1]:
+        if self._first is None or done < self._before:  # a new stretch
             self._first = (now, done)
+        self._before = done
         began, start = self._first
         if total is None or done == start:
             return None

@@ -31,7 +31,7 @@ class Record:
         self._file.write(json.dumps({"step": step, "event": event, **fields}) + "\n")
         self._file.flush()
         for name, value in numbers.items():
-            if isinstance(value, int | float) and not isinstance(value, bool):
+            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
                 self._board.add_scalar(f"{event}/{name}", value, step)
 
     def train_means(self, *, since: int) -> dict[str, float]:

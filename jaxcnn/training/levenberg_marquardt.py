@@ -4,7 +4,7 @@ Source: LeCun, Bottou, Bengio & Haffner 1998, §III-B, Appendix C.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +37,8 @@ def stochastic_diagonal_levenberg_marquardt(mu: float = 0.02) -> optax.GradientT
         steps = jax.tree.map(lambda g, h: -learning_rate / (mu + h) * g, updates, state.curvature)
         return steps, state
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    # Optax's type for `update` doesn't know the extra arguments that this class is there for.
+    return optax.GradientTransformationExtraArgs(init, cast(Any, update))
 
 
 def refresh(opt_state: Any, curvature: Any) -> Any:

@@ -1,5 +1,6 @@
 """Training an experiment from data to summary."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from jaxcnn.data.sources import open_source
 from jaxcnn.evaluation.evaluate import check_protocol
 from jaxcnn.experiment import Experiment
 from jaxcnn.reporting.progress import Display, Silent
+from jaxcnn.training.disk import full_disk_is_told
 from jaxcnn.training.parallel import Devices, Mode
 from jaxcnn.training.run import Run
 from jaxcnn.training.run_folder import claim, default_workdir, identity, params_sha256, plain, write_json
@@ -83,30 +85,29 @@ def fit(
     banner(display, experiment, choice)
     for note in {train_source.note, test_source.note} - {""}:
         display.message(f"note: {note}")
-    run = Run(
-        experiment,
-        workdir=workdir,
-        train_source=train_source,
-        test_source=test_source,
-        devices=devices,
-        length=length,
-        seed=seed,
-        display=display,
-        record={"experiment": mine, "class_names": list(train_source.class_names)},
-    )
-    try:
-        if run.step < length.stop:
-            display.message(
-                f"{experiment.title} on {choice.name}: {len(train_source):,} + {len(test_source):,} pictures, "
-                f"{length.stop:,} steps of {experiment.batch_size}, {len(devices.devices)} × {devices.platform}; "
-                f"compiling"
-            )
-            run.compile()
-            run.train()
-        summary = summarise(run, choice)
-    finally:
-        run.close()
-    write_json(summary_path, summary)
+    with full_disk_is_told(workdir):
+        run = Run(
+            experiment,
+            workdir=workdir,
+            train_source=train_source,
+            test_source=test_source,
+            devices=devices,
+            length=length,
+            seed=seed,
+            display=display,
+            record={"experiment": mine, "class_names": list(train_source.class_names)},
+        )
+        with contextlib.closing(run):
+            if run.step < length.stop:
+                display.message(
+                    f"{experiment.title} on {choice.name}: {len(train_source):,} + {len(test_source):,} pictures, "
+                    f"{length.stop:,} steps of {experiment.batch_size}, {len(devices.devices)} × {devices.platform}; "
+                    f"compiling"
+                )
+                run.compile()
+                run.train()
+            summary = summarise(run, choice)
+        write_json(summary_path, summary)
     banner(display, experiment, choice)
     return summary
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
-from jax.stages import Compiled, Lowered
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.stages import Compiled, Lowered
 
 from jaxcnn.errors import UsageError
 from jaxcnn.models.layers import BATCH_AXIS

@@ -20,7 +20,7 @@ from jaxcnn.reporting.progress import Display
 from jaxcnn.reporting.record import Record
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
-from jaxcnn.training.curvature import curvature_samples, make_refresh_step
+from jaxcnn.training.curvature import curvature_samples, make_refresh_step, wants_curvature
 from jaxcnn.training.feed import Feed
 from jaxcnn.training.interrupt import Interrupts
 from jaxcnn.training.metrics import divide, zero_sums
@@ -115,7 +115,7 @@ class Run:
         self._window = (time.monotonic(), self.step)
         with Interrupts() as interrupts:
             for batch in batches:
-                if self.step % length.steps_per_epoch == 0:
+                if wants_curvature(experiment, self.step, length.steps_per_epoch):
                     self._refresh_curvature()
                 self.state, rate = self._step_function(self.state, batch, *self._feed.resident)
                 self.step += 1
@@ -139,10 +139,7 @@ class Run:
         )
 
     def _refresh_curvature(self) -> None:
-        count = curvature_samples(self.experiment)
-        if not count:
-            return
-        sample = self._feed.sample(count, epoch=self.step // self.length.steps_per_epoch)
+        sample = self._feed.sample(curvature_samples(self.experiment), step=self.step)
         placed = self._devices.replicate(sample)
         if self._refresh is None:
             jitted = jax.jit(

@@ -75,4 +75,4 @@ class Length:
         return experiment.checkpoint_every or min(self.steps_per_epoch, 1000)
 
     def log_interval(self) -> int:
-        return min(max(self.steps_per_epoch // 20, 1), 100)
+        return min(max(self.steps_per_epoch // 20, 1), 500)

@@ -50,7 +50,7 @@ def test_what_the_files_can_not_give_is_refused():
 
 
 def test_a_folder_that_is_no_run(tmp_path):
-    with pytest.raises(UsageError, match="is no run's folder: it has no experiment.json"):
+    with pytest.raises(UsageError, match=r"is no run's folder: it has no experiment\.json"):
         evaluate(tmp_path)
     with pytest.raises(UsageError, match="is no run's folder"):
         saved_experiment(tmp_path / "nowhere")

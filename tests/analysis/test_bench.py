@@ -1,0 +1,67 @@
+"""`bench` measures what it says, on a network of known cost."""
+
+import dataclasses
+from types import SimpleNamespace
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+import pytest
+
+from jaxcnn.analysis.bench import bench, flops, peak_bytes
+from jaxcnn.errors import UsageError
+from jaxcnn.experiment import Experiment, Inputs, Paper
+from jaxcnn.models.layers import Dense
+from jaxcnn.training.losses import SoftmaxCrossEntropy
+from jaxcnn.training.optimizers import Momentum
+from jaxcnn.training.schedules import Constant
+
+
+class Linear(nn.Module):
+    num_classes: int = 64
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images, *, train: bool):
+        del train
+        return Dense(self.num_classes, name="fc", dtype=self.dtype)(images).astype(jnp.float32)
+
+
+LINEAR = Experiment(
+    paper=Paper(title="t", authors="a", year=2000, venue="v"),
+    model=Linear(),
+    data="digits",
+    inputs=Inputs(size=16, channels=1, stored_size=16, mean="picture"),
+    loss=SoftmaxCrossEntropy(),
+    optimizer=Momentum(),
+    schedule=Constant(0.1),
+    batch_size=64,
+    steps=1,
+    name="linear",
+    variant="test",
+)
+
+
+def test_the_figures_fit_together():
+    found = bench(LINEAR, steps=3)
+    assert found["images_per_second"] == pytest.approx(64_000 / found["step_ms_median"])
+    assert 0 < found["step_ms_min"] <= found["step_ms_median"] and found["compile_seconds"] > 0
+    # On each of 8 devices 8 pictures: forward and weight gradient, a multiplication and an addition each.
+    least = 2 * 2 * 8 * 256 * 64
+    assert least <= found["flops_per_step"] <= 3 * least
+    parameters = 4 * (256 * 64 + 64)
+    assert 2 * parameters <= found["peak_bytes"] <= 40 * parameters  # parameters and velocity, at the least
+    assert found["collectives"].keys() == {"all-reduce"} and found["device_count"] == 8
+    assert (found["experiment"], found["precision"], found["batch_size"]) == ("linear:test", "float32", 64)
+
+
+def test_a_batch_that_does_not_divide():
+    with pytest.raises(UsageError, match=r"batch_size \(=20\) must divide evenly over 8 devices; use 16 or 24"):
+        bench(dataclasses.replace(LINEAR, batch_size=20), steps=1)
+
+
+@pytest.mark.parametrize("costs", [None, {}, [{"flops": 5.0}], {"flops": 5.0}])
+def test_a_backend_may_not_count(costs):
+    compiled: Any = SimpleNamespace(cost_analysis=lambda: costs, memory_analysis=lambda: None)
+    assert flops(compiled) == (5.0 if costs else None)
+    assert peak_bytes(compiled) is None

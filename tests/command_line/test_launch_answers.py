@@ -1,0 +1,121 @@
+"""Each command's answer: a table, or with --json one document and nothing else on standard output."""
+
+import dataclasses
+import gzip
+import hashlib
+import json
+import math
+
+import numpy as np
+import pytest
+
+import jaxcnn
+from jaxcnn.data import datasets
+from launch import COMMANDS, main
+
+
+@pytest.fixture
+def small_archives(tmp_path, monkeypatch):
+    """MNIST's four files with one picture each."""
+    entry = datasets.data_set("mnist")
+    archives = []
+    for archive in entry.archives:
+        images = "images" in archive.file_name
+        shape = (1, 28, 28) if images else (1,)
+        raw = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes() + bytes(math.prod(shape))
+        (tmp_path / archive.file_name).write_bytes(gzip.compress(raw))
+        archives.append(dataclasses.replace(archive, content_sha256=hashlib.sha256(raw).hexdigest()))
+    monkeypatch.setitem(datasets.DATA_SETS, "mnist", dataclasses.replace(entry, archives=tuple(archives)))
+    return tmp_path
+
+
+def test_list(answered, call):
+    entries = answered("--list")
+    for entry in entries:
+        assert entry.keys() == {"experiment", "variant", "paper", "data", "input_shape", "total_params"}
+    shown = [f"{entry['experiment']}:{entry['variant']}" for entry in entries]
+    assert shown == [f"{name}:{variant}" for name in jaxcnn.names() for variant in jaxcnn.variants(name)]
+    counts = {title: entry["total_params"] for title, entry in zip(shown, entries, strict=True)}
+    assert counts["lenet5_1998:paper"] == 60_000 and counts["alexnet_2012:paper"] == 60_965_224
+    assert entries[shown.index("alexnet_2012:one_tower")]["input_shape"] == [224, 224, 3]
+    status, table, _ = call("--list")
+    assert status == 0 and "60,965,224" in table and "227×227×3" in table and "lenet5_1998" in table
+
+
+@pytest.mark.parametrize("title", ["lenet5_1998", "alexnet_2012:caffenet"])
+def test_describe(answered, call, title):
+    found = answered("describe", f"--exp={title}")
+    promised = {"experiment", "variant", "input_shape", "layers", "total_params", "total_macs", "auxiliary_params"}
+    assert promised | {"paper", "contradictions"} <= found.keys()
+    assert found["experiment"] == title.split(":")[0]
+    for layer in found["layers"]:
+        assert {"name", "kind", "output_shape", "params", "macs", "receptive_field"} <= layer.keys()
+    assert sum(layer["params"] for layer in found["layers"]) == found["total_params"]
+    assert {"title", "authors", "year", "venue", "results", "claims"} <= found["paper"].keys()
+    assert found["total_connections"] == (340_908 if title == "lenet5_1998" else None)
+    status, table, _ = call("describe", f"--exp={title}")
+    assert status == 0 and f"{found['total_params']:,}" in table
+    for contradiction in found["contradictions"]:
+        assert contradiction.split()[0] in table
+
+
+def test_describe_takes_overrides(answered):
+    assert answered("describe", "--exp=alexnet_2012", "--set=model.towers=1")["total_params"] == 62_378_344
+
+
+@pytest.mark.parametrize("parallel", ["jit", "pmap"])
+def test_bench(answered, parallel, tiny):
+    found = answered("bench", "--exp=cnn_primer", "--batch-size=8", "--steps=3", f"--parallel={parallel}")
+    assert found.keys() == {
+        *("experiment", "device_kind", "device_count", "batch_size", "precision", "compile_seconds"),
+        *("step_ms_min", "step_ms_median", "images_per_second", "flops_per_step", "peak_bytes", "collectives"),
+    }
+    assert (found["experiment"], found["batch_size"], found["device_count"]) == ("cnn_primer:paper", 8, 8)
+    assert 0 < found["step_ms_min"] <= found["step_ms_median"] and found["precision"] == "float32"
+    assert set(found["collectives"]) == {"all-reduce"}
+
+
+def test_doctor(answered, call):
+    found = answered("doctor")
+    assert {"devices", "versions", "canaries", "healthy", "data", "decode_images_per_second"} <= found.keys()
+    assert found["healthy"] is True and len(found["devices"]) == 8
+    assert found["data"]["digits"] is True and found["data"]["imagenet2012"] is False
+    status, shown, _ = call("doctor")
+    assert status == 0 and "healthy: True" in shown
+
+
+def test_prepare_says_where(answered, small_archives):
+    found = answered("prepare", "--data=mnist", f"--manual-dir={small_archives}", "--data-dir=prepared")
+    assert found["data"] == "mnist" and found["folder"].endswith("prepared/mnist/3.0.1")
+
+
+def test_a_rehearsal_says_so_at_both_ends(call, tmp_path, no_network, tiny):
+    """Without the paper's data and without network: the same command runs on embedded pictures."""
+    status, output, notices = call("--exp=cnn_primer", "--json")
+    assert status == 0, notices
+    lines = notices.strip().split("\n")
+    assert lines[0] == lines[-1] == "=" * 78
+    assert "REHEARSAL: this is cnn_primer:paper on digits, not on fashion_mnist." in lines[1]
+    assert notices.count("REHEARSAL") == notices.count("The real thing: python launch.py prepare") == 2
+    assert "Changed for it: steps=3, schedule.rate=0.125" in notices and "can't download" in notices
+    summary = json.loads(output)
+    assert (summary["rehearsal"], summary["data"], summary["steps"]) == (True, "digits", 3)
+    assert summary["how_to_get_the_data"].startswith("python launch.py prepare --data=fashion_mnist")
+    workdir = tmp_path / "runs" / "cnn_primer-paper-digits-rehearsal"
+    assert json.loads((workdir / "summary.json").read_text()) == summary
+
+    status, output, _ = call("eval", f"--workdir={workdir}", "--json")
+    found = json.loads(output)
+    assert status == 0 and found.keys() == {"experiment", "variant", "step", "data", "split", "protocols"}
+    assert found["protocols"] == summary["evaluation"] and found["data"] == "digits"
+    status, table, _ = call("eval", f"--workdir={workdir}")
+    assert status == 0 and "at step 3, digits, test split" in table and "359" in table
+    status, table, _ = call("--exp=cnn_primer")
+    assert status == 0 and "cnn_primer:paper on digits (a rehearsal): 3 steps, 24 examples" in table
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
+def test_help_is_for_each_command(capsys, command):
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    assert ended.value.code == 0 and " ".join(["usage: launch.py", *command]) in capsys.readouterr().out

@@ -1,0 +1,88 @@
+"""metrics.jsonl, across kills and resumptions, and the event file."""
+
+import json
+import math
+
+import pytest
+from tensorboardX.proto.event_pb2 import Event
+
+from jaxcnn.reporting.record import Record, read_events
+
+
+def scalars(folder) -> dict[tuple[str, int], float]:
+    """(tag, step) → value, of all event files: length, its check, an Event, its check."""
+    found = {}
+    for path in sorted(folder.glob("events.out.tfevents.*")):
+        content, place = path.read_bytes(), 0
+        while place < len(content):
+            size = int.from_bytes(content[place : place + 8], "little")
+            event = Event.FromString(content[place + 12 : place + 12 + size])
+            place += 12 + size + 4
+            found |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
+    return found
+
+
+def test_an_event_is_a_line(tmp_path):
+    record = Record(tmp_path, step=0)
+    record.write(4, "train", loss=1.5, count=8)
+    assert read_events(record.path) == [{"step": 4, "event": "train", "loss": 1.5, "count": 8}]  # at once
+    record.write(8, "evaluation", top1_error=12.5, note="text", best=True)
+    record.close()
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[1]) == {"step": 8, "event": "evaluation", "top1_error": 12.5, "note": "text", "best": True}
+    assert len(lines) == 2
+
+
+def test_numbers_are_tensorboards_too(tmp_path):
+    record = Record(tmp_path, step=0)
+    record.write(4, "train", loss=1.5, count=8, note="text", best=True)
+    record.close()
+    assert scalars(tmp_path) == {("train/loss", 4): 1.5, ("train/count", 4): 8.0}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_json_can_not_hold_becomes_null(tmp_path, value, caplog):
+    record = Record(tmp_path, step=0)
+    record.write(1, "stopped", loss=value)
+    record.close()
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1, "event": "stopped", "loss": null}\n'
+    assert not caplog.records  # TensorBoard's writer would complain
+
+
+def test_resuming_drops_what_will_come_again(tmp_path):
+    record = Record(tmp_path, step=0)
+    for step in (2, 4, 6, 8):
+        record.write(step, "train", loss=float(step))
+    record.close()
+    resumed = Record(tmp_path, step=4)
+    resumed.write(6, "train", loss=-6.0)
+    resumed.close()
+    assert [(event["step"], event["loss"]) for event in read_events(resumed.path)] == [(2, 2.0), (4, 4.0), (6, -6.0)]
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("torn", ["", '{"st', '{"step": 6, "event": "train"}'])
+def test_a_last_line_that_a_kill_left_unfinished_is_dropped(tmp_path, torn):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 2, "event": "train"}\n{"step": 4, "event": "train"}\n' + torn)
+    assert [event["step"] for event in read_events(path)] == [2, 4]
+    record = Record(tmp_path, step=100)
+    record.write(101, "train")
+    record.close()
+    assert [event["step"] for event in read_events(path)] == [2, 4, 101]
+
+
+def test_no_file_holds_no_event(tmp_path):
+    assert read_events(tmp_path / "metrics.jsonl") == []
+
+
+def test_means_weigh_windows_by_their_examples(tmp_path):
+    record = Record(tmp_path, step=0)
+    assert record.train_means(since=0) == {}
+    record.write(2, "train", loss=100.0, top1_error=100.0, top5_error=100.0, count=1000)
+    record.write(4, "train", loss=1.0, top1_error=50.0, top5_error=10.0, count=10)
+    record.write(4, "evaluation", loss=7.0, top1_error=7.0, top5_error=7.0, count=7)
+    record.write(6, "train", loss=4.0, top1_error=20.0, top5_error=0.0, count=30)
+    means = record.train_means(since=2)
+    record.close()
+    assert means == {"loss": 3.25, "top1_error": 27.5, "top5_error": 2.5, "count": 40}

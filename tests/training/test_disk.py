@@ -1,0 +1,36 @@
+"""A full disk: one line, exit status 1, and the checkpoints that were there."""
+
+import errno
+import os
+
+import pytest
+
+from jaxcnn.errors import JaxcnnError
+from jaxcnn.reporting.record import Record
+from jaxcnn.training.disk import full_disk_is_told
+from launch import main
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), ValueError("… writing state/d/1: No space left on device")],
+)
+def test_told_in_one_line(tmp_path, error):
+    with pytest.raises(JaxcnnError, match="disk that holds .* is full") as caught, full_disk_is_told(tmp_path):
+        raise error
+    assert caught.value.exit_status == 1 and "\n" not in str(caught.value)
+
+
+def test_other_errors_pass(tmp_path):
+    with pytest.raises(PermissionError), full_disk_is_told(tmp_path):
+        raise PermissionError(errno.EACCES, "no")
+
+
+def test_a_run_ends_with_status_1(monkeypatch, capsys, tmp_path):
+    def full(self, step, event, **numbers):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Record, "write", full)
+    arguments = ["--exp=lenet5_1998:modern", "--data=digits", "--steps=1", f"--workdir={tmp_path / 'run'}"]
+    assert main(arguments) == 1
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("launch.py: the disk that holds")

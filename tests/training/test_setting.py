@@ -1,0 +1,75 @@
+"""What a run resolves before it starts."""
+
+import pytest
+
+import jaxcnn
+from jaxcnn.data.choose import Choice
+from jaxcnn.errors import UsageError
+from jaxcnn.training.setting import Length, check_network, resolve
+
+PRIMER = jaxcnn.override(jaxcnn.load("cnn_primer"), "batch_size=32", "epochs=10")
+REAL, REHEARSAL = Choice("digits", False, "", ""), Choice("digits", True, "", "")
+
+
+def test_a_rehearsals_overrides_come_first_and_the_users_last():
+    rehearsed = PRIMER.rehearsal.overrides["epochs"]
+    assert rehearsed != PRIMER.epochs
+    assert resolve(PRIMER, REAL, (), 10).epochs == 10
+    assert resolve(PRIMER, REHEARSAL, (), 10).epochs == rehearsed
+    asked = resolve(PRIMER, REHEARSAL, ("steps=77", "batch_size=8"), 10)
+    assert (asked.epochs, asked.steps, asked.batch_size) == (None, 77, 8)
+
+
+def test_the_network_tells_apart_what_the_data_holds():
+    assert resolve(PRIMER, REAL, (), 7).model.num_classes == 7
+    assert resolve(PRIMER, REAL, ("model.num_classes=12",), 10).model.num_classes == 12  # some never occur
+    with pytest.raises(UsageError, match=r"model\.num_classes \(=9\) must be at least 10, the classes of digits"):
+        resolve(PRIMER, REAL, ("model.num_classes=9",), 10)
+
+
+def test_a_network_that_can_not_be_made_is_a_wrong_setting():
+    alexnet = jaxcnn.load("alexnet_2012")
+    with pytest.raises(UsageError, match=r"^alexnet_2012:paper on digits: .*divisible by groups \(=5\)") as caught:
+        resolve(alexnet, REAL, ("model.towers=5",), 10)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UsageError, match=r"^here: "):
+        check_network(jaxcnn.override(alexnet, "model.pool_size=0"), "here")
+    check_network(alexnet, "here")
+
+
+@pytest.mark.parametrize(
+    ("settings", "stops", "expected"),
+    [
+        (("epochs=2",), {}, (10, 20, 20)),  # 105 examples make 10 batches of 10
+        (("epochs=0.25",), {}, (10, 3, 3)),
+        (("steps=7",), {}, (10, 7, 7)),
+        (("epochs=2",), {"steps": 5}, (10, 20, 5)),  # the plan, and with it the schedule, stays
+        (("epochs=2",), {"epochs": 3}, (10, 20, 30)),
+        (("epochs=2",), {"epochs": 0.01}, (10, 20, 1)),
+        (("steps=7",), {"epochs": 1}, (10, 7, 10)),
+    ],
+)
+def test_length(settings, stops, expected):
+    experiment = jaxcnn.override(PRIMER, "batch_size=10", *settings)
+    length = Length.of(experiment, 105, **stops)
+    assert (length.steps_per_epoch, length.planned, length.stop) == expected
+
+
+def test_an_epoch_of_less_than_a_batch_is_a_step():
+    assert Length.of(jaxcnn.override(PRIMER, "batch_size=512"), 100).steps_per_epoch == 1
+
+
+@pytest.mark.parametrize("steps", [0, -1])
+def test_a_run_has_steps(steps):
+    with pytest.raises(UsageError, match="at least one step"):
+        Length.of(PRIMER, 100, steps=steps)
+
+
+def test_intervals():
+    experiment = jaxcnn.override(PRIMER, "batch_size=1", "evaluate_every=0.5")
+    small, large = Length.of(experiment, 9), Length.of(experiment, 50_000)
+    assert [small.evaluation_interval(experiment), large.evaluation_interval(experiment)] == [4, 25_000]
+    assert [small.checkpoint_interval(experiment), large.checkpoint_interval(experiment)] == [9, 1000]
+    assert small.checkpoint_interval(jaxcnn.override(experiment, "checkpoint_every=3")) == 3
+    assert [small.log_interval(), Length.of(experiment, 400).log_interval(), large.log_interval()] == [1, 20, 100]
+    assert Length.of(jaxcnn.override(experiment, "evaluate_every=0.01"), 9).evaluation_interval(experiment) >= 1
