@@ -16,7 +16,7 @@ from launch import main
     [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), ValueError("… writing state/d/1: No space left on device")],
 )
 def test_told_in_one_line(tmp_path, error):
-    with pytest.raises(JaxcnnError, match="disk that holds .* is full") as caught, full_disk_is_told(tmp_path):
+    with pytest.raises(JaxcnnError, match=r"disk that holds .* is full") as caught, full_disk_is_told(tmp_path):
         raise error
     assert caught.value.exit_status == 1 and "\n" not in str(caught.value)
 
