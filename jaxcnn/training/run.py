@@ -112,7 +112,7 @@ class Run:
         assert self._step_function is not None, "compile() comes first"
         length, experiment = self.length, self.experiment
         batches = self._feed.batches(self.step)
-        self._window = (time.monotonic(), self.step)
+        self._window, self._note = (time.monotonic(), self.step), ""
         with Interrupts() as interrupts:
             for batch in batches:
                 if wants_curvature(experiment, self.step, length.steps_per_epoch):
@@ -122,6 +122,7 @@ class Run:
                 last = self.step >= length.stop
                 if last or self.step % length.log_interval() == 0:
                     self._log(rate)
+                self._display.advance("train", self.step, length.stop, self._note)
                 if last or self.step % length.evaluation_interval(experiment) == 0:
                     self._evaluate()
                 if last or interrupts.received or self.step % length.checkpoint_interval(experiment) == 0:
@@ -158,11 +159,10 @@ class Run:
         speed = (self.step - first) * self.experiment.batch_size / (now - began)
         epoch = self.step / self.length.steps_per_epoch
         self.record.write(self.step, "train", epoch=epoch, rate=float(rate), images_per_second=speed, **means)
-        note = (
+        self._note = (
             f"epoch {epoch:.2f}  loss {means['loss']:.4f}  error {means['top1_error']:.2f} %  "
             f"rate {float(rate):.2g}  {speed:,.0f} images/s"
         )
-        self._display.advance("train", self.step, self.length.stop, note)
 
     def _check_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
