@@ -1,38 +1,31 @@
 """The command line: `python launch.py --exp=alexnet_2012`. Parses flags, loads the experiment, calls one job."""
 
 import argparse
+import contextlib
 import difflib
 import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jaxcnn
+from jaxcnn.command_line import BENCH, EVALUATE, FOLDERS, NAMED_EXPERIMENT, TRAIN, Flags, Parser
 from jaxcnn.errors import JaxcnnError, RunInterruptedError, UsageError
 
 
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong with a command in one line, with the nearest flag."""
+@contextlib.contextmanager
+def progress() -> Iterator[Any]:
+    """A display that is closed whatever happens."""
+    from jaxcnn.reporting.progress import automatic
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(allow_abbrev=False, **options)
-
-    def error(self, message: str) -> NoReturn:
-        unknown = message.removeprefix("unrecognized arguments: ").split()[0] if "unrecognized" in message else ""
-        flags = [flag for action in self._actions for flag in action.option_strings]
-        near = difflib.get_close_matches(unknown.split("=")[0], flags, n=1)
-        hint = f" Did you mean {near[0]}?" if near else f" See {self.prog} --help."
-        raise UsageError(f"{message}.{hint}")
-
-
-def experiment_flags(parser: Parser, *, required: bool) -> None:
-    parser.add_argument("--exp", metavar="NAME[:VARIANT]", required=required, help="see --list")
-    parser.add_argument(
-        "--set", metavar="path=value", action="append", default=[], help="override a field: batch_size=64"
-    )
+    display = automatic()
+    try:
+        yield display
+    finally:
+        display.close()
 
 
 def overridden(flags: argparse.Namespace, *settings: str) -> jaxcnn.Experiment:
@@ -44,48 +37,7 @@ def overridden(flags: argparse.Namespace, *settings: str) -> jaxcnn.Experiment:
     return experiment
 
 
-def data_flags(parser: Parser) -> None:
-    parser.add_argument("--data-dir", metavar="DIR", help="TFDS folder or bucket; $TFDS_DATA_DIR")
-    parser.add_argument("--manual-dir", metavar="DIR", help="folder with the original archives")
-
-
-def json_flag(parser: Parser) -> None:
-    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
-
-
-def positive(kind: Callable[[str], Any]) -> Callable[[str], Any]:
-    def parse(text: str) -> Any:
-        value = kind(text)
-        if not 0 < value < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text} must be positive and finite")
-        return value
-
-    parse.__name__ = f"positive {kind.__name__}"
-    return parse
-
-
-def train_parser() -> Parser:
-    parser = Parser(
-        prog="launch.py",
-        description="Train an experiment, or go on with it, and evaluate it by its paper's protocol.",
-        epilog=f"Other commands: {', '.join(COMMANDS)}; each has its own --help.",
-    )
-    experiment_flags(parser, required=False)
-    parser.add_argument("--list", action="store_true", help="show every experiment and variant")
-    parser.add_argument("--workdir", metavar="DIR", help="where the run lives, or goes on")
-    parser.add_argument("--data", metavar="auto|NAME", default="auto", help="NAME never falls back")
-    data_flags(parser)
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--steps", metavar="N", type=positive(int), help="stop here; schedules keep their shape")
-    length.add_argument("--epochs", metavar="N", type=positive(float), help="likewise")
-    parser.add_argument("--seed", metavar="N", type=int, default=0)
-    parser.add_argument("--parallel", choices=("jit", "pmap"), default="jit")
-    json_flag(parser)
-    return parser
-
-
 def train(flags: argparse.Namespace) -> Any:
-    from jaxcnn.reporting.progress import automatic
     from jaxcnn.reporting.tables import show_list, show_summary
 
     if flags.list:
@@ -94,10 +46,11 @@ def train(flags: argparse.Namespace) -> Any:
         return listing(), show_list
     if flags.exp is None:
         raise UsageError(f"give --exp=NAME, --list, or a command ({', '.join(COMMANDS)}).")
+    if flags.steps and flags.epochs:
+        raise UsageError("argument --epochs: not allowed with argument --steps.")
     if not 0 <= flags.seed < 2**32:
         raise UsageError(f"--seed (={flags.seed}) must be from 0 to {2**32 - 1}.")
-    display = automatic()
-    try:
+    with progress() as display:
         summary = jaxcnn.fit(
             jaxcnn.load(flags.exp),
             workdir=flags.workdir,
@@ -111,16 +64,7 @@ def train(flags: argparse.Namespace) -> Any:
             settings=flags.set,
             display=display,
         )
-    finally:
-        display.close()
     return summary, show_summary
-
-
-def describe_parser() -> Parser:
-    parser = Parser(prog="launch.py describe", description="The layer table, the paper's claims, the contradictions.")
-    experiment_flags(parser, required=True)
-    json_flag(parser)
-    return parser
 
 
 def describe(flags: argparse.Namespace) -> Any:
@@ -128,16 +72,6 @@ def describe(flags: argparse.Namespace) -> Any:
     from jaxcnn.reporting.tables import show_description
 
     return describe(overridden(flags)), show_description
-
-
-def bench_parser() -> Parser:
-    parser = Parser(prog="launch.py bench", description="The speed of the train step on made-up input.")
-    experiment_flags(parser, required=True)
-    parser.add_argument("--batch-size", metavar="N", type=positive(int))
-    parser.add_argument("--steps", metavar="N", type=positive(int), default=20)
-    parser.add_argument("--parallel", choices=("jit", "pmap"), default="jit")
-    json_flag(parser)
-    return parser
 
 
 def bench(flags: argparse.Namespace) -> Any:
@@ -148,43 +82,19 @@ def bench(flags: argparse.Namespace) -> Any:
     return bench(experiment, steps=flags.steps, parallel=flags.parallel), show_fields
 
 
-def prepare_parser() -> Parser:
-    parser = Parser(prog="launch.py prepare", description="Write a TFDS data set, without TensorFlow.")
-    parser.add_argument("--data", metavar="NAME", required=True)
-    data_flags(parser)
-    json_flag(parser)
-    return parser
-
-
 def prepare(flags: argparse.Namespace) -> Any:
     from jaxcnn.data.prepare import prepare
-    from jaxcnn.reporting.progress import automatic
     from jaxcnn.reporting.tables import show_fields
 
-    display = automatic()
-    try:
+    with progress() as display:
         folder = prepare(flags.data, data_dir=flags.data_dir, manual_dir=flags.manual_dir, progress=display.advance)
-    finally:
-        display.close()
     return {"data": flags.data, "folder": str(folder)}, show_fields
 
 
-def eval_parser() -> Parser:
-    parser = Parser(prog="launch.py eval", description="The errors of a run's newest checkpoint.")
-    parser.add_argument("--workdir", metavar="DIR", required=True)
-    parser.add_argument("--protocol", metavar="NAME", action="append", default=[], help="repeatable")
-    parser.add_argument("--data", metavar="NAME")
-    data_flags(parser)
-    json_flag(parser)
-    return parser
-
-
 def evaluate(flags: argparse.Namespace) -> Any:
-    from jaxcnn.reporting.progress import automatic
     from jaxcnn.reporting.tables import show_evaluation
 
-    display = automatic()
-    try:
+    with progress() as display:
         result = jaxcnn.evaluate(
             flags.workdir,
             protocols=flags.protocol,
@@ -193,16 +103,7 @@ def evaluate(flags: argparse.Namespace) -> Any:
             manual_dir=flags.manual_dir,
             display=display,
         )
-    finally:
-        display.close()
     return result, show_evaluation
-
-
-def doctor_parser() -> Parser:
-    parser = Parser(prog="launch.py doctor", description="Devices, versions, compiler canaries, data, decode speed.")
-    parser.add_argument("--data-dir", metavar="DIR")
-    json_flag(parser)
-    return parser
 
 
 def doctor(flags: argparse.Namespace) -> Any:
@@ -212,25 +113,56 @@ def doctor(flags: argparse.Namespace) -> Any:
     return doctor(flags.data_dir), show_fields
 
 
-COMMANDS: dict[str, tuple[Callable[[], Parser], Callable[[argparse.Namespace], Any]]] = {
-    "describe": (describe_parser, describe),
-    "bench": (bench_parser, bench),
-    "prepare": (prepare_parser, prepare),
-    "eval": (eval_parser, evaluate),
-    "doctor": (doctor_parser, doctor),
+class Command(NamedTuple):
+    """A job, which gives its answer and a function that shows it to a person; and its flags besides --json."""
+
+    job: Callable[[argparse.Namespace], Any]
+    about: str
+    flags: Flags
+
+
+COMMANDS = {
+    "describe": Command(describe, "The layer table, the paper's claims, the contradictions.", NAMED_EXPERIMENT),
+    "bench": Command(bench, "The speed of the train step on made-up input.", BENCH),
+    "prepare": Command(
+        prepare,
+        "Write a TFDS data set, without TensorFlow.",
+        {"--data": {"metavar": "NAME", "required": True}, **FOLDERS},
+    ),
+    "eval": Command(evaluate, "The errors of a run's newest checkpoint.", EVALUATE),
+    "doctor": Command(
+        doctor,
+        "Devices, versions, compiler canaries, data found, speed of decode.",
+        {"--data-dir": FOLDERS["--data-dir"]},
+    ),
 }
+TRAINING = Command(
+    train,
+    "Train an experiment, or go on with it, and evaluate it by its paper's protocol. "
+    f"Other commands, each with its own --help: {', '.join(COMMANDS)}.",
+    TRAIN,
+)
+
+
+def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
+    """The command that the arguments name, and its flags. Raises UsageError."""
+    name = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    if name is not None and name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"there is no command {name!r}; {hint}Allowed: --exp=NAME, {', '.join(COMMANDS)}.")
+    command = COMMANDS[name] if name else TRAINING
+    parser = Parser(prog=f"launch.py {name}" if name else "launch.py", description=command.about)
+    for flag, options in command.flags.items():
+        parser.add_argument(flag, **options)
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    return command, parser.parse_args(arguments[1:] if name else arguments)
 
 
 def run(arguments: Sequence[str]) -> None:
     """Runs one command; what it answers goes to standard output, everything else to standard error."""
-    name, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in COMMANDS else (None, arguments)
-    if name is None and arguments and not arguments[0].startswith("-"):
-        near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(f"there is no command {arguments[0]!r}; {hint}Allowed: --exp=NAME, {', '.join(COMMANDS)}.")
-    make_parser, job = COMMANDS[name] if name else (train_parser, train)
-    flags = make_parser().parse_args(rest)
-    answer, show = job(flags)
+    command, flags = parse(arguments)
+    answer, show = command.job(flags)
     if flags.json:
         print(json.dumps(answer, indent=2, allow_nan=False))
     else:
@@ -249,7 +181,7 @@ def quiet() -> None:
         jax.config.update("jax_compilation_cache_dir", os.path.join(cache, "jaxcnn", "compiled"))
 
 
-def terminated(number: int, frame: object) -> NoReturn:
+def terminated(number: int, frame: object) -> None:
     """SIGTERM where there is nothing to save yet; the training loop has its own way with it."""
     del frame
     raise RunInterruptedError("terminated before the first step; nothing was lost.", number)

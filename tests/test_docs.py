@@ -37,10 +37,7 @@ def test_commands_are_found():
 
 @pytest.mark.parametrize("command", commands())
 def test_commands_parse(command):
-    arguments = shlex.split(command)
-    named = arguments[0] in launch.COMMANDS
-    parser = (launch.COMMANDS[arguments[0]][0] if named else launch.train_parser)()
-    flags = parser.parse_args(arguments[1:] if named else arguments)
+    _, flags = launch.parse(shlex.split(command))
     if getattr(flags, "exp", None):
         jaxcnn.override(jaxcnn.load(flags.exp), *flags.set)
 

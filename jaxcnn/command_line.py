@@ -1,0 +1,75 @@
+"""The flags of the command line, as data, and a parser that answers a wrong one in one line."""
+
+import argparse
+import difflib
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from jaxcnn.errors import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command in one line, with the nearest flag."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        unknown = message.removeprefix("unrecognized arguments: ").split()[0] if "unrecognized" in message else ""
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        near = difflib.get_close_matches(unknown.split("=")[0], flags, n=1)
+        hint = f" Did you mean {near[0]}?" if near else f" See {self.prog} --help."
+        raise UsageError(f"{message}.{hint}")
+
+
+def positive(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        value = kind(text)
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text} must be positive and finite")
+        return value
+
+    parse.__name__ = f"positive {kind.__name__}"
+    return parse
+
+
+Flags = dict[str, dict[str, Any]]
+
+EXPERIMENT: Flags = {
+    "--exp": {"metavar": "NAME[:VARIANT]", "help": "see --list"},
+    "--set": {
+        "metavar": "path=value",
+        "action": "append",
+        "default": [],
+        "help": "override a field, repeatable: batch_size=64",
+    },
+}
+NAMED_EXPERIMENT: Flags = EXPERIMENT | {"--exp": EXPERIMENT["--exp"] | {"required": True}}
+FOLDERS: Flags = {
+    "--data-dir": {"metavar": "DIR", "help": "TFDS folder or bucket; $TFDS_DATA_DIR"},
+    "--manual-dir": {"metavar": "DIR", "help": "folder with the original archives"},
+}
+PARALLEL: Flags = {"--parallel": {"choices": ("jit", "pmap"), "default": "jit"}}
+TRAIN: Flags = {
+    **EXPERIMENT,
+    "--list": {"action": "store_true", "help": "show every experiment and variant"},
+    "--workdir": {"metavar": "DIR", "help": "where the run lives, or goes on"},
+    "--data": {"metavar": "auto|NAME", "default": "auto", "help": "NAME never falls back"},
+    **FOLDERS,
+    "--steps": {"metavar": "N", "type": positive(int), "help": "stop here; schedules keep their shape"},
+    "--epochs": {"metavar": "N", "type": positive(float), "help": "likewise"},
+    "--seed": {"metavar": "N", "type": int, "default": 0},
+    **PARALLEL,
+}
+BENCH: Flags = {
+    **NAMED_EXPERIMENT,
+    "--batch-size": {"metavar": "N", "type": positive(int)},
+    "--steps": {"metavar": "N", "type": positive(int), "default": 20},
+    **PARALLEL,
+}
+EVALUATE: Flags = {
+    "--workdir": {"metavar": "DIR", "required": True},
+    "--protocol": {"metavar": "NAME", "action": "append", "default": [], "help": "repeatable"},
+    "--data": {"metavar": "NAME"},
+    **FOLDERS,
+}
