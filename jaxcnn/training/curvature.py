@@ -15,19 +15,9 @@ from jaxcnn.training.steps import precise
 
 
 def curvature_samples(experiment: Experiment) -> int:
-    """How many training pictures an estimate wants; 0 for optimizers without curvature."""
+    """How many training pictures are wanted before each pass; 0 for optimizers without curvature."""
     optimizer = experiment.optimizer
     return optimizer.samples if isinstance(optimizer, LevenbergMarquardt) else 0
-
-
-def wants_curvature(experiment: Experiment, step: int, steps_per_epoch: int) -> bool:
-    """Whether the curvature is estimated anew before this step: at the start of a pass, and often in the first."""
-    optimizer = experiment.optimizer
-    if not isinstance(optimizer, LevenbergMarquardt):
-        return False
-    # An interval that doesn't divide the pass ends in a shorter one.
-    interval = max(steps_per_epoch // optimizer.first_pass_estimates, 1)
-    return step % (interval if step < steps_per_epoch else steps_per_epoch) == 0
 
 
 def make_refresh_step(experiment: Experiment) -> Callable[[TrainState, Any], tuple[TrainState]]:

@@ -68,9 +68,9 @@ class Feed:
             {"image": np.zeros((rows, size, size, channels), np.uint8), "label": np.zeros(rows, np.int32)}
         )
 
-    def sample(self, count: int, *, step: int) -> Batch:
-        """`count` random training records, in host memory; a function of the seed and the step."""
-        generator = np.random.default_rng((self._seed, step))
+    def sample(self, count: int, *, epoch: int) -> Batch:
+        """`count` random training records for this epoch, in host memory; a function of (seed, epoch)."""
+        generator = np.random.default_rng((self._seed, epoch))
         places = generator.choice(len(self._source), min(count, len(self._source)), replace=False)
         if self._whole is not None:
             return {name: rows[places] for name, rows in self._whole.items()}

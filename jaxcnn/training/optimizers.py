@@ -54,7 +54,6 @@ class LevenbergMarquardt:
 
     mu: float = 0.02
     samples: int = 500  # pictures for the curvature, estimated anew before each pass
-    first_pass_estimates: int = 1  # the paper's; more follow the fast changes of the first pass
     scale: float = 1.0
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:

@@ -20,7 +20,7 @@ from jaxcnn.reporting.progress import Display
 from jaxcnn.reporting.record import Record
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
-from jaxcnn.training.curvature import curvature_samples, make_refresh_step, wants_curvature
+from jaxcnn.training.curvature import curvature_samples, make_refresh_step
 from jaxcnn.training.feed import Feed
 from jaxcnn.training.interrupt import Interrupts
 from jaxcnn.training.metrics import divide, zero_sums
@@ -111,11 +111,12 @@ class Run:
             return
         assert self._step_function is not None, "compile() comes first"
         length, experiment = self.length, self.experiment
+        samples = curvature_samples(experiment)
         batches = self._feed.batches(self.step)
         self._window, self._note = (time.monotonic(), self.step), ""
         with Interrupts() as interrupts:
             for batch in batches:
-                if wants_curvature(experiment, self.step, length.steps_per_epoch):
+                if samples and self.step % length.steps_per_epoch == 0:
                     self._refresh_curvature()
                 self.state, rate = self._step_function(self.state, batch, *self._feed.resident)
                 self.step += 1
@@ -140,7 +141,8 @@ class Run:
         )
 
     def _refresh_curvature(self) -> None:
-        sample = self._feed.sample(curvature_samples(self.experiment), step=self.step)
+        epoch = self.step // self.length.steps_per_epoch
+        sample = self._feed.sample(curvature_samples(self.experiment), epoch=epoch)
         placed = self._devices.replicate(sample)
         if self._refresh is None:
             jitted = jax.jit(
