@@ -173,6 +173,9 @@ def eval_parser() -> Parser:
     parser.add_argument("--workdir", metavar="DIR", required=True)
     parser.add_argument("--protocol", metavar="NAME", action="append", default=[], help="repeatable")
     parser.add_argument("--data", metavar="NAME")
+    parser.add_argument(
+        "--set", metavar="path=value", action="append", default=[], help="override a field: scales.dense=(384,)"
+    )
     data_flags(parser)
     json_flag(parser)
     return parser
@@ -190,6 +193,7 @@ def evaluate(flags: argparse.Namespace) -> Any:
             data=flags.data,
             data_dir=flags.data_dir,
             manual_dir=flags.manual_dir,
+            settings=flags.set,
             display=display,
         )
     finally:
