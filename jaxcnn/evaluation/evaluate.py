@@ -10,7 +10,7 @@ import numpy as np
 from jaxcnn.data.pipeline import load_resident, test_batches
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import UsageError
-from jaxcnn.evaluation.protocols import PROTOCOLS, Squares, check_protocol
+from jaxcnn.evaluation.protocols import PROTOCOLS, Squares
 from jaxcnn.evaluation.whole import WholePictureEvaluator
 from jaxcnn.experiment import Experiment
 from jaxcnn.training.feed import RESIDENT_PIXELS, evaluation_batches
@@ -50,7 +50,7 @@ class Evaluator:
         """Errors in percent.
 
         Args:
-          protocol: a name in `protocols.PROTOCOLS`.
+          protocol: a name in `protocols.PROTOCOLS` that suits the experiment (`protocols.check_protocol`).
           variables: {"params", "batch_stats", "statistics"}, replicated.
           progress: called with pictures done and pictures in all; at several scales each counts as often.
 
@@ -58,9 +58,8 @@ class Evaluator:
           {"loss", "top1_error", "top5_error", "count"}; of whole pictures also "scales", their shorter sides.
 
         Raises:
-          UsageError: there is no such protocol, it doesn't suit the network, or the split is empty.
+          UsageError: the split is empty.
         """
-        check_protocol(protocol, self._experiment)
         if not len(self._source):
             raise UsageError(f"{self._source.name} has no pictures in its {self._source.split} split.")
         chosen = PROTOCOLS[protocol]

@@ -82,7 +82,7 @@ def _why_not_densely(experiment: Experiment, scale: int) -> str | None:
         images = jnp.zeros((1, side, side, inputs.channels))
         return apply_within(model, variables, images, jnp.full((1, 2), side, jnp.int32))
 
-    for side in (inputs.size, scale):
+    for side in {inputs.size, min(inputs.size, scale)}:  # what is larger than the network's input only has more room
         try:
             jax.eval_shape(lambda side=side: run(side))
         except (ValueError, ZeroDivisionError) as error:

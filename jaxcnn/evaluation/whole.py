@@ -27,8 +27,8 @@ BATCHES_AHEAD = 1  # on the devices while the host waits for one
 class WholePictureEvaluator:
     """Evaluates one experiment on one split; each canvas is compiled once, for all protocols that share it.
 
-    In host memory it keeps the class probabilities of the split, float32 [pictures, classes]. No batch holds more
-    pixels than one of `batch_size` inputs of the network.
+    In host memory it keeps the class probabilities of the split, float32 [pictures, classes]. A batch holds no more
+    pixels than one of `batch_size` inputs of the network, or else one picture a device.
     """
 
     def __init__(self, experiment: Experiment, source: Source, devices: Devices, *, batch_size: int) -> None:
