@@ -42,18 +42,17 @@ def make_windows_view(experiment: Experiment, choose: Choice, scale: int) -> Vie
 
     def windows_view(variables: Tree, batch: Batch) -> Seen:
         images = _normalise(batch["image"], experiment.inputs, variables)
-
-        def scores(seen: jax.Array) -> jax.Array:
-            outputs = model.apply(_network(variables), seen, train=False)
-            assert isinstance(outputs, jax.Array)
-            return outputs
+        rows, channels = images.shape[0], images.shape[-1]
 
         def look(corners: jax.Array, side: int) -> jax.Array:
             seen = cut(images, corners, side)
             if side != size:
-                shape = (images.shape[0], size, size, images.shape[-1])
-                seen = jax.image.resize(seen, shape, "linear", antialias=True)
-            return jnp.stack([scores(seen), scores(seen[:, :, ::-1])])
+                seen = jax.image.resize(seen, (rows, size, size, channels), "linear", antialias=True)
+            # Side by side, not one batch behind the other, so that devices keep their rows.
+            pairs = jnp.stack([seen, seen[:, :, ::-1]], axis=1).reshape(2 * rows, size, size, channels)
+            outputs = model.apply(_network(variables), pairs, train=False)
+            assert isinstance(outputs, jax.Array)
+            return outputs.reshape(rows, 2, -1).swapaxes(0, 1)
 
         outputs = [
             # One window after the other: all at once wouldn't fit into memory.
