@@ -110,6 +110,24 @@ def test_a_network_for_one_size_is_refused(model, side):
         jax.eval_shape(run, images)
 
 
+class Pooled(nn.Module):
+    """A pool with padding, of whatever sign its input has."""
+
+    @nn.compact
+    def __call__(self, images, *, train: bool):
+        del train
+        return GlobalAveragePool(name="gap")(MaxPool(3, 2, padding=1, name="pool")(images))
+
+
+def test_outside_is_below_everything_to_a_max_pool():
+    images = -np.random.default_rng(5).uniform(1, 2, (1, 9, 12, 2)).astype(np.float32)
+    found = apply_within(Pooled(), {}, jnp.asarray(images), jnp.array([[6, 7]], jnp.int32))
+    windows = [(range(max(2 * i - 1, 0), min(2 * i + 2, 6)), range(max(2 * j - 1, 0), min(2 * j + 2, 7)))
+               for i in range(3) for j in range(4)]  # fmt: skip
+    expected = np.mean([images[0][np.ix_(rows, columns)].max(axis=(0, 1)) for rows, columns in windows], axis=0)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-6)
+
+
 class Ambiguous(nn.Module):
     """Two pools that agree on even sizes alone."""
 
