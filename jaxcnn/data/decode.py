@@ -46,6 +46,21 @@ def decode(image: bytes | np.ndarray, *, size: int, channels: int) -> np.ndarray
     return np.asarray(picture).reshape(size, size, channels)
 
 
+def _open(encoded: bytes, mode: str, size: int) -> Image.Image:
+    try:
+        picture = Image.open(io.BytesIO(encoded))
+        # A JPEG can be decoded at 1/2, 1/4 or 1/8, for which draft() keeps both sides at what is asked
+        # for or above. The last halving at least is left to the filter, which does it better.
+        picture.draft(mode, (2 * size, 2 * size))
+        picture.load()
+    # Pillow's decoders have no common error: a damaged PNG raises SyntaxError, a bomb its own.
+    except (OSError, SyntaxError, ValueError, IndexError, Image.DecompressionBombError) as error:
+        raise ValueError(f"not a readable picture ({len(encoded)} bytes): {error}") from error
+    if picture.mode.startswith("I"):  # 16 bit: Pillow's convert() would clip where it should scale
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    return picture
+
+
 LONGEST = 8  # times the shorter side: what is beyond would take any amount of memory
 
 
@@ -83,18 +98,3 @@ def decode_whole(image: bytes | np.ndarray, *, shorter_side: int, channels: int)
         box = (left, top, left + across, top + down)
         picture = picture.resize((size[0], size[1]), Image.Resampling.BILINEAR, box=box)
     return np.asarray(picture).reshape(size[1], size[0], channels)
-
-
-def _open(encoded: bytes, mode: str, size: int) -> Image.Image:
-    try:
-        picture = Image.open(io.BytesIO(encoded))
-        # A JPEG can be decoded at 1/2, 1/4 or 1/8, for which draft() keeps both sides at what is asked
-        # for or above. The last halving at least is left to the filter, which does it better.
-        picture.draft(mode, (2 * size, 2 * size))
-        picture.load()
-    # Pillow's decoders have no common error: a damaged PNG raises SyntaxError, a bomb its own.
-    except (OSError, SyntaxError, ValueError, IndexError, Image.DecompressionBombError) as error:
-        raise ValueError(f"not a readable picture ({len(encoded)} bytes): {error}") from error
-    if picture.mode.startswith("I"):  # 16 bit: Pillow's convert() would clip where it should scale
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    return picture
