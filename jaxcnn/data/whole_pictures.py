@@ -1,8 +1,8 @@
 """Whole test pictures at one scale, in batches of few shapes.
 
-A photograph's shorter side becomes `scale` pixels, and its longer side what it may. To compile a program for each
-shape would take longer than to run it, so each picture lies in the top left corner of a canvas: of the few allowed
-shapes, the smallest that holds it. What reads a batch must not look beyond a picture's extent; then results don't
+A photograph's shorter side becomes `scale` pixels, and its longer side what it may. Each shape would need a program
+of its own, so each picture lies in the top left corner of a canvas: of the few allowed shapes, the smallest that
+holds it. What reads a batch must not look beyond a picture's extent; then results don't
 depend on the canvas, nor on which pictures share a batch.
 """
 

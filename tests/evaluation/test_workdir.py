@@ -75,7 +75,8 @@ def test_a_run_that_has_saved_nothing(tmp_path, linear):
 def trained(tmp_path_factory, linear):
     """A run of the linear network, its summary and its folder."""
     folder = tmp_path_factory.mktemp("linear") / "run"
-    return folder, fit(linear, workdir=folder), linear
+    experiment = dataclasses.replace(linear, protocols=("center", "multi_crop"), scales=Scales(multi_crop=(8, 9)))
+    return folder, fit(experiment, workdir=folder), experiment
 
 
 def test_evaluate_says_what_the_summary_says(trained):
@@ -84,6 +85,8 @@ def test_evaluate_says_what_the_summary_says(trained):
     assert result.keys() == {"experiment", "variant", "step", "data", "split", "protocols"}
     assert (result["experiment"], result["step"], result["data"], result["split"]) == ("linear", 20, "digits", "test")
     assert result["protocols"] == summary["evaluation"]
+    assert summary == json.loads((folder / "summary.json").read_text())
+    assert result["protocols"]["multi_crop"]["scales"] == [8, 9]
     assert result["protocols"]["center"]["top1_error"] < 60  # it has learned something: chance is 90
 
 
@@ -108,8 +111,8 @@ def test_evaluate_at_other_scales(trained):
     assert errors["scales"] == [8] and errors["count"] == 359
     # All windows of an 8-pixel picture are the picture: what is new is its mirror image.
     assert errors["loss"] > summary["evaluation"]["center"]["loss"]
-    with pytest.raises(UsageError, match=r"multi_crop doesn't suit linear:test: its largest scale \(=512\)"):
-        evaluate(folder, protocols=["multi_crop"], experiment=experiment)
+    with pytest.raises(UsageError, match=r"144_crop doesn't suit linear:test: its largest scale \(=352\)"):
+        evaluate(folder, protocols=["144_crop"], experiment=experiment)
     with pytest.raises(UsageError, match="--set batch_size=8: a trained network keeps all but scales, evaluation_b"):
         evaluate(folder, settings=["batch_size=8"], experiment=experiment)
 

@@ -110,6 +110,17 @@ def test_a_network_for_one_size_is_refused(model, side):
         jax.eval_shape(run, images)
 
 
+def test_half_precision(compile_quickly):
+    model = CifarResNet(n=1, num_classes=5, dtype=jnp.bfloat16)
+    variables, sizes = initialised(model, 32), np.array([(32, 33), (36, 40)], np.int32)
+    images = np.random.default_rng(6).normal(size=(2, 36, 40, 3)).astype(np.float32)
+    together = compile_quickly(lambda *them: apply_within(model, *them), variables, images, sizes)
+    picture = images[:1, :32, :33]
+    alone = compile_quickly(lambda v, x: model.apply(v, x, train=False), variables, picture)(variables, picture)
+    found = together(variables, images, sizes)
+    np.testing.assert_allclose(found[:1], alone, atol=0.02 * float(np.abs(alone).max()))
+
+
 class Pooled(nn.Module):
     """A pool with padding, of whatever sign its input has."""
 
