@@ -82,7 +82,8 @@ def _why_not_densely(experiment: Experiment, scale: int) -> str | None:
         images = jnp.zeros((1, side, side, inputs.channels))
         return apply_within(model, variables, images, jnp.full((1, 2), side, jnp.int32))
 
-    for side in {inputs.size, min(inputs.size, scale)}:  # what is larger than the network's input only has more room
+    # The network's own input first: what is larger only has more room, what is smaller may have too little.
+    for side in dict.fromkeys((inputs.size, min(inputs.size, scale))):
         try:
             jax.eval_shape(lambda side=side: run(side))
         except (ValueError, ZeroDivisionError) as error:
