@@ -101,6 +101,7 @@ def evaluate(flags: argparse.Namespace) -> Any:
             data=flags.data,
             data_dir=flags.data_dir,
             manual_dir=flags.manual_dir,
+            settings=flags.set,
             display=display,
         )
     return result, show_evaluation

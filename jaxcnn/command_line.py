@@ -71,5 +71,6 @@ EVALUATE: Flags = {
     "--workdir": {"metavar": "DIR", "required": True},
     "--protocol": {"metavar": "NAME", "action": "append", "default": [], "help": "repeatable"},
     "--data": {"metavar": "NAME"},
+    "--set": EXPERIMENT["--set"] | {"help": "override a field: scales.dense=(384,)"},
     **FOLDERS,
 }

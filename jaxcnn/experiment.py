@@ -97,6 +97,26 @@ class Inputs:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Scales:
+    """Pixels of the shorter side at which each test protocol looks at whole pictures; all scales are averaged.
+
+    The defaults are each paper's for a network that was trained at 256, or at 256 to 512 pixels.
+    """
+
+    dense: tuple[int, ...] = (256,)  # VGG §4.1: Q = S where S was fixed; 384 where it was jittered in 256–512
+    multi_crop: tuple[int, ...] = (256, 384, 512)  # VGG §3.2 and §4.3: 50 crops at each of three scales
+    multi_scale: tuple[int, ...] = (256, 384, 512)  # VGG §4.2: S jittered; S − 32, S, S + 32 where S was fixed
+    crop_144: tuple[int, ...] = (256, 288, 320, 352)  # GoogLeNet §7
+    multi_scale_dense: tuple[int, ...] = (224, 256, 384, 480, 640)  # ResNet §3.4
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            sides = getattr(self, field.name)
+            if not sides or min(sides) < 1:
+                raise UsageError(f"scales.{field.name} (={sides}) must be one or more sizes in pixels.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Plateau:
     """Divides the rate when the validation error has stopped improving."""
 
@@ -129,6 +149,7 @@ class Experiment:
     steps: int | None = None
     plateau: Plateau | None = None
     protocols: tuple[str, ...] = ("center",)  # the first is the paper's
+    scales: Scales = Scales()  # of the protocols that look at whole pictures
     precision: Literal["float32", "bfloat16"] = "float32"
     evaluate_every: float = 1.0  # epochs
     checkpoint_every: int | None = None  # steps; None: once an epoch, and at least every 1,000 steps

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import jax
 
+Crops = Callable[[jax.Array, int], list[jax.Array]]
+
 
 def center(images: jax.Array, size: int) -> list[jax.Array]:
     """The central crop."""
@@ -21,6 +23,3 @@ def ten_crop(images: jax.Array, size: int) -> list[jax.Array]:
     corners = [images[:, y : y + size, x : x + size] for y in (0, bottom) for x in (0, right)]
     crops = corners + center(images, size)
     return crops + [crop[:, :, ::-1] for crop in crops]
-
-
-PROTOCOLS: dict[str, Callable[[jax.Array, int], list[jax.Array]]] = {"center": center, "ten_crop": ten_crop}

@@ -10,20 +10,15 @@ import numpy as np
 from jaxcnn.data.pipeline import load_resident, test_batches
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import UsageError
-from jaxcnn.evaluation.crops import PROTOCOLS
-from jaxcnn.experiment import Experiment, nearest
+from jaxcnn.evaluation.protocols import PROTOCOLS, Squares
+from jaxcnn.evaluation.whole import WholePictureEvaluator
+from jaxcnn.experiment import Experiment
 from jaxcnn.training.feed import RESIDENT_PIXELS, evaluation_batches
 from jaxcnn.training.metrics import divide
 from jaxcnn.training.parallel import Devices
 from jaxcnn.training.steps import make_evaluation_step
 
 Tree = Any
-
-
-def check_protocol(name: str) -> None:
-    """Raises UsageError unless there is a protocol of this name."""
-    if name not in PROTOCOLS:
-        raise UsageError(f"there is no protocol {name!r}; {nearest(name, list(PROTOCOLS))}")
 
 
 class Evaluator:
@@ -35,6 +30,7 @@ class Evaluator:
         count = len(devices.devices)
         self._batch_size = -(-min(wanted, len(source)) // count) * count  # the mask takes care of the excess
         self._compiled: dict[str, jax.stages.Compiled] = {}
+        self._whole_pictures = WholePictureEvaluator(experiment, source, devices, batch_size=self._batch_size)
         inputs = experiment.inputs
         self._whole = None
         if inputs.stored_size <= RESIDENT_PIXELS:
@@ -50,28 +46,34 @@ class Evaluator:
 
     def __call__(
         self, protocol: str, variables: Tree, *, progress: Callable[[int, int], None] | None = None
-    ) -> dict[str, float]:
+    ) -> dict[str, Any]:
         """Errors in percent.
 
         Args:
-          protocol: a name in `crops.PROTOCOLS`.
+          protocol: a name in `protocols.PROTOCOLS` that suits the experiment (`protocols.check_protocol`).
           variables: {"params", "batch_stats", "statistics"}, replicated.
-          progress: called with pictures done and pictures in all.
+          progress: called with pictures done and pictures in all; at several scales each counts as often.
 
         Returns:
-          {"loss", "top1_error", "top5_error", "count"}.
+          {"loss", "top1_error", "top5_error", "count"}; of whole pictures also "scales", their shorter sides.
+
+        Raises:
+          UsageError: the split is empty.
         """
-        check_protocol(protocol)
+        if not len(self._source):
+            raise UsageError(f"{self._source.name} has no pictures in its {self._source.split} split.")
+        chosen = PROTOCOLS[protocol]
+        if not isinstance(chosen, Squares):
+            return self._whole_pictures(chosen, variables, progress=progress)
         totals = None
         for number, batch in enumerate(self._batches(), start=1):
             placed = self._devices.divide_rows(batch)
             if protocol not in self._compiled:
-                step = make_evaluation_step(self._experiment, PROTOCOLS[protocol])
+                step = make_evaluation_step(self._experiment, chosen.crops)
                 self._compiled[protocol] = self._devices.compile_evaluation(step, variables, placed)
             sums = self._compiled[protocol](variables, placed)
             totals = sums if totals is None else jax.tree.map(jnp.add, totals, sums)
             if progress is not None:
                 progress(min(number * self._batch_size, len(self._source)), len(self._source))
-        if totals is None:
-            raise UsageError(f"{self._source.name} has no pictures in its {self._source.split} split.")
+        assert totals is not None, "the split has pictures"
         return divide(totals)

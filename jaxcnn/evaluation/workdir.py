@@ -12,15 +12,18 @@ import numpy as np
 from jaxcnn.data.choose import Choice, choose
 from jaxcnn.data.sources import open_source
 from jaxcnn.errors import UsageError
-from jaxcnn.evaluation.evaluate import Evaluator, check_protocol
+from jaxcnn.evaluation.evaluate import Evaluator
+from jaxcnn.evaluation.protocols import check_protocol
 from jaxcnn.experiment import Experiment, load
-from jaxcnn.override import ACTIVATIONS, LENGTHS, set_path
+from jaxcnn.override import ACTIVATIONS, LENGTHS, override, set_path
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
 from jaxcnn.training.parallel import Devices
 from jaxcnn.training.run_folder import FREE, differences, plain
 from jaxcnn.training.setting import resolve
+
+SETTINGS = ("scales", "evaluation_batch_size", "precision")  # what of an experiment can change after its training
 
 
 def evaluate(
@@ -30,6 +33,7 @@ def evaluate(
     data: str | None = None,
     data_dir: str | None = None,
     manual_dir: str | None = None,
+    settings: Sequence[str] = (),
     experiment: Experiment | None = None,
     display: Display | None = None,
 ) -> dict[str, Any]:
@@ -37,15 +41,16 @@ def evaluate(
 
     Args:
       workdir: the run's folder.
-      protocols: names in `crops.PROTOCOLS`; by default the experiment's own.
+      protocols: names in `protocols.PROTOCOLS`; by default the experiment's own.
       data: another data set with as many classes; by default the run's.
       data_dir, manual_dir: as for `fit`.
+      settings: overrides ("scales.dense=(384,)") of the fields in `SETTINGS`.
       experiment: only needed where the run was made from an experiment that isn't a file in `experiments/`.
       display: shows progress; by default nothing is shown.
 
     Returns:
       {"experiment", "variant", "step", "data", "split", "protocols": {name: {"top1_error", "top5_error", "loss",
-      "count"}}}, errors in percent.
+      "count"}}}, errors in percent; a protocol that looks at whole pictures also has its "scales".
 
     Raises:
       UsageError, DataMissingError: see `jaxcnn.errors`.
@@ -53,8 +58,13 @@ def evaluate(
     display = display or Silent()
     saved = saved_experiment(Path(workdir))
     experiment = experiment or rebuild(saved)
+    for setting in settings:
+        if setting.split("=")[0].split(".")[0].strip() not in SETTINGS:
+            raise UsageError(f"--set {setting}: a trained network keeps all but {', '.join(SETTINGS)}.")
+    experiment = override(experiment, *settings)
+    protocols = protocols or experiment.protocols
     for protocol in protocols:
-        check_protocol(protocol)
+        check_protocol(protocol, experiment)
     name = data or saved["data"]
     choice = choose(name, name, None, data_dir=data_dir, manual_dir=manual_dir, progress=display.advance)
     source = open_source(choice.name, "test", data_dir=data_dir)
@@ -66,8 +76,7 @@ def evaluate(
     variables = {"params": state.params, "batch_stats": state.batch_stats, "statistics": state.statistics}
     evaluator = Evaluator(experiment, source, devices)
     results = {
-        protocol: evaluator(protocol, variables, progress=partial(display.advance, protocol))
-        for protocol in protocols or experiment.protocols
+        protocol: evaluator(protocol, variables, progress=partial(display.advance, protocol)) for protocol in protocols
     }
     return {
         "experiment": experiment.name,
@@ -98,7 +107,8 @@ def rebuild(saved: dict[str, Any]) -> Experiment:
     experiment = resolve(experiment, choice, (), saved["model"]["num_classes"])
     present = {name: value for name, value in plain(experiment).items() if name not in FREE | {"type", "data"}}
     wanted = {name: saved[name] for name in present if name in saved}
-    changes = [(path, _at(wanted, path)) for path in differences(wanted, present)]
+    known = [path for path in differences(wanted, present) if _has(wanted, path)]  # an old run may lack new fields
+    changes = [(path, _at(wanted, path)) for path in known]
     if any(path.endswith("type") for path, _ in changes):
         raise UsageError(
             f"the run was made from an experiment that {experiment.title} can't be turned into "
@@ -114,6 +124,11 @@ def _at(tree: dict[str, Any], path: str) -> Any:
     for name in path.split("."):
         tree = tree[name]
     return tree
+
+
+def _has(tree: dict[str, Any], path: str) -> bool:
+    head, _, rest = path.partition(".")
+    return head in tree and (not rest or (isinstance(tree[head], dict) and _has(tree[head], rest)))
 
 
 def _from_json(value: Any) -> Any:

@@ -106,7 +106,9 @@ def show_evaluation(result: dict[str, Any]) -> None:
     for title in ("top-1 error", "top-5 error", "pictures"):
         table.add_column(title, justify="right")
     for name, metrics in result["protocols"].items():
-        table.add_row(name, f"{metrics['top1_error']:.2f} %", f"{metrics['top5_error']:.2f} %", f"{metrics['count']:,}")
+        scales = f" at {', '.join(map(str, metrics['scales']))}" if "scales" in metrics else ""
+        errors = (f"{metrics[key]:.2f} %" for key in ("top1_error", "top5_error"))
+        table.add_row(name + scales, *errors, f"{metrics['count']:,}")
     out.print(table)
 
 

@@ -3,12 +3,13 @@
 import contextlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jaxcnn.data.choose import Choice, choose
 from jaxcnn.data.sources import open_source
-from jaxcnn.evaluation.evaluate import check_protocol
+from jaxcnn.evaluation.protocols import check_protocol
 from jaxcnn.experiment import Experiment
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.training.disk import full_disk_is_told
@@ -66,7 +67,7 @@ def fit(
     test_source = open_source(choice.name, "test", data_dir=data_dir)
     experiment = resolve(experiment, choice, settings, train_source.num_classes)
     for protocol in experiment.protocols:
-        check_protocol(protocol)
+        check_protocol(protocol, experiment)
     devices = Devices(parallel)
     devices.check_batch_size(experiment.batch_size)
     length = Length.of(experiment, len(train_source), steps=steps, epochs=epochs)
@@ -106,16 +107,19 @@ def fit(
                 )
                 run.compile()
                 run.train()
-            summary = summarise(run, choice)
+            summary = summarise(run, choice, display)
         write_json(summary_path, summary)
     banner(display, experiment, choice)
     return summary
 
 
-def summarise(run: Run, choice: Choice) -> dict[str, Any]:
+def summarise(run: Run, choice: Choice, display: Display) -> dict[str, Any]:
     """Evaluates by each of the experiment's protocols; the content of summary.json."""
     experiment = run.experiment
-    evaluation = {name: run.evaluator(name, run.variables) for name in experiment.protocols}
+    evaluation = {
+        name: run.evaluator(name, run.variables, progress=partial(display.advance, name))
+        for name in experiment.protocols
+    }
     for name, metrics in evaluation.items():
         run.record.write(run.step, f"final_{name}", **metrics)
     return {

@@ -103,9 +103,13 @@ class Devices:
         )
         return compile_step(jitted.lower(state, batch, *resident), self.platform)
 
-    def compile_evaluation(self, step: Callable, variables: Tree, batch: Tree) -> Compiled:
-        """Compiles `step(variables, batch) -> sums` by `jit`, in both modes. `batch` as `divide_rows` gives it."""
-        jitted = jax.jit(step, in_shardings=(self.replicated, self.divided), out_shardings=self.replicated)
+    def compile_evaluation(self, step: Callable, variables: Tree, batch: Tree, *, rows: bool = False) -> Compiled:
+        """Compiles `step(variables, batch) -> sums` by `jit`, in both modes. `batch` as `divide_rows` gives it.
+
+        rows: the step gives arrays [batch, …] instead, which stay divided.
+        """
+        results = self.divided if rows else self.replicated
+        jitted = jax.jit(step, in_shardings=(self.replicated, self.divided), out_shardings=results)
         return compile_step(jitted.lower(variables, batch), self.platform)
 
     def divide_rows(self, batch: Tree) -> Tree:

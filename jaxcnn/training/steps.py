@@ -24,6 +24,17 @@ def precise(experiment: Experiment) -> nn.Module:
     return experiment.model.clone(dtype=jnp.dtype(experiment.precision))
 
 
+def convolutional(experiment: Experiment) -> nn.Module:
+    """The same, in its fully convolutional form, which takes the same variables and larger pictures.
+
+    A network that ends in global average pooling is one already: to average over the larger map and then classify
+    is to classify at each place and then average the scores, since the classifier is linear (ResNet §3.4).
+    """
+    model = precise(experiment)
+    form = getattr(model, "over_whole_pictures", None)
+    return model if form is None else form(experiment.inputs.size)
+
+
 def make_train_step(
     experiment: Experiment,
     *,

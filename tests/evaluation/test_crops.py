@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxcnn.evaluation.crops import PROTOCOLS, center, ten_crop
+from jaxcnn.evaluation.crops import center, ten_crop
 
 
 def pictures(height: int, width: int) -> np.ndarray:
@@ -41,11 +41,3 @@ def test_the_centre(stored, size, margin):
     images = pictures(stored, stored)
     (found,) = center(jnp.asarray(images), size)
     np.testing.assert_array_equal(found, images[:, margin : margin + size, margin : margin + size])
-
-
-def test_protocols_by_name():
-    images = jnp.asarray(pictures(6, 6))
-    assert {name: len(crops(images, 4)) for name, crops in PROTOCOLS.items()}.items() >= {
-        ("center", 1),
-        ("ten_crop", 10),
-    }

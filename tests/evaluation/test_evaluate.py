@@ -8,8 +8,7 @@ import pytest
 
 from jaxcnn.data.pipeline import read_batch
 from jaxcnn.data.sources import open_source
-from jaxcnn.errors import UsageError
-from jaxcnn.evaluation.evaluate import Evaluator, check_protocol
+from jaxcnn.evaluation.evaluate import Evaluator
 from jaxcnn.training.parallel import Devices
 
 TEST = open_source("digits", "test")  # 359 pictures: no multiple of 8 devices
@@ -92,9 +91,3 @@ def test_a_second_evaluation_does_not_compile_again(linear):
         compiled = dict(evaluator._compiled)
         assert evaluator("center", params) == first
     assert evaluator._compiled == compiled and set(compiled) == {"center"}
-
-
-def test_protocols_go_by_name():
-    check_protocol("center")
-    with pytest.raises(UsageError, match="there is no protocol 'ten_corp'; did you mean 'ten_crop'"):
-        check_protocol("ten_corp")

@@ -10,6 +10,7 @@ import jaxcnn
 from jaxcnn.data.choose import Choice
 from jaxcnn.errors import DataMissingError, UsageError
 from jaxcnn.evaluation.workdir import evaluate, rebuild, saved_experiment
+from jaxcnn.experiment import Scales
 from jaxcnn.training.loop import fit
 from jaxcnn.training.run_folder import claim, identity, plain
 from jaxcnn.training.setting import resolve
@@ -49,6 +50,14 @@ def test_what_the_files_can_not_give_is_refused():
         rebuild(saved)
 
 
+def test_a_run_from_before_a_field_was_added_has_its_default():
+    experiment, saved = saved_by("alexnet_2012", "photos", True, "scales.multi_crop=(288,)", "batch_size=24")
+    assert rebuild(saved) == experiment
+    del saved["scales"], saved["inputs"]["colour_std"]
+    rebuilt = rebuild(saved)
+    assert rebuilt.batch_size == 24 and rebuilt.scales == Scales() and rebuilt.inputs.colour_std == 0.1
+
+
 def test_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(UsageError, match=r"is no run's folder: it has no experiment\.json"):
         evaluate(tmp_path)
@@ -66,7 +75,8 @@ def test_a_run_that_has_saved_nothing(tmp_path, linear):
 def trained(tmp_path_factory, linear):
     """A run of the linear network, its summary and its folder."""
     folder = tmp_path_factory.mktemp("linear") / "run"
-    return folder, fit(linear, workdir=folder), linear
+    experiment = dataclasses.replace(linear, protocols=("center", "multi_crop"), scales=Scales(multi_crop=(8, 9)))
+    return folder, fit(experiment, workdir=folder), experiment
 
 
 def test_evaluate_says_what_the_summary_says(trained):
@@ -75,6 +85,8 @@ def test_evaluate_says_what_the_summary_says(trained):
     assert result.keys() == {"experiment", "variant", "step", "data", "split", "protocols"}
     assert (result["experiment"], result["step"], result["data"], result["split"]) == ("linear", 20, "digits", "test")
     assert result["protocols"] == summary["evaluation"]
+    assert summary == json.loads((folder / "summary.json").read_text())
+    assert result["protocols"]["multi_crop"]["scales"] == [8, 9]
     assert result["protocols"]["center"]["top1_error"] < 60  # it has learned something: chance is 90
 
 
@@ -88,6 +100,21 @@ def test_evaluate_by_other_protocols_and_on_other_data(trained):
     assert elsewhere["data"] == "photos" and elsewhere["protocols"]["center"]["count"] == 500
     with pytest.raises(UsageError, match="no protocol 'tencrop'"):
         evaluate(folder, protocols=["tencrop"], experiment=experiment)
+
+
+def test_evaluate_at_other_scales(trained):
+    folder, summary, experiment = trained
+    result = evaluate(
+        folder, protocols=["multi_crop"], settings=["scales.multi_crop=(8,)"], experiment=experiment, data="digits"
+    )
+    errors = result["protocols"]["multi_crop"]
+    assert errors["scales"] == [8] and errors["count"] == 359
+    # All windows of an 8-pixel picture are the picture: what is new is its mirror image.
+    assert errors["loss"] > summary["evaluation"]["center"]["loss"]
+    with pytest.raises(UsageError, match=r"144_crop doesn't suit linear:test: its largest scale \(=352\)"):
+        evaluate(folder, protocols=["144_crop"], experiment=experiment)
+    with pytest.raises(UsageError, match="--set batch_size=8: a trained network keeps all but scales, evaluation_b"):
+        evaluate(folder, settings=["batch_size=8"], experiment=experiment)
 
 
 def test_other_classes_are_refused(trained, monkeypatch):

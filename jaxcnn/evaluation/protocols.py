@@ -1,0 +1,91 @@
+"""The papers' test protocols, by name.
+
+Two kinds: crops of the square that training sees too, and views of whole pictures at one or more scales. In both,
+class probabilities (softmax outputs) are averaged over all views of a picture, each counting the same.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.errors import UsageError
+from jaxcnn.evaluation import crops, windows
+from jaxcnn.evaluation.crops import Crops
+from jaxcnn.evaluation.windows import Choice
+from jaxcnn.experiment import Experiment, Scales, nearest
+from jaxcnn.models.extents import apply_within
+from jaxcnn.training.setting import init
+from jaxcnn.training.steps import convolutional
+
+LARGEST = 4  # times the network's input: a scale beyond was meant for another network
+
+
+@dataclasses.dataclass(frozen=True)
+class Squares:
+    """Crops of the stored square."""
+
+    crops: Crops
+
+
+@dataclasses.dataclass(frozen=True)
+class WholePictures:
+    """Whole pictures at each of some scales, and their mirror images.
+
+    Seen through windows; or densely, by the fully convolutional form of the network, whose class scores are averaged
+    over the picture before the softmax (VGG §3.2).
+    """
+
+    scales: Callable[[Scales], tuple[int, ...]]
+    windows: Choice | None = None  # None: densely
+
+
+PROTOCOLS: dict[str, Squares | WholePictures] = {
+    "center": Squares(crops.center),
+    "ten_crop": Squares(crops.ten_crop),
+    "dense": WholePictures(lambda scales: scales.dense),
+    "multi_crop": WholePictures(lambda scales: scales.multi_crop, windows.grid),
+    "multi_scale": WholePictures(lambda scales: scales.multi_scale),
+    "144_crop": WholePictures(lambda scales: scales.crop_144, windows.squares),
+    "multi_scale_dense": WholePictures(lambda scales: scales.multi_scale_dense),
+}
+
+
+def check_protocol(name: str, experiment: Experiment) -> None:
+    """Raises UsageError unless there is a protocol of this name, and it suits the experiment's network and scales."""
+    if name not in PROTOCOLS:
+        raise UsageError(f"there is no protocol {name!r}; {nearest(name, list(PROTOCOLS))}")
+    protocol = PROTOCOLS[name]
+    if isinstance(protocol, Squares):
+        return
+    sides, size = protocol.scales(experiment.scales), experiment.inputs.size
+    reason = None
+    if protocol.windows is None:
+        reason = _why_not_densely(experiment, min(sides))
+    elif min(sides) < size:
+        reason = f"its smallest scale (={min(sides)}) is below the network's input ({size} pixels)"
+    if reason is None and max(sides) > LARGEST * size:
+        reason = f"its largest scale (={max(sides)}) is more than {LARGEST} times the network's input ({size} pixels)"
+    if reason is not None:
+        raise UsageError(
+            f"the protocol {name} doesn't suit {experiment.title}: {reason}. Use center or ten_crop, or --set scales.…"
+        )
+
+
+def _why_not_densely(experiment: Experiment, scale: int) -> str | None:
+    """What keeps the network from running over a whole picture of this side; None if nothing does."""
+    model, inputs = convolutional(experiment), experiment.inputs
+
+    def run(side: int) -> jax.Array:
+        variables = init(experiment.model, experiment)
+        images = jnp.zeros((1, side, side, inputs.channels))
+        return apply_within(model, variables, images, jnp.full((1, 2), side, jnp.int32))
+
+    # The network's own input first: what is larger only has more room, what is smaller may have too little.
+    for side in dict.fromkeys((inputs.size, min(inputs.size, scale))):
+        try:
+            jax.eval_shape(lambda side=side: run(side))
+        except (ValueError, ZeroDivisionError) as error:
+            return str(error).splitlines()[0].rstrip(".")
+    return None
