@@ -71,36 +71,33 @@ def layer_table(experiment: Experiment) -> LayerTable:
 def model_table(model: nn.Module, input_shape: Shape) -> LayerTable:
     """The layers of a network for pictures of this shape, height × width × channels."""
     images = jax.ShapeDtypeStruct((1, *input_shape), jnp.float32)
-    variables = jax.eval_shape(
-        lambda images: model.init({"params": jax.random.key(0), "dropout": jax.random.key(0)}, images, train=False),
-        images,
-    )
     calls: list[tuple[Layer, Shape, Shape]] = []
 
     def name_calls(call, arguments, keywords, context):
         module = context.module
+        output = call(*arguments, **keywords)
         if not isinstance(module, Layer) or context.method_name != "__call__":
-            return call(*arguments, **keywords)
-        index = len(calls)
+            return output
+        shape, dtype = output.shape, output.dtype
 
         def named(array):
-            return call(array, *arguments[1:], **keywords)
+            del array
+            return jnp.zeros(shape, dtype)
 
-        named.__name__ = f"{PREFIX}{index}"
-        calls.append((module, arguments[0].shape, ()))
-        output = jax.jit(named)(arguments[0])
-        calls[index] = (module, arguments[0].shape, output.shape)
-        return output
+        # One equation from the layer's input to something of its output's shape stands for all that it does.
+        named.__name__ = f"{PREFIX}{len(calls)}"
+        calls.append((module, arguments[0].shape, shape))
+        return jax.jit(named)(arguments[0])
 
-    def forward(variables, images):
+    def init(images):
         with nn.intercept_methods(name_calls):
-            return model.apply(variables, images, train=False)
+            return model.init(jax.random.key(0), images, train=False)  # auxiliary heads run here too
 
-    traced = jax.make_jaxpr(forward)(variables, images)
+    traced, variables = jax.make_jaxpr(init, return_shape=True)(images)
     fields = _receptive_fields(traced.jaxpr, calls)
     rows = []
     for index, (module, before, after) in enumerate(calls):
-        params = variables["params"]
+        params: Any = variables["params"]
         for part in module.path:
             params = params.get(part, {})
         rows.append(
