@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import flax.linen as nn
 import jax
@@ -97,8 +97,7 @@ class Whitening:
 class Crop(Protocol):
     """Chooses a random window of a training picture before it is decoded; see `training.crops`."""
 
-    @property
-    def draws(self) -> int: ...  # random numbers a picture
+    draws: ClassVar[int]  # random numbers a picture
 
     def __call__(self, width: int, height: int, size: int, draws: Any) -> Any: ...
 

@@ -9,7 +9,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import grain
 import numpy as np
@@ -28,8 +28,7 @@ RECORDS_AT_ONCE = 512
 class Crop(Protocol):
     """Chooses a window of a width × height picture, to become size × size, by `draws` random numbers in [0, 1)."""
 
-    @property
-    def draws(self) -> int: ...
+    draws: ClassVar[int]
 
     def __call__(self, width: int, height: int, size: int, draws: np.ndarray) -> Window: ...
 

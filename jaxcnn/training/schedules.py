@@ -57,7 +57,7 @@ class StepDecay:
     def build(self, *, steps_per_epoch: int, total_steps: int) -> optax.Schedule:
         del total_steps
         every = steps_per_epoch * self.epochs
-        return lambda step: self.rate * self.factor ** jnp.asarray(step // every, jnp.float32)
+        return lambda step: self.rate * self.factor ** (jnp.asarray(step) // every).astype(jnp.float32)
 
 
 @dataclasses.dataclass(frozen=True)
