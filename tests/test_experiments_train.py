@@ -3,15 +3,17 @@
 import math
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 import jaxcnn
 from jaxcnn.data import embedded
+from jaxcnn.data.choose import Choice
 from jaxcnn.evaluation.workdir import restore_state
-from jaxcnn.override import override
+from jaxcnn.override import override, set_path
 from jaxcnn.training import loop, parallel
 from jaxcnn.training.parallel import Devices
-from jaxcnn.training.state import create_for, zero_statistics
+from jaxcnn.training.setting import Length, resolve
 
 BATCH, PICTURES = 4, 12
 
@@ -73,11 +75,29 @@ def test_three_steps_and_an_evaluation(title, tmp_path):
         assert math.isfinite(metrics["loss"]) and metrics["count"] == (359 if grey else PICTURES)
 
     state = restore_state(experiment, tmp_path, Devices("jit", jax.devices()[:1]))
-    optimizer, statistics = experiment.optimizer.transformation(), zero_statistics(experiment.inputs)
-    fresh = jax.jit(lambda: create_for(experiment, optimizer, seed=0, statistics=statistics).params)()
-    for path, leaf in jax.tree.leaves_with_path(state.params):
-        start = fresh
-        for key in path:
-            start = start[key.key]
-        if leaf.ndim > 1:
-            assert (leaf != start).any(), f"{jax.tree_util.keystr(path)} has not moved"
+    for path, leaf in jax.tree.leaves_with_path((state.params, state.batch_stats)):
+        assert jnp.isfinite(leaf).all(), jax.tree_util.keystr(path)
+
+
+@pytest.mark.parametrize("title", sorted(QUICK | {"nin_2013:imagenet", "resnet_2015:50-v1.5", "vgg_2014:D-bn"}))
+def test_the_rehearsal_can_be_made(title):
+    """Its overrides fit the experiment, and the network its input."""
+    experiment = jaxcnn.load(title)
+    assert experiment.rehearsal is not None
+    resolved = resolve(experiment, Choice(experiment.rehearsal.data, True, "", ""), (), 10)
+    assert getattr(resolved.model, "num_classes", 10) == 10
+    assert type(resolved.model) is type(experiment.model)
+    length = Length.of(resolved, 1438 if experiment.rehearsal.data == "digits" else 2000)
+    assert length.planned * resolved.batch_size <= 60_000 or title.startswith("lenet5")
+
+
+@pytest.mark.parametrize("title", [f"{name}:{variant}" for name in jaxcnn.names() for variant in jaxcnn.variants(name)])
+def test_every_variant_says_what_a_paper_does(title):
+    """A rehearsal whose overrides fit, the paper's figures, and an end."""
+    experiment = jaxcnn.load(title)
+    assert experiment.rehearsal is not None and experiment.deviations
+    for path, value in experiment.rehearsal.overrides.items():
+        experiment = set_path(experiment, path, value)
+    results = experiment.paper.results
+    assert all(0 < error < 100 for result in results for error in (result.top1_error, result.top5_error) if error)
+    assert all(result.top1_error or result.top5_error for result in results)
