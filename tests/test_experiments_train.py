@@ -36,8 +36,8 @@ SMALL = {
 }
 GREY = {"lenet5_1998", "cnn_primer", "nin_2013:mnist"}
 QUICK = {
-    *("alexnet_2012:paper", "cnn_primer:paper", "lenet5_1998:paper", "nin_2013:cifar10", "nin_2013:mnist"),
-    *("vgg_2014:D", "googlenet_2014:paper", "resnet_2015:18", "resnet_cifar_2015:20"),
+    *("alexnet_2012:paper", "cnn_primer:paper", "lenet5_1998:paper", "nin_2013:cifar10"),
+    *("vgg_2014:D", "resnet_2015:18", "resnet_cifar_2015:20"),
 }
 TOO_DEEP = {"resnet_cifar_2015:1202"}  # minutes to compile, and nothing in it that 110 layers haven't
 
@@ -54,11 +54,13 @@ def titles() -> list:
 
 @pytest.fixture(autouse=True)
 def small_and_quick(monkeypatch):
-    """Twelve test pictures, one device, a compiler that doesn't optimise."""
+    """Twelve test pictures, one device, a compiler that doesn't optimise, random numbers that compile quickly."""
     monkeypatch.setitem(embedded.PHOTO_COUNTS, "train", 4 * PICTURES)
     monkeypatch.setitem(embedded.PHOTO_COUNTS, "test", PICTURES)
     monkeypatch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "0")
     monkeypatch.setattr(loop, "Devices", lambda mode: Devices(mode, jax.devices()[:1]))
+    with jax.default_prng_impl("unsafe_rbg"):
+        yield
 
 
 @pytest.mark.parametrize("title", titles())
@@ -79,7 +81,12 @@ def test_three_steps_and_an_evaluation(title, tmp_path):
         assert jnp.isfinite(leaf).all(), jax.tree_util.keystr(path)
 
 
-@pytest.mark.parametrize("title", sorted(QUICK | {"nin_2013:imagenet", "resnet_2015:50-v1.5", "vgg_2014:D-bn"}))
+@pytest.mark.parametrize(
+    "title",
+    sorted(
+        QUICK | {"googlenet_2014:paper", "nin_2013:mnist", "nin_2013:imagenet", "resnet_2015:50-v1.5", "vgg_2014:D-bn"}
+    ),
+)
 def test_the_rehearsal_can_be_made(title):
     """Its overrides fit the experiment, and the network its input."""
     experiment = jaxcnn.load(title)
