@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import flax.linen as nn
 import jax
@@ -78,22 +78,57 @@ class Affine:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Inputs:
-    """How stored pictures, uint8 squares, become the network's input, float32 [batch, size, size, channels].
+class Photometric:
+    """Random brightness, contrast and colour (Howard 2013), in random order: factors from 1 − limit to 1 + limit."""
 
-    The order: mean and scale, padding, colour, crop, mirror, distortion. Crop, mirror, colour and distortion are
-    random in training; a test protocol chooses its own crops.
+    brightness: float = 0.0  # towards black
+    contrast: float = 0.0  # towards the picture's mean grey
+    colour: float = 0.0  # towards the pixel's grey
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Whitening:
+    """Global contrast normalisation, then ZCA whitening over the whole picture (Goodfellow et al. 2013, maxout)."""
+
+    norm: float = 55.0  # what the norm of a picture, its mean taken off, is brought to
+    filter_bias: float = 0.1  # added to each eigenvalue of the covariance
+
+
+class Crop(Protocol):
+    """Chooses a random window of a training picture before it is decoded; see `training.crops`."""
+
+    draws: ClassVar[int]  # random numbers a picture
+
+    def __call__(self, width: int, height: int, size: int, draws: Any) -> Any: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """How pictures become the network's input, float32 [batch, size, size, channels].
+
+    The host hands over uint8 squares. The order on the device: photometric distortion; mean and scale, or
+    whitening, or local contrast normalisation; padding, colour, crop, mirror, distortion. Crops, mirror, colours
+    and distortion are random in training; a test protocol chooses its own crops.
     """
 
     size: int  # pixels of the network's input, height and width
     channels: int
     stored_size: int  # pixels of the squares that the host hands over
+    crop: Crop | None = None  # in training the host cuts this out of the whole picture, `size` pixels, instead
     pad: int = 0  # pixels on each side; black, or the mean where the mean is a picture
     mean: float | tuple[float, ...] | Literal["picture"] = 0.0  # of 0–255; "picture": of the training set, per pixel
     scale: float | tuple[float, ...] = 1.0  # input = (pixel − mean) · scale
     mirror: bool = False
     colour_std: float = 0.0  # AlexNet §4.1: noise along the principal components of RGB
     distortion: Affine | None = None
+    photometric: Photometric | None = None
+    whitening: Whitening | None = None  # instead of mean and scale
+    local_contrast: int | None = None  # instead of mean and scale: the window, pixels
+
+    @property
+    def training_size(self) -> int:
+        """Pixels of the squares that the host hands over in training."""
+        return self.stored_size if self.crop is None else self.size
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,11 +153,20 @@ class Scales:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plateau:
-    """Divides the rate when the validation error has stopped improving."""
+    """Divides the rate when an error has stopped improving."""
 
     factor: float = 0.1
     patience: int = 3  # evaluations without a new best error
     reductions: int = 3
+    watch: Literal["validation", "training"] = "validation"  # "training": the mean error since the last evaluation
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WarmUp:
+    """Multiplies the rate by `factor` until the training error falls below `until_error` percent."""
+
+    factor: float
+    until_error: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -148,6 +192,10 @@ class Experiment:
     epochs: float | None = None
     steps: int | None = None
     plateau: Plateau | None = None
+    warmup: WarmUp | None = None
+    averaging: float | None = None  # Polyak: decay of the parameters' running average, which is what is evaluated
+    init_from: str | None = None  # a run's folder, whose newest parameters replace the random ones …
+    init_layers: tuple[str, ...] | None = None  # … of these layers; None: of all
     protocols: tuple[str, ...] = ("center",)  # the first is the paper's
     scales: Scales = Scales()  # of the protocols that look at whole pictures
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -169,6 +217,8 @@ class Experiment:
             value = getattr(self, field)
             if value is not None and value <= 0:
                 raise UsageError(f"{field} (={value}) must be positive.")
+        if self.averaging is not None and not 0 < self.averaging < 1:
+            raise UsageError(f"averaging (={self.averaging}) must be None or lie between 0 and 1.")
         if self.inputs.size > self.inputs.stored_size + 2 * self.inputs.pad:
             raise UsageError(
                 f"inputs.size (={self.inputs.size}) must not exceed inputs.stored_size + 2·inputs.pad "

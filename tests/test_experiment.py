@@ -35,6 +35,19 @@ def test_every_variant_loads_under_its_name(name):
         # CLI.md's table of names; the first is what the bare name runs
         ("alexnet_2012", ["paper", "caffenet", "ungrouped", "one_gpu", "one_tower"]),
         ("cnn_primer", ["paper"]),
+        ("nin_2013", ["cifar10", "cifar100", "mnist", "svhn", "imagenet"]),
+        ("vgg_2014", ["D", "A", "A-LRN", "B", "C", "E", "A-bn", "B-bn", "D-bn", "E-bn"]),
+        ("googlenet_2014", ["paper", "torchvision"]),
+        (
+            "resnet_2015",
+            ["50", "18", "34", "101", "152"]
+            + [f"{depth}-{option}" for depth in (18, 34, 50, 101, 152) for option in "ABC"]
+            + ["plain-18", "plain-34", *(f"{depth}-v1.5" for depth in (18, 34, 50, 101, 152))],
+        ),
+        (
+            "resnet_cifar_2015",
+            ["20", "32", "44", "56", "110", "1202", "plain-20", "plain-32", "plain-44", "plain-56"],
+        ),
     ],
 )
 def test_variants_in_their_order(name, variants):

@@ -37,15 +37,15 @@ def bench(experiment: Experiment, *, steps: int = 20, parallel: Mode = "jit") ->
     step = make_train_step(experiment, optimizer=optimizer, schedule=schedule, axis_name=devices.axis_name)
 
     generator = np.random.default_rng(0)
-    shape = (inputs.stored_size, inputs.stored_size, inputs.channels)
+    shape = (inputs.training_size, inputs.training_size, inputs.channels)
     batch = {
         "image": generator.integers(0, 256, (rows, *shape), dtype=np.uint8),
         "label": generator.integers(0, getattr(experiment.model, "num_classes", 10), rows, dtype=np.int32),
     }
-    mean = np.full(shape, 127.5, np.float32) if inputs.mean == "picture" else None
-    create = partial(train_state.create, experiment.model, optimizer, inputs, seed=0)
-    created = jax.jit(lambda mean: create(mean=mean), out_shardings=devices.replicated).lower(mean)
-    state = compile_step(created, devices.platform)(mean)
+    zeros = train_state.zero_statistics(inputs)
+    create = partial(train_state.create_for, experiment, optimizer, seed=0)
+    created = jax.jit(lambda zeros: create(statistics=zeros), out_shardings=devices.replicated).lower(zeros)
+    state = compile_step(created, devices.platform)(zeros)
     placed = devices.divide(batch)
 
     began = time.perf_counter()

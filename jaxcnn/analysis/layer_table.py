@@ -1,22 +1,37 @@
 """What a network is made of, layer by layer, counted from the network itself and without allocating it.
 
-The model is traced once. Each layer's call becomes one named equation of the traced program, and the receptive
-field of every array is followed through the equations, so branches, sums and concatenations come out right
-whatever the layers are made of inside.
+The model is traced once. Each layer's call becomes one equation of the traced program, and the receptive field of
+every array is followed through the equations, so branches, sums and concatenations come out right whatever the
+layers are made of inside.
 """
 
 import dataclasses
-import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.extend.core import Primitive
 
 from jaxcnn.experiment import Experiment
 from jaxcnn.models.layers import Layer, Shape, Window
 
-PREFIX = "layer "
+LAYER = Primitive("layer")  # stands for all that a layer does to its input; traced, never run
+
+
+@LAYER.def_abstract_eval
+def _layer_output(inputs: Any, *, index: int, shape: Shape, dtype: Any) -> Any:
+    del inputs, index
+    return jax.core.ShapedArray(shape, dtype)
+
+
+class Call(NamedTuple):
+    """A layer that was called, with shapes as it saw them."""
+
+    layer: Layer
+    inputs: Shape
+    outputs: Shape
+    params: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,55 +86,52 @@ def layer_table(experiment: Experiment) -> LayerTable:
 def model_table(model: nn.Module, input_shape: Shape) -> LayerTable:
     """The layers of a network for pictures of this shape, height × width × channels."""
     images = jax.ShapeDtypeStruct((1, *input_shape), jnp.float32)
-    variables = jax.eval_shape(
-        lambda images: model.init({"params": jax.random.key(0), "dropout": jax.random.key(0)}, images, train=False),
-        images,
-    )
-    calls: list[tuple[Layer, Shape, Shape]] = []
+    calls: list[Call] = []
+    known: dict[Any, tuple[Shape, Any, int]] = {}  # what a layer with these fields makes of such an input
 
     def name_calls(call, arguments, keywords, context):
         module = context.module
         if not isinstance(module, Layer) or context.method_name != "__call__":
             return call(*arguments, **keywords)
-        index = len(calls)
+        inputs = arguments[0]
+        key = (type(module), _fields(module), inputs.shape, inputs.dtype, tuple(keywords.items()))
+        if key not in known:  # deep networks repeat their layers
+            output = call(*arguments, **keywords)
+            params = jax.tree.leaves(module.variables.get("params", {}))
+            known[key] = (output.shape, output.dtype, sum(leaf.size for leaf in params))
+        shape, dtype, count = known[key]
+        again = any(module.path == earlier.layer.path for earlier in calls)  # its parameters are counted already
+        calls.append(Call(module, inputs.shape, shape, 0 if again else count))
+        return LAYER.bind(inputs, index=len(calls) - 1, shape=shape, dtype=dtype)
 
-        def named(array):
-            return call(array, *arguments[1:], **keywords)
-
-        named.__name__ = f"{PREFIX}{index}"
-        calls.append((module, arguments[0].shape, ()))
-        output = jax.jit(named)(arguments[0])
-        calls[index] = (module, arguments[0].shape, output.shape)
-        return output
-
-    def forward(variables, images):
+    def init(images):
         with nn.intercept_methods(name_calls):
-            return model.apply(variables, images, train=False)
+            model.init(jax.random.key(0), images, train=False)  # auxiliary heads run here too
 
-    traced = jax.make_jaxpr(forward)(variables, images)
-    fields = _receptive_fields(traced.jaxpr, calls)
-    rows = []
-    counted = set()  # a layer that is called twice has its parameters once
-    for index, (module, before, after) in enumerate(calls):
-        params = variables["params"] if module.path not in counted else {}
-        counted.add(module.path)
-        for part in module.path:
-            params = params.get(part, {})
-        rows.append(
+    fields = _receptive_fields(jax.make_jaxpr(init)(images).jaxpr, calls)
+    return LayerTable(
+        tuple(
             Row(
-                name=".".join(module.path),
-                kind=module.kind,
-                output_shape=after[1:],
-                params=sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params)),
-                macs=module.macs(before, after),
+                name=".".join(layer.path),
+                kind=layer.kind,
+                output_shape=outputs[1:],
+                params=params,
+                macs=layer.macs(inputs, outputs),
                 receptive_field=fields[index],
-                connections=module.connections(before, after),
+                connections=layer.connections(inputs, outputs),
             )
+            for index, (layer, inputs, outputs, params) in enumerate(calls)
         )
-    return LayerTable(tuple(rows))
+    )
 
 
-def _receptive_fields(jaxpr: Any, calls: list[tuple[Layer, Shape, Shape]]) -> dict[int, int]:
+def _fields(layer: Layer) -> tuple[Any, ...]:
+    """The values of a layer's own fields."""
+    names = [field.name for field in dataclasses.fields(layer) if field.name not in ("parent", "name")]
+    return tuple(getattr(layer, name) for name in names)
+
+
+def _receptive_fields(jaxpr: Any, calls: list[Call]) -> dict[int, int]:
     """Layer number → size in input pixels of what one of its outputs sees."""
     seen: dict[Any, Window] = {}  # array → what one of its places sees; arrays off the pictures' path are absent
     fields = {}
@@ -129,11 +141,9 @@ def _receptive_fields(jaxpr: Any, calls: list[tuple[Layer, Shape, Shape]]) -> di
         if not sources:
             continue
         field = Window(max(source.size for source in sources), max(source.stride for source in sources))
-        name = str(equation.params.get("name", ""))
-        if name.startswith(PREFIX):
-            index = int(name.removeprefix(PREFIX))
-            module, before, _ = calls[index]
-            window = module.window(before)
+        if equation.primitive is LAYER:
+            index = equation.params["index"]
+            window = calls[index].layer.window(calls[index].inputs)
             field = Window(field.size + (window.size - 1) * field.stride, field.stride * window.stride)
             fields[index] = field.size
         elif equation.primitive.name == "slice" and equation.params["strides"]:

@@ -7,51 +7,68 @@ a second JPEG library that knows no CMYK and no PNG isn't worth having.
 """
 
 import io
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 
-def decode(image: bytes | np.ndarray, *, size: int, channels: int) -> np.ndarray:
+class Window(NamedTuple):
+    """A part of a picture, (left, top, right, bottom) in its pixels, and the filter that resizes it."""
+
+    box: tuple[float, float, float, float]
+    resampling: Image.Resampling = Image.Resampling.BILINEAR
+
+
+def central_square(width: int, height: int) -> Window:
+    """The largest square in the middle."""
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return Window((left, top, left + side, top + side))
+
+
+def decode(
+    image: bytes | np.ndarray, *, size: int, channels: int, choose: Callable[[int, int], Window] = central_square
+) -> np.ndarray:
     """Decodes, resizes and crops one picture.
 
     Args:
         image: an encoded picture (JPEG, PNG, …; grey, RGB, CMYK, palette, 16 bit), or uint8 [h, w, 1 or 3].
         size: the side of the result in pixels.
         channels: 1 (grey, by the luma weights of ITU-R 601) or 3 (RGB).
+        choose: (width, height) → the window that is kept. It must give the same part of the picture for any
+            scale of its sides: it is asked before a large JPEG is decoded, and again of what came out.
 
     Returns:
-        uint8 [size, size, channels], 0–255. A picture of that very shape comes back bit-equal; any other is
-        resized by antialiased bilinear filtering. Transparency is dropped.
+        uint8 [size, size, channels], 0–255. A window of that very shape comes back bit-equal; any other is
+        resized by its filter, antialiased. Transparency is dropped.
 
     Raises:
         ValueError: the bytes are no picture, or a damaged one.
     """
     mode = {1: "L", 3: "RGB"}[channels]
     if isinstance(image, np.ndarray):
-        if image.shape == (size, size, channels):
-            return image
         picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
     else:
-        picture = _open(image, mode, size)
+        picture = _open(image, mode, size, choose)
     if picture.mode != mode:
         picture = picture.convert(mode)
-    width, height = picture.size
-    if (width, height) != (size, size):
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        # Resizing the centre square alone gives what resizing all and then cropping gives, for less.
-        box = (left, top, left + side, top + side)
-        picture = picture.resize((size, size), Image.Resampling.BILINEAR, box=box)
+    # Resizing the window alone gives what resizing all and then cropping gives, for less.
+    box, resampling = choose(*picture.size)
+    if box != (0, 0, size, size) or picture.size != (size, size):
+        picture = picture.resize((size, size), resampling, box=box)
     return np.asarray(picture).reshape(size, size, channels)
 
 
-def _open(encoded: bytes, mode: str, size: int) -> Image.Image:
+def _open(encoded: bytes, mode: str, size: int, choose: Callable[[int, int], Window] = central_square) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(encoded))
+        left, top, right, bottom = choose(*picture.size).box
         # A JPEG can be decoded at 1/2, 1/4 or 1/8, for which draft() keeps both sides at what is asked
         # for or above. The last halving at least is left to the filter, which does it better.
-        picture.draft(mode, (2 * size, 2 * size))
+        width, height = (2 * size * whole for whole in picture.size)
+        picture.draft(mode, (int(width / (right - left)), int(height / (bottom - top))))
         picture.load()
     # Pillow's decoders have no common error: a damaged PNG raises SyntaxError, a bomb its own.
     except (OSError, SyntaxError, ValueError, IndexError, Image.DecompressionBombError) as error:

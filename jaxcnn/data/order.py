@@ -64,3 +64,13 @@ def _batches(size: int, batch_size: int, seed: int, step: int) -> Iterator[np.nd
     while True:
         yield batch_at(size, batch_size, seed=seed, step=step)
         step += 1
+
+
+def draws_at(batch_size: int, count: int, *, seed: int, step: int) -> np.ndarray:
+    """Random numbers for what the host does to the rows of one batch: float64 [batch_size, count], in [0, 1).
+
+    A function of (seed, step, row): another stream than the order's, under the same kind of key.
+    """
+    key = np.array([seed % 2**64, step], dtype=np.uint64)
+    raw = np.random.Philox(key=key, counter=np.array([0, 0, 0, 1], np.uint64)).random_raw(batch_size * count)
+    return (raw >> np.uint64(11)).reshape(batch_size, count) * 2.0**-53

@@ -5,17 +5,18 @@ a resumed run starts at its step and sees what an uninterrupted one sees, whatev
 """
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import grain
 import numpy as np
 
 from jaxcnn.data.cache import cache_file, load_or_compute
-from jaxcnn.data.decode import decode
-from jaxcnn.data.order import batch_at, batch_indices
+from jaxcnn.data.decode import Window, central_square, decode
+from jaxcnn.data.order import batch_at, batch_indices, draws_at
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import RunStoppedError, UsageError
 
@@ -24,13 +25,35 @@ Batch = dict[str, np.ndarray]
 RECORDS_AT_ONCE = 512
 
 
+class Crop(Protocol):
+    """Chooses a window of a width × height picture, to become size × size, by `draws` random numbers in [0, 1)."""
+
+    draws: ClassVar[int]
+
+    def __call__(self, width: int, height: int, size: int, draws: np.ndarray) -> Window: ...
+
+
 def default_threads() -> int:
     """One decoding thread a usable core, at most 16: beyond that they wait for Python's lock."""
     return min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def read_batch(source: Source, indices: Sequence[int] | np.ndarray, *, size: int, channels: int) -> Batch:
+def read_batch(
+    source: Source,
+    indices: Sequence[int] | np.ndarray,
+    *,
+    size: int,
+    channels: int,
+    crop: Crop | None = None,
+    draws: np.ndarray | None = None,
+) -> Batch:
     """Reads and decodes the records of the given numbers.
+
+    Args:
+        source, indices: the records.
+        size, channels: what every picture becomes.
+        crop, draws: the window of each picture and its random numbers, [n, crop.draws]; by default the
+            central square.
 
     Returns:
         `{"image": uint8 [n, size, size, channels], "label": int32 [n]}`.
@@ -41,8 +64,11 @@ def read_batch(source: Source, indices: Sequence[int] | np.ndarray, *, size: int
     images = np.empty((len(indices), size, size, channels), np.uint8)
     labels = np.empty(len(indices), np.int32)
     for row, record in enumerate(source.__getitems__(indices)):
+        choose = central_square
+        if crop is not None and draws is not None:
+            choose = functools.partial(crop, size=size, draws=draws[row])
         try:
-            images[row] = decode(record["image"], size=size, channels=channels)
+            images[row] = decode(record["image"], size=size, channels=channels, choose=choose)
         except ValueError as error:
             raise RunStoppedError(
                 f"{source.name}, {source.split} split, record {int(indices[row])}: {error}; prepare the data set anew"
@@ -73,6 +99,7 @@ def train_batches(
     start_step: int = 0,
     shard: tuple[int, int] = (0, 1),
     threads: int | None = None,
+    crop: Crop | None = None,
 ) -> Iterator[Batch]:
     """Shuffled batches without end, from step `start_step` on, in the order of `order.batch_indices`.
 
@@ -84,6 +111,8 @@ def train_batches(
         start_step: how many batches the run has already had.
         shard: (index, count) of this process: it gets its slice of every batch.
         threads: how many decode; by default one a core.
+        crop: a random window of each picture, by default the central square. Its random numbers are a function
+            of the seed, the step and the row in the whole batch.
 
     Returns:
         `{"image": uint8 [b, size, size, channels], "label": int32 [b]}` with b = batch_size / count.
@@ -100,7 +129,8 @@ def train_batches(
 
     def load(step: int) -> Batch:
         records = batch_at(len(source), batch_size, seed=seed, step=step)[local]
-        return read_batch(source, records, size=size, channels=channels)
+        draws = draws_at(batch_size, crop.draws, seed=seed, step=step)[local] if crop is not None else None
+        return read_batch(source, records, size=size, channels=channels, crop=crop, draws=draws)
 
     return prefetched(load, start_step, sys.maxsize, threads=threads)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxcnn.data.choose import Choice, choose
 from jaxcnn.data.sources import open_source
@@ -73,7 +72,7 @@ def evaluate(
         raise UsageError(f"--data={name} has {source.num_classes} classes, the network in {workdir} {classes}.")
     devices = Devices()
     state = restore_state(experiment, Path(workdir), devices)
-    variables = {"params": state.params, "batch_stats": state.batch_stats, "statistics": state.statistics}
+    variables = train_state.evaluation_variables(state)
     evaluator = Evaluator(experiment, source, devices)
     results = {
         protocol: evaluator(protocol, variables, progress=partial(display.advance, protocol)) for protocol in protocols
@@ -139,11 +138,8 @@ def _from_json(value: Any) -> Any:
 
 def restore_state(experiment: Experiment, workdir: Path, devices: Devices) -> train_state.TrainState:
     """The newest state in a run's folder, on these devices. Raises DataMissingError where none was saved."""
-    inputs = experiment.inputs
-    picture = inputs.mean == "picture"
-    mean = np.zeros((inputs.stored_size, inputs.stored_size, inputs.channels), np.float32) if picture else None
-    optimizer = experiment.optimizer.transformation()
-    create = partial(train_state.create, experiment.model, optimizer, inputs, seed=0, mean=mean)
+    optimizer, statistics = experiment.optimizer.transformation(), train_state.zero_statistics(experiment.inputs)
+    create = partial(train_state.create_for, experiment, optimizer, seed=0, statistics=statistics)
     checkpoints = Checkpoints(workdir)
     try:
         state, _ = checkpoints.restore(jax.eval_shape(create), devices.replicated)

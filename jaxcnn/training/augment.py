@@ -10,9 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxcnn.data.contrast import global_contrast
 from jaxcnn.errors import UsageError
-from jaxcnn.experiment import Inputs
+from jaxcnn.experiment import Inputs, Whitening
 from jaxcnn.training.distort import affine_distort
+from jaxcnn.training.local_contrast import local_contrast
+from jaxcnn.training.photometric import photometric_distort
 
 # Principal components of RGB over ImageNet's training set, for pixels in 0–1: standard deviations along them, and
 # the components as columns. Measured by the authors of fb.resnet.torch; AlexNet (§4.1) prints none.
@@ -23,16 +26,42 @@ COLOUR_COMPONENTS = np.array(
 
 
 def normalise(images: jax.Array, inputs: Inputs, statistics: dict) -> jax.Array:
-    """(pixel − mean) · scale, padded. uint8 [batch, stored, stored, c] → float32 [batch, stored + 2·pad, …, c]."""
-    mean = statistics["mean"][None] if inputs.mean == "picture" else _channels(inputs.mean)
-    images = (images.astype(jnp.float32) - mean) * _channels(inputs.scale)
+    """(pixel − mean) · scale, or whitening, or local contrast normalisation; then padding.
+
+    images: uint8 or float32 [batch, height, width, c], 0–255; result: float32 [batch, height + 2·pad, …, c].
+    """
+    images = images.astype(jnp.float32)
+    if inputs.whitening is not None:
+        images = whiten(images, inputs.whitening, statistics)
+    elif inputs.local_contrast is not None:
+        images = local_contrast(images, inputs.local_contrast)
+    else:
+        mean = mean_over(images, statistics["mean"]) if inputs.mean == "picture" else _channels(inputs.mean)
+        images = (images - mean) * _channels(inputs.scale)
     if not inputs.pad:
         return images
-    # Outside the picture it is black; where the mean is a picture it ends with the picture, and outside is 0.
+    # Outside the picture it is black; what was taken off pixel by pixel ends with the picture, and outside is 0.
     sides = ((0, 0), (inputs.pad, inputs.pad), (inputs.pad, inputs.pad), (0, 0))
-    if inputs.mean == "picture":
+    if inputs.mean == "picture" or inputs.whitening is not None or inputs.local_contrast is not None:
         return jnp.pad(images, sides)
     return jnp.pad(images, sides, constant_values=background(inputs))
+
+
+def mean_over(images: jax.Array, mean: jax.Array) -> jax.Array:
+    """The mean picture as these images need it, [1, …]: itself; its middle where they are smaller; else its colour."""
+    height, width = images.shape[1:3]
+    top, left = (mean.shape[0] - height) // 2, (mean.shape[1] - width) // 2
+    if top < 0 or left < 0:
+        return mean.mean(axis=(0, 1), keepdims=True)[None]
+    return mean[None, top : top + height, left : left + width]
+
+
+def whiten(images: jax.Array, whitening: Whitening, statistics: dict) -> jax.Array:
+    """Global contrast normalisation, then ZCA. images: float32, of the size that `statistics` were made for."""
+    flat = global_contrast(images.reshape(images.shape[0], -1), whitening.norm)
+    centred = flat - statistics["mean"][None]
+    whitened = jnp.matmul(centred, statistics["zca"], precision=jax.lax.Precision.HIGHEST)
+    return whitened.reshape(images.shape)
 
 
 def background(inputs: Inputs) -> float:
@@ -47,6 +76,18 @@ def background(inputs: Inputs) -> float:
 
 def _channels(value) -> jax.Array:
     return jnp.reshape(jnp.asarray(value, jnp.float32), (1, 1, 1, -1))
+
+
+def recolour(images: jax.Array, keys: jax.Array, inputs: Inputs) -> jax.Array:
+    """Random brightness, contrast and colour, if `inputs` asks for them: before the mean is taken off.
+
+    images: uint8 [batch, height, width, channels]; keys: [batch].
+    """
+    if inputs.photometric is None:
+        return images
+    keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 4)  # after the four of `augment`
+    limits = dataclasses.asdict(inputs.photometric)
+    return photometric_distort(images.astype(jnp.float32), keys, **limits)
 
 
 def augment(images: jax.Array, keys: jax.Array, inputs: Inputs) -> jax.Array:

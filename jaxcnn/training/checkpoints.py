@@ -49,6 +49,16 @@ class Checkpoints:
         restored = self._manager.restore(step, args=arguments)
         return restored["state"], restored["record"]
 
+    def parameters(self, sharding: Sharding) -> dict[str, Any]:
+        """The newest state's parameters, whatever network they are of. Raises DataMissingError as `restore` does."""
+        step = self.latest_step()
+        if step is None:
+            raise DataMissingError(f"{self.folder} holds no complete checkpoint: train there first.")
+        with ocp.StandardCheckpointer() as checkpointer:
+            saved = checkpointer.metadata(self.folder / str(step) / "state").item_metadata.tree
+            shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), saved)
+            return checkpointer.restore(self.folder / str(step) / "state", shapes)["params"]
+
     def record(self) -> dict[str, Any]:
         """The newest checkpoint's record alone. Raises DataMissingError as `restore` does."""
         step = self.latest_step()

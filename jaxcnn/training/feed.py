@@ -27,11 +27,12 @@ class Feed:
     def __init__(self, experiment: Experiment, source: Source, devices: Devices, *, seed: int) -> None:
         self._inputs, self._batch_size = experiment.inputs, experiment.batch_size
         self._source, self._devices, self._seed = source, devices, seed
-        size, channels = self._inputs.stored_size, self._inputs.channels
+        size, channels = self._inputs.training_size, self._inputs.channels
         whole_bytes = len(source) * size**2 * channels
         self._whole: Batch | None = None
         self.resident: tuple[Any, ...] = ()  # what a step takes behind its batch
-        if size <= RESIDENT_PIXELS and whole_bytes <= RESIDENT_BYTES:
+        # A crop of the host's is another one each time.
+        if self._inputs.crop is None and size <= RESIDENT_PIXELS and whole_bytes <= RESIDENT_BYTES:
             self._whole = load_resident(source, size=size, channels=channels)
             self.resident = (devices.replicate(self._whole),)
 
@@ -52,16 +53,17 @@ class Feed:
             return batch_indices(len(self._source), self._batch_size, seed=self._seed, start_step=start_step)
         return train_batches(
             self._source,
-            size=self._inputs.stored_size,
+            size=self._inputs.training_size,
             channels=self._inputs.channels,
             batch_size=self._batch_size,
             seed=self._seed,
             start_step=start_step,
+            crop=self._inputs.crop,
         )
 
     def example(self) -> Any:
         """A batch of zeros, placed as every batch is: what a step is compiled for."""
-        size, channels, rows = self._inputs.stored_size, self._inputs.channels, self._batch_size
+        size, channels, rows = self._inputs.training_size, self._inputs.channels, self._batch_size
         if self._whole is not None:
             return self._devices.divide(np.zeros(rows, np.int32))
         return self._devices.divide(

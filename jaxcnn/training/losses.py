@@ -17,6 +17,22 @@ class SoftmaxCrossEntropy:
 
 
 @dataclasses.dataclass(frozen=True)
+class AuxiliaryCrossEntropy:
+    """Softmax cross-entropy of the logits, and `weight` times that of each auxiliary head (GoogLeNet §5).
+
+    The heads exist in training alone; at test time it is the cross-entropy of the logits.
+    """
+
+    weight: float = 0.3
+
+    def __call__(self, outputs: jax.Array | tuple[jax.Array, tuple[jax.Array, ...]], labels: jax.Array) -> jax.Array:
+        """outputs: logits [batch, classes], or (logits, (logits of a head, …)); result: float32 [batch]."""
+        logits, heads = outputs if isinstance(outputs, tuple) else (outputs, ())
+        loss = SoftmaxCrossEntropy()
+        return loss(logits, labels) + self.weight * sum((loss(head, labels) for head in heads), jnp.zeros(()))
+
+
+@dataclasses.dataclass(frozen=True)
 class MaximumAPosteriori:
     """LeNet-5's criterion: y_D + log(e^−j + Σ_i e^−y_i), with y the distances (LeCun et al. 1998, eq. 9).
 

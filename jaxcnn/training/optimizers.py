@@ -24,6 +24,15 @@ def is_weight(params):
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
 
 
+def scale_biases(factor: float) -> optax.GradientTransformation:
+    """Multiplies the updates of everything but kernels."""
+
+    def scale(update: jax.Array, kernel: bool) -> jax.Array:
+        return update if kernel else factor * update
+
+    return optax.stateless(lambda updates, params: jax.tree.map(scale, updates, is_weight(updates)))
+
+
 @dataclasses.dataclass(frozen=True)
 class Momentum:
     """v ← momentum·v − weight_decay·ε·w − ε·∇; w ← w + v (Krizhevsky et al. 2012, §5).
@@ -34,13 +43,15 @@ class Momentum:
 
     momentum: float = 0.9
     weight_decay: float = 0.0
-    decay_biases: bool = True  # the paper's equation decays every w
+    decay_biases: bool = True  # the paper's equation decays every w; False: kernels alone
+    bias_rate: float = 1.0  # times the rate for everything but kernels; 2 in Caffe's and cuda-convnet's networks
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
         mask = None if self.decay_biases else is_weight
         return optax.chain(
             optax.add_decayed_weights(self.weight_decay, mask),
             scale_by_given_rate(),
+            *([] if self.bias_rate == 1.0 else [scale_biases(self.bias_rate)]),
             optax.trace(self.momentum),
         )
 

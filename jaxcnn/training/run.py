@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from jaxcnn.data.contrast import zca_whitening
 from jaxcnn.data.sources import Source
 from jaxcnn.data.statistics import mean_image
 from jaxcnn.errors import RunInterruptedError, RunStoppedError
@@ -22,6 +24,7 @@ from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
 from jaxcnn.training.curvature import curvature_samples, make_refresh_step
 from jaxcnn.training.feed import Feed
+from jaxcnn.training.initial_weights import take_over
 from jaxcnn.training.interrupt import Interrupts
 from jaxcnn.training.metrics import divide, zero_sums
 from jaxcnn.training.parallel import Devices, compile_step
@@ -63,24 +66,29 @@ class Run:
     def _first_state(self, seed: int, source: Source) -> TrainState:
         inputs = self.experiment.inputs
         resuming = self._checkpoints.latest_step() is not None
-        mean = None
-        if inputs.mean == "picture":
-            shape = (inputs.stored_size, inputs.stored_size, inputs.channels)
-            mean = np.zeros(shape, np.float32) if resuming else self._mean_picture(source)
-        create = partial(train_state.create, self.experiment.model, self._optimizer, inputs, seed=seed)
+        statistics = train_state.zero_statistics(inputs) if resuming else self._statistics(source)
+        create = partial(train_state.create_for, self.experiment, self._optimizer, seed=seed)
         if resuming:
-            like = jax.eval_shape(partial(create, mean=mean))
+            like = jax.eval_shape(lambda: create(statistics=statistics))
             state, record = self._checkpoints.restore(like, self._devices.replicated)
             self._began -= record["seconds"]
             self._display.message(f"resuming at step {int(state.step):,}")
             return state
-        jitted = jax.jit(lambda mean: create(mean=mean), out_shardings=self._devices.replicated)
-        return compile_step(jitted.lower(mean), self._devices.platform)(mean)
+        jitted = jax.jit(lambda statistics: create(statistics=statistics), out_shardings=self._devices.replicated)
+        state = compile_step(jitted.lower(statistics), self._devices.platform)(statistics)
+        if self.experiment.init_from is None:
+            return state
+        params = take_over(state.params, self.experiment, self._devices.replicated)
+        average = jax.tree.map(jnp.copy, params) if state.average else {}  # copies: a step is given both to keep
+        return dataclasses.replace(state, params=params, average=average)
 
-    def _mean_picture(self, source: Source) -> np.ndarray:
+    def _statistics(self, source: Source) -> dict[str, np.ndarray]:
         inputs = self.experiment.inputs
-        size, channels = inputs.stored_size, inputs.channels
-        return mean_image(source, size=size, channels=channels, progress=self._display.advance)
+        compute: dict[str, Any] = {"size": inputs.stored_size, "channels": inputs.channels}
+        compute["progress"] = self._display.advance
+        if inputs.whitening is not None:
+            return zca_whitening(source, **dataclasses.asdict(inputs.whitening), **compute)
+        return {"mean": mean_image(source, **compute)} if inputs.mean == "picture" else {}
 
     @property
     def seconds(self) -> float:
@@ -155,6 +163,7 @@ class Run:
         self._check_finite(float(self.state.sums["loss"]))
         means = divide(self.state.sums)
         self.state = dataclasses.replace(self.state, sums=self._devices.replicate(zero_sums()))
+        self._end_warmup(means["top1_error"])
         began, first = self._window
         now = time.monotonic()
         self._window = (now, self.step)
@@ -165,6 +174,15 @@ class Run:
             f"epoch {epoch:.2f}  loss {means['loss']:.4f}  error {means['top1_error']:.2f} %  "
             f"rate {float(rate):.2g}  {speed:,.0f} images/s"
         )
+
+    def _end_warmup(self, error: float) -> None:
+        warmup = self.experiment.warmup
+        if warmup is None or error >= warmup.until_error or float(self.state.warmup["factor"]) == 1.0:
+            return
+        full = {"factor": jnp.ones((), jnp.float32)}
+        self.state = dataclasses.replace(self.state, warmup=self._devices.replicate(full))
+        self.record.write(self.step, "warmup", top1_error=error)
+        self._display.message(f"step {self.step:,}: training error {error:.2f} %; the warm-up is over")
 
     def _check_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
@@ -179,11 +197,7 @@ class Run:
     @property
     def variables(self) -> dict[str, Any]:
         """What an evaluation needs of the state."""
-        return {
-            "params": self.state.params,
-            "batch_stats": self.state.batch_stats,
-            "statistics": self.state.statistics,
-        }
+        return train_state.evaluation_variables(self.state)
 
     def _evaluate(self) -> None:
         metrics = self.evaluator("center", self.variables, progress=partial(self._display.advance, "evaluate"))
@@ -193,14 +207,20 @@ class Run:
             f"step {self.step:,}: test error {metrics['top1_error']:.2f} % (top-5 {metrics['top5_error']:.2f} %) "
             f"of {metrics['count']:,}, loss {metrics['loss']:.4f}"
         )
-        if self.experiment.plateau is not None:
-            before = float(self.state.plateau.scale)
-            plateau = observe(self.experiment.plateau, self.state.plateau, metrics["top1_error"])
-            self.state = dataclasses.replace(self.state, plateau=self._devices.replicate(plateau))
-            if float(plateau.scale) != before:
-                self.record.write(self.step, "plateau", scale=float(plateau.scale))
-                self._display.message(f"step {self.step:,}: no better for a while; rate × {float(plateau.scale):g}")
+        self._observe_plateau(metrics)
         self._window = (time.monotonic(), self.step)
+
+    def _observe_plateau(self, metrics: dict[str, float]) -> None:
+        plateau = self.experiment.plateau
+        if plateau is not None and plateau.watch == "training":
+            metrics = self.record.train_means(since=self.step - self.length.evaluation_interval(self.experiment))
+        if plateau is None or not metrics:
+            return
+        before, state = float(self.state.plateau.scale), observe(plateau, self.state.plateau, metrics["top1_error"])
+        self.state = dataclasses.replace(self.state, plateau=self._devices.replicate(state))
+        if float(state.scale) != before:
+            self.record.write(self.step, "plateau", scale=float(state.scale))
+            self._display.message(f"step {self.step:,}: no better for a while; rate × {float(state.scale):g}")
 
     def save(self) -> None:
         """Saves the state, unless its loss is not finite."""

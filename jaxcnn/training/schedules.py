@@ -35,6 +35,32 @@ class PerEpoch:
 
 
 @dataclasses.dataclass(frozen=True)
+class PerStep:
+    """`rates[i]` until step `until[i]`; the last rate holds from there on, and has no `until`."""
+
+    rates: tuple[float, ...]
+    until: tuple[int, ...]
+
+    def build(self, *, steps_per_epoch: int, total_steps: int) -> optax.Schedule:
+        del steps_per_epoch, total_steps
+        return optax.join_schedules([optax.constant_schedule(rate) for rate in self.rates], list(self.until))
+
+
+@dataclasses.dataclass(frozen=True)
+class StepDecay:
+    """The rate, multiplied by `factor` after every `epochs` passes over the training set."""
+
+    rate: float
+    factor: float
+    epochs: int
+
+    def build(self, *, steps_per_epoch: int, total_steps: int) -> optax.Schedule:
+        del total_steps
+        every = steps_per_epoch * self.epochs
+        return lambda step: self.rate * self.factor ** (jnp.asarray(step) // every).astype(jnp.float32)
+
+
+@dataclasses.dataclass(frozen=True)
 class InverseDecay:
     """rate · (1 + γ·step)^−power: Caffe's `inv` policy."""
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxcnn.experiment import Inputs
+from jaxcnn.experiment import Experiment, Inputs, WarmUp
 from jaxcnn.training.metrics import zero_sums
 from jaxcnn.training.plateau import PlateauState
 
@@ -26,8 +26,10 @@ class TrainState:
     batch_stats: Tree  # running means and variances; empty without batch normalisation
     opt_state: Tree
     plateau: PlateauState
-    statistics: Tree  # of the training set, for the inputs: {"mean": …} or nothing
+    statistics: Tree  # of the training set, for the inputs: {"mean": …}, {"mean": …, "zca": …} or nothing
     sums: Tree  # of the metrics since they were last read
+    average: Tree  # of the parameters over the steps; empty where none is kept
+    warmup: Tree  # {"factor": what the rate is multiplied by}; empty without a warm-up
 
 
 def create(
@@ -37,17 +39,53 @@ def create(
     *,
     seed: int,
     mean: np.ndarray | None = None,
+    statistics: Tree = None,
+    averaging: float | None = None,
+    warmup: WarmUp | None = None,
 ) -> TrainState:
-    """A fresh state. mean: float32 [stored_size, stored_size, channels] where `inputs.mean` is "picture"."""
+    """A fresh state.
+
+    Args:
+      model, optimizer, inputs, averaging, warmup: the experiment's.
+      seed: of the initialisation and of everything random after it.
+      mean: float32 [stored_size, stored_size, channels] where `inputs.mean` is "picture".
+      statistics: instead of `mean`, all that `inputs` need of the training set, as `zero_statistics` has them.
+    """
     images = jnp.zeros((1, inputs.size, inputs.size, inputs.channels))
     variables = model.init(jax.random.key(seed), images, train=False)
+    params = variables["params"]
+    if statistics is None:
+        statistics = {} if mean is None else {"mean": mean}
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         seed=jnp.asarray(seed, jnp.uint32),
-        params=variables["params"],
+        params=params,
         batch_stats=variables.get("batch_stats", {}),
-        opt_state=optimizer.init(variables["params"]),
+        opt_state=optimizer.init(params),
         plateau=PlateauState.create(),
-        statistics={} if mean is None else {"mean": jnp.asarray(mean, jnp.float32)},
+        statistics=jax.tree.map(lambda values: jnp.asarray(values, jnp.float32), statistics),
         sums=zero_sums(),
+        average={} if averaging is None else params,
+        warmup={} if warmup is None else {"factor": jnp.asarray(warmup.factor, jnp.float32)},
     )
+
+
+def create_for(experiment: Experiment, optimizer: optax.GradientTransformation, **options: Any) -> TrainState:
+    """A fresh state of this experiment; options: `seed`, and `mean` or `statistics`, as in `create`."""
+    averaging, warmup = experiment.averaging, experiment.warmup
+    return create(experiment.model, optimizer, experiment.inputs, averaging=averaging, warmup=warmup, **options)
+
+
+def zero_statistics(inputs: Inputs) -> dict[str, np.ndarray]:
+    """What `inputs` need of the training set, as zeros: what a checkpoint is restored into."""
+    shape = (inputs.stored_size, inputs.stored_size, inputs.channels)
+    if inputs.whitening is not None:
+        values = int(np.prod(shape))
+        return {"mean": np.zeros(values, np.float32), "zca": np.zeros((values, values), np.float32)}
+    return {"mean": np.zeros(shape, np.float32)} if inputs.mean == "picture" else {}
+
+
+def evaluation_variables(state: TrainState) -> dict[str, Tree]:
+    """What an evaluation needs of a state; the average of the parameters where one is kept."""
+    params = state.average or state.params
+    return {"params": params, "batch_stats": state.batch_stats, "statistics": state.statistics}

@@ -11,7 +11,8 @@ import optax
 
 from jaxcnn.experiment import Experiment
 from jaxcnn.models.layers import batch_position
-from jaxcnn.training.augment import augment, normalise
+from jaxcnn.training.augment import augment, normalise, recolour
+from jaxcnn.training.averaging import update_average
 from jaxcnn.training.metrics import Sums, sum_metrics
 from jaxcnn.training.state import TrainState
 
@@ -52,7 +53,8 @@ def make_train_step(
         augment_key, dropout_key = (jax.random.fold_in(key, number) for number in range(2))
         examples = jnp.arange(rows, dtype=jnp.uint32) + jnp.asarray(first, jnp.uint32)
         keys = jax.vmap(jax.random.fold_in, (None, 0))(augment_key, examples)
-        images = normalise(batch["image"], experiment.inputs, state.statistics)
+        images = recolour(batch["image"], keys, experiment.inputs)
+        images = normalise(images, experiment.inputs, state.statistics)
         images = augment(images, keys, experiment.inputs)
 
         def mean_loss(params):
@@ -67,16 +69,22 @@ def make_train_step(
             return losses.mean(), (losses, outputs, updated["batch_stats"])
 
         gradients, (losses, outputs, batch_stats) = jax.grad(mean_loss, has_aux=True)(state.params)
-        sums = sum_metrics(outputs, batch["label"], losses, jnp.ones_like(losses))
+        logits = outputs[0] if isinstance(outputs, tuple) else outputs  # beside those of auxiliary heads
+        sums = sum_metrics(logits, batch["label"], losses, jnp.ones_like(losses))
         if axis_name is not None:
             gradients, batch_stats = jax.lax.pmean((gradients, batch_stats), axis_name)
             sums = jax.lax.psum(sums, axis_name)
-        rate = jnp.asarray(schedule(state.step), jnp.float32) * state.plateau.scale
+        rate = jnp.asarray(schedule(state.step), jnp.float32) * state.plateau.scale * state.warmup.get("factor", 1.0)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, learning_rate=rate)
+        params = optax.apply_updates(state.params, updates)
+        average = state.average
+        if experiment.averaging is not None:
+            average = update_average(average, params, state.step, experiment.averaging)
         state = dataclasses.replace(
             state,
             step=state.step + 1,
-            params=optax.apply_updates(state.params, updates),
+            params=params,
+            average=average,
             batch_stats=batch_stats,
             opt_state=opt_state,
             sums=jax.tree.map(jnp.add, state.sums, sums),

@@ -20,7 +20,11 @@ from jaxcnn.training.schedules import Constant
 from jaxcnn.training.steps import make_train_step, on_resident
 
 STEPS, ROWS = 5, 16
-FULL = ["alexnet_2012", "alexnet_2012:ungrouped", "alexnet_2012:one_tower", "lenet5_1998", "cnn_primer"]
+FULL = [
+    *("alexnet_2012", "alexnet_2012:ungrouped", "alexnet_2012:one_tower", "lenet5_1998", "cnn_primer", "nin_2013"),
+    *("vgg_2014", "vgg_2014:A-bn", "googlenet_2014", "resnet_cifar_2015"),
+    *(pytest.param(title, marks=pytest.mark.slow) for title in ("resnet_2015", "googlenet_2014:torchvision")),
+]
 
 
 @pytest.fixture(scope="module")
@@ -185,10 +189,9 @@ def test_no_experiment_gathers(title):
     experiment = jaxcnn.load(title)
     devices = Devices("jit")
     inputs, rows = experiment.inputs, 8
-    shape = (inputs.stored_size, inputs.stored_size, inputs.channels)
-    mean = np.zeros(shape, np.float32) if inputs.mean == "picture" else None
-    optimizer = experiment.optimizer.transformation()
-    state = jax.eval_shape(lambda: train_state.create(experiment.model, optimizer, inputs, seed=0, mean=mean))
+    shape = (inputs.training_size, inputs.training_size, inputs.channels)
+    optimizer, statistics = experiment.optimizer.transformation(), train_state.zero_statistics(inputs)
+    state = jax.eval_shape(lambda: train_state.create_for(experiment, optimizer, seed=0, statistics=statistics))
     placed = {
         "image": jax.ShapeDtypeStruct((rows, *shape), jnp.uint8),
         "label": jax.ShapeDtypeStruct((rows,), jnp.int32),

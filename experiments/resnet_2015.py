@@ -1,0 +1,216 @@
+"""ResNet on ILSVRC-2012 (He, Zhang, Ren & Sun, 2015).
+
+Reported: ResNet-50 22.85 / 6.71 %, -101 21.75 / 6.05 %, -152 21.43 / 5.71 % top-1 / top-5 error, ten crops (Table 3);
+20.74 / 5.25, 19.87 / 4.60, 19.38 / 4.49 % at five scales (Table 4).
+Ours: not run on ImageNet yet; the README has the rehearsal's result.
+Run: python launch.py --exp=resnet_2015
+
+Variants: the depth; behind it the shortcut (A: zeros for new channels, B: projections where the shape changes, C:
+projections everywhere; the bare depth is B), or "v1.5", torchvision's network and recipe; or a plain network.
+"""
+
+from dataclasses import replace
+
+from jaxcnn.experiment import Claim, Experiment, Inputs, Paper, Plateau, Rehearsal, Result
+from jaxcnn.models.initializers import HE_FAN_OUT, VarianceScaling
+from jaxcnn.models.resnet import DEPTHS, ResNet
+from jaxcnn.training.crops import AreaCrop, ScaleJitter
+from jaxcnn.training.losses import SoftmaxCrossEntropy
+from jaxcnn.training.optimizers import Momentum
+from jaxcnn.training.schedules import Constant, PerEpoch
+
+# (test protocol, source, top-1 error, top-5 error)
+RESULTS = (
+    ("ten_crop", "Table 2, plain-18", 27.94, None),
+    ("ten_crop", "Table 2, plain-34", 28.54, None),
+    ("ten_crop", "Table 2, ResNet-18", 27.88, None),
+    ("ten_crop", "Table 2, ResNet-34", 25.03, None),
+    ("ten_crop", "Table 3, plain-34", 28.54, 10.02),
+    ("ten_crop", "Table 3, ResNet-34 A", 25.03, 7.76),
+    ("ten_crop", "Table 3, ResNet-34 B", 24.52, 7.46),
+    ("ten_crop", "Table 3, ResNet-34 C", 24.19, 7.40),
+    ("ten_crop", "Table 3, ResNet-50", 22.85, 6.71),
+    ("ten_crop", "Table 3, ResNet-101", 21.75, 6.05),
+    ("ten_crop", "Table 3, ResNet-152", 21.43, 5.71),
+    ("multi_scale_dense", "Table 4, ResNet-34 B", 21.84, 5.71),
+    ("multi_scale_dense", "Table 4, ResNet-34 C", 21.53, 5.60),
+    ("multi_scale_dense", "Table 4, ResNet-50", 20.74, 5.25),
+    ("multi_scale_dense", "Table 4, ResNet-101", 19.87, 4.60),
+    ("multi_scale_dense", "Table 4, ResNet-152", 19.38, 4.49),
+    ("multi_scale_dense", "Table 5, six networks, test set", None, 3.57),
+    ("center", "the authors' README, ResNet-50", 24.7, 7.8),
+    ("center", "the authors' README, ResNet-101", 23.6, 7.1),
+    ("center", "the authors' README, ResNet-152", 23.0, 6.7),
+    ("center", "torchvision's ResNet-18", 30.24, 10.92),
+    ("center", "torchvision's ResNet-34", 26.70, 8.58),
+    ("center", "torchvision's ResNet-50 (v1.5)", 23.85, 7.13),
+    ("center", "torchvision's ResNet-101 (v1.5)", 22.63, 6.44),
+    ("center", "torchvision's ResNet-152 (v1.5)", 21.69, 5.94),
+)
+
+PAPER = Paper(
+    title="Deep Residual Learning for Image Recognition",
+    authors="He, Zhang, Ren & Sun",
+    year=2015,
+    venue="CVPR 2016",
+    results=tuple(
+        Result(data="imagenet2012", protocol=protocol, source=source, top1_error=top1, top5_error=top5)
+        for protocol, source, top1, top5 in RESULTS
+    ),
+    claims=(
+        Claim(what="operations of 18 layers", stated="1.8 billion", source="Table 1", counted="1,814,073,344"),
+        Claim(what="operations of 34 layers", stated="3.6 billion", source="Table 1", counted="3,663,761,408"),
+        Claim(what="operations of 50 layers", stated="3.8 billion", source="Table 1", counted="3,857,973,248"),
+        Claim(what="operations of 101 layers", stated="7.6 billion", source="Table 1", counted="7,570,194,432"),
+        Claim(what="operations of 152 layers", stated="11.3 billion", source="Table 1", counted="11,282,415,616"),
+        Claim(
+            what="the 34-layer net has of VGG-19's operations",
+            stated="18 %",
+            source="§3.3",
+            counted="18.7 %: 3,663,761,408 of 19,632,062,464",
+        ),
+        Claim(
+            what="projections that 34 layers with C have more than with B",
+            stated="thirteen",
+            source="§4.1",
+            counted="13: 16 against 3",
+        ),
+        Claim(what="steps", stated="up to 600,000", source="§3.4", counted="120 epochs of 1,281,167"),
+        Claim(
+            what="deeper plain networks train to a larger error, residual ones to a smaller one",
+            stated="plain-34 28.54 % against plain-18 27.94 %",
+            source="Table 2 and lectures",
+        ),
+        Claim(
+            what="a block of zero weights and biases passes its input on",
+            stated="a[l+2] = g(a[l])",
+            source="lectures",
+            counted="so with ReLU, which leaves what isn't negative as it is",
+        ),
+    ),
+    contradictions=(
+        "Stride: the paper's networks, and the authors' prototxts, have it on a bottleneck's first 1×1; "
+        'fb.resnet.torch and torchvision on the 3×3 ("v1.5": 4,089,184,256 operations for 50 layers).',
+        "The authors' prototxt for 50 layers has a bias in conv1 (64 parameters more); 101 and 152 have none.",
+        "Initial values: He et al. 2015, which §3.4 points to, scales by the fan-in; fb.resnet.torch and torchvision "
+        "by the fan-out.",
+        "Option A's zeros: fb.resnet.torch puts them behind the channels, other code on both sides. The accuracy is "
+        "the same, the tensors aren't. Here: behind.",
+        "Decay: fb.resnet.torch and torchvision decay every parameter, the paper's authors the weights only.",
+        "Keras's networks keep biases in the convolutions: 25,583,592 trainable parameters of 50 layers, 25,636,712 "
+        "with the running statistics.",
+        "Batch statistics at test time: the authors averaged over a large batch after training; others, and this "
+        "code, keep running averages.",
+        "Mean: §3.4 takes off the mean of each pixel; the released models have one mean colour or picture, and "
+        "torchvision mean and deviation of each channel.",
+        "Plain networks have the parameters of option A, which adds none.",
+    ),
+)
+
+COMMON = (
+    "Running averages of the batch statistics serve at test time; the paper's were taken over a batch after training.",
+    "The rate drops after 5 epochs without a better validation error, three times (ours); the paper gives no rule.",
+    "The colour components are those that fb.resnet.torch measured on ImageNet; the paper follows AlexNet's.",
+)
+
+REHEARSAL = Rehearsal(
+    data="photos",
+    overrides={
+        "inputs.size": 64,
+        "inputs.stored_size": 72,
+        "inputs.crop.shortest": 72,
+        "inputs.crop.longest": 96,
+        "schedule.rate": 0.02,  # 0.1 is for batches of 256
+        "plateau": None,
+        "batch_size": 16,
+        "evaluation_batch_size": 50,
+        "steps": 200,
+        "protocols": ("center",),
+    },
+)
+
+B_50 = Experiment(
+    paper=PAPER,
+    model=ResNet.of_depth(50),
+    data="imagenet2012",
+    inputs=Inputs(
+        size=224,  # §3.4
+        channels=3,
+        stored_size=256,
+        crop=ScaleJitter(shortest=256, longest=480),  # §3.4
+        mean="picture",  # §3.4: per pixel
+        mirror=True,  # §3.4
+        colour_std=0.1,  # §3.4: AlexNet's colour
+    ),
+    loss=SoftmaxCrossEntropy(),
+    optimizer=Momentum(momentum=0.9, weight_decay=0.0001, decay_biases=False),  # §3.4; the authors decay weights only
+    schedule=Constant(0.1),  # §3.4
+    plateau=Plateau(factor=0.1, patience=5, reductions=3),  # §3.4; patience and number are ours
+    batch_size=256,  # §3.4
+    steps=600_000,  # §3.4
+    protocols=("ten_crop", "center"),  # §3.4: ten crops for comparisons
+    deviations=COMMON,
+    rehearsal=REHEARSAL,
+)
+
+V15_50 = replace(
+    B_50,
+    # torchvision: fan-out for convolutions, torch's U(±1/√fan-in) for the linear layer
+    model=ResNet.of_depth(
+        50, stride_on_3x3=True, kernel_init=HE_FAN_OUT, dense_init=VarianceScaling(1 / 3, "fan_in", "uniform")
+    ),
+    inputs=Inputs(
+        size=224,
+        channels=3,
+        stored_size=256,
+        crop=AreaCrop(random_interpolation=False),
+        mean=(123.675, 116.28, 103.53),
+        scale=(1 / 58.395, 1 / 57.12, 1 / 57.375),
+        mirror=True,
+    ),
+    optimizer=Momentum(momentum=0.9, weight_decay=0.0001),
+    schedule=PerEpoch(rates=(0.1, 0.01, 0.001), epochs=(30, 30, 30)),
+    plateau=None,
+    steps=None,
+    epochs=90,
+    protocols=("center",),
+    deviations=(
+        *COMMON[:1],
+        "torchvision's network, initial values, input and recipe: the stride on the 3×3, fan-out, random areas, 90 "
+        "epochs, decay of all parameters; the paper's are those of the bare depth.",
+        "The rate stands inside the velocity, as in the paper's Caffe; in torch it multiplies it.",
+        "The aspect of a crop is drawn uniformly; in torch its logarithm is.",
+    ),
+    rehearsal=Rehearsal(
+        data="photos",
+        overrides={
+            "inputs.size": 64,
+            "inputs.stored_size": 72,
+            "inputs.crop.min_area": 0.5,
+            "schedule": Constant(0.02),
+            "batch_size": 16,
+            "evaluation_batch_size": 50,
+            "steps": 200,
+        },
+    ),
+)
+
+
+def with_blocks(experiment: Experiment, depth: int, **fields) -> Experiment:
+    blocks, bottleneck = DEPTHS[depth]
+    return replace(experiment, model=experiment.model.clone(blocks=blocks, bottleneck=bottleneck, **fields))
+
+
+OTHER_DEPTHS = (18, 34, 101, 152)
+
+VARIANTS = {
+    "50": B_50,
+    **{str(depth): with_blocks(B_50, depth) for depth in OTHER_DEPTHS},
+    **{
+        f"{depth}-{option}": with_blocks(B_50, depth, shortcut=option)
+        for depth in sorted(DEPTHS)
+        for option in ("A", "B", "C")
+    },
+    **{f"plain-{depth}": with_blocks(B_50, depth, shortcut="none") for depth in (18, 34)},
+    **{f"{depth}-v1.5": with_blocks(V15_50, depth) for depth in sorted(DEPTHS)},
+}

@@ -1,0 +1,110 @@
+"""Every experiment takes three steps and is evaluated: its own network, recipe and input, on small pictures."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import jaxcnn
+from jaxcnn.data import embedded
+from jaxcnn.data.choose import Choice
+from jaxcnn.evaluation.workdir import restore_state
+from jaxcnn.override import override, set_path
+from jaxcnn.training import loop, parallel
+from jaxcnn.training.parallel import Devices
+from jaxcnn.training.setting import Length, resolve
+
+BATCH, PICTURES = 4, 12
+
+
+def square(size: int, stored: int | None = None) -> tuple[str, ...]:
+    return f"inputs.size={size}", f"inputs.stored_size={stored or size}"
+
+
+# Experiment, or experiment and variant → what makes it small. The widths are the paper's but for hidden_units.
+SMALL = {
+    "alexnet_2012": (*square(67, 72), "model.hidden_units=64"),
+    "cnn_primer": square(14),
+    "lenet5_1998": (),
+    "nin_2013": square(16),
+    "nin_2013:imagenet": square(99, 104),
+    "vgg_2014": (*square(32, 36), "model.hidden_units=64"),
+    "googlenet_2014": square(80),
+    "resnet_2015": square(32, 36),
+    "resnet_cifar_2015": square(16),
+}
+GREY = {"lenet5_1998", "cnn_primer", "nin_2013:mnist"}
+QUICK = {
+    *("alexnet_2012:paper", "cnn_primer:paper", "lenet5_1998:paper", "nin_2013:cifar10"),
+    *("vgg_2014:D", "resnet_2015:18", "resnet_cifar_2015:20"),
+}
+TOO_DEEP = {"resnet_cifar_2015:1202"}  # minutes to compile, and nothing in it that 110 layers haven't
+
+
+def titles() -> list:
+    found = [f"{name}:{variant}" for name in jaxcnn.names() for variant in jaxcnn.variants(name)]
+    assert set(found) >= QUICK | TOO_DEEP
+    return [
+        title if title in QUICK else pytest.param(title, marks=pytest.mark.slow)
+        for title in found
+        if title not in TOO_DEEP
+    ]
+
+
+@pytest.fixture(autouse=True)
+def small_and_quick(monkeypatch):
+    """Twelve test pictures, one device, a compiler that doesn't optimise, random numbers that compile quickly."""
+    monkeypatch.setitem(embedded.PHOTO_COUNTS, "train", 4 * PICTURES)
+    monkeypatch.setitem(embedded.PHOTO_COUNTS, "test", PICTURES)
+    monkeypatch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "0")
+    monkeypatch.setattr(loop, "Devices", lambda mode: Devices(mode, jax.devices()[:1]))
+    with jax.default_prng_impl("unsafe_rbg"):
+        yield
+
+
+@pytest.mark.parametrize("title", titles())
+def test_three_steps_and_an_evaluation(title, tmp_path):
+    name = title.split(":")[0]
+    grey = title in GREY or name in GREY
+    settings = (*SMALL.get(title, SMALL[name]), f"batch_size={BATCH}", f"evaluation_batch_size={PICTURES}")
+    settings += ("model.num_classes=10", "checkpoint_every=3")
+    experiment = override(jaxcnn.load(title), *settings)
+    summary = jaxcnn.fit(experiment, data="digits" if grey else "photos", workdir=tmp_path, steps=3)
+    assert (summary["steps"], summary["examples"]) == (3, 3 * BATCH)
+    assert list(summary["evaluation"]) == list(experiment.protocols)
+    for metrics in summary["evaluation"].values():
+        assert math.isfinite(metrics["loss"]) and metrics["count"] == (359 if grey else PICTURES)
+
+    state = restore_state(experiment, tmp_path, Devices("jit", jax.devices()[:1]))
+    for path, leaf in jax.tree.leaves_with_path((state.params, state.batch_stats)):
+        assert jnp.isfinite(leaf).all(), jax.tree_util.keystr(path)
+
+
+@pytest.mark.parametrize(
+    "title",
+    sorted(
+        QUICK | {"googlenet_2014:paper", "nin_2013:mnist", "nin_2013:imagenet", "resnet_2015:50-v1.5", "vgg_2014:D-bn"}
+    ),
+)
+def test_the_rehearsal_can_be_made(title):
+    """Its overrides fit the experiment, and the network its input."""
+    experiment = jaxcnn.load(title)
+    assert experiment.rehearsal is not None
+    resolved = resolve(experiment, Choice(experiment.rehearsal.data, True, "", ""), (), 10)
+    assert getattr(resolved.model, "num_classes", 10) == 10
+    assert type(resolved.model) is type(experiment.model)
+    length = Length.of(resolved, 1438 if experiment.rehearsal.data == "digits" else 2000)
+    assert length.planned * resolved.batch_size <= 60_000 or title.startswith("lenet5")
+
+
+@pytest.mark.parametrize("title", [f"{name}:{variant}" for name in jaxcnn.names() for variant in jaxcnn.variants(name)])
+def test_every_variant_says_what_a_paper_does(title):
+    """A rehearsal whose overrides fit, the paper's figures, and an end."""
+    experiment = jaxcnn.load(title)
+    assert experiment.rehearsal is not None and experiment.deviations
+    for path, value in experiment.rehearsal.overrides.items():
+        experiment = set_path(experiment, path, value)
+    results = experiment.paper.results
+    assert all(0 < error < 100 for result in results for error in (result.top1_error, result.top5_error) if error)
+    assert all(result.top1_error or result.top5_error for result in results)

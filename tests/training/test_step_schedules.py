@@ -1,0 +1,36 @@
+"""Schedules of VGG, GoogLeNet and ResNet against torch's."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcnn.training.schedules import PerStep, StepDecay
+
+torch = pytest.importorskip("torch", reason="torch is the second source")
+
+
+def torch_rates(schedule, rate: float, steps: int) -> list[float]:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate)
+    scheduler = schedule(optimizer)
+    rates = []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+def our_rates(schedule, steps: int, steps_per_epoch: int = 5) -> np.ndarray:
+    built = schedule.build(steps_per_epoch=steps_per_epoch, total_steps=steps)
+    return np.array([float(built(jnp.asarray(step, jnp.int32))) for step in range(steps)])
+
+
+def test_step_decay_is_torchs_step_lr():
+    expected = torch_rates(lambda o: torch.optim.lr_scheduler.StepLR(o, 8 * 5, 0.96), 0.01, 130)
+    np.testing.assert_allclose(our_rates(StepDecay(rate=0.01, factor=0.96, epochs=8), 130), expected, rtol=1e-5)
+
+
+def test_per_step_is_torchs_multi_step_lr():
+    expected = torch_rates(lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [32, 48], 0.1), 0.1, 64)
+    ours = our_rates(PerStep(rates=(0.1, 0.01, 0.001), until=(32, 48)), 64)
+    np.testing.assert_allclose(ours, expected, rtol=1e-5)
