@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 
 from jaxcnn.experiment import Experiment
@@ -22,7 +23,7 @@ LAYER = Primitive("layer")  # stands for all that a layer does to its input; tra
 @LAYER.def_abstract_eval
 def _layer_output(inputs: Any, *, index: int, shape: Shape, dtype: Any) -> Any:
     del inputs, index
-    return jax.core.ShapedArray(shape, dtype)
+    return ShapedArray(shape, dtype)
 
 
 class Call(NamedTuple):
