@@ -120,7 +120,7 @@ REHEARSAL = Rehearsal(
         "inputs.stored_size": 72,
         "inputs.crop.shortest": 72,
         "inputs.crop.longest": 96,
-        "schedule.rate": 0.02,  # 0.1 is for batches of 256
+        "schedule.rate": 0.005,  # 0.1 is for batches of 256
         "plateau": None,
         "batch_size": 16,
         "evaluation_batch_size": 50,
@@ -187,7 +187,7 @@ V15_50 = replace(
             "inputs.size": 64,
             "inputs.stored_size": 72,
             "inputs.crop.min_area": 0.5,
-            "schedule": Constant(0.02),
+            "schedule": Constant(0.005),
             "batch_size": 16,
             "evaluation_batch_size": 50,
             "steps": 200,

@@ -133,7 +133,7 @@ def test_what_python_can_not_read_is_a_text(value):
         ("model.features=(8,16,24)", "must be tuple[int, int, int, int, int]"),
         ("model.features=(8,16,24,24,0.5)", "must be tuple[int, int, int, int, int]"),
         ("schedule=fast", "schedule is a Constant: set one of its fields (rate)."),
-        ("optimizer=adam", "set one of its fields (momentum, weight_decay, decay_biases)"),
+        ("optimizer=adam", "set one of its fields (momentum, weight_decay, decay_biases, bias_rate)"),
         ("inputs=3", "inputs is a Inputs: set one of its fields"),
         ("model.kernel_init=he", "can't replace"),
     ],

@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.initializers import Normal
+from jaxcnn.models.initializers import Constant, Normal
 from jaxcnn.models.layers import Conv, Dropout, GlobalAveragePool, Initializer, MaxPool
 
 Widths = tuple[int, int, int]
@@ -34,6 +34,7 @@ class NIN(nn.Module):
     kernel_init: Initializer = Normal(0.05)
     conv1_init: Initializer = Normal(0.05)  # CIFAR-100: 0.001
     block1_init: Initializer = Normal(0.05)  # cccp1 and cccp2; CIFAR-100: 0.01
+    output_bias: float = 0.0  # of cccp6, at first; softmax doesn't see it, the ReLU behind cccp6 does
     dtype: Any = jnp.float32
 
     @classmethod
@@ -68,7 +69,7 @@ class NIN(nn.Module):
         x = Dropout(self.dropout_rate, name="drop2")(x, train=train)
         x = nn.relu(conv(self.block3[0], k3, padding=k3 // 2, name="conv3")(x))
         x = nn.relu(conv(self.block3[1], 1, name="cccp5")(x))
-        x = nn.relu(conv(self.num_classes, 1, name="cccp6")(x))  # 8×8×10
+        x = nn.relu(conv(self.num_classes, 1, bias_init=Constant(self.output_bias), name="cccp6")(x))  # 8×8×10
         return GlobalAveragePool(name="gap")(x).astype(jnp.float32)
 
 
