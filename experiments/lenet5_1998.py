@@ -1,7 +1,7 @@
 """LeNet-5 on MNIST (LeCun, Bottou, Bengio & Haffner, 1998).
 
 Reported: 0.95 % test error after 20 passes; 0.8 % with distortions added (§III-C).
-Ours: see the README's table.
+Ours: 1.01 % (three seeds: 1.03, 1.00, 0.99); 0.74 % with distortions (one seed).
 Run: python launch.py --exp=lenet5_1998
 
 The variant `paper` is the network and the optimizer of 1998; `distortions` adds the affine distortions; `modern` is
