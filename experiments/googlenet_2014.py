@@ -129,7 +129,7 @@ paper = Experiment(
     averaging=0.9999,  # §6: Polyak averaging; the decay is ours
     batch_size=32,  # Caffe
     epochs=250,  # Caffe: 10 million steps
-    protocols=("center",),
+    protocols=("144_crop", "ten_crop", "center"),  # §7
     deviations=(
         "A full 7×7 convolution first; Table 1's 2.7K parameters fit only a separable one.",
         "First rate, batch, decay, rates of biases and initial values are Caffe's; the paper gives none.",
@@ -147,6 +147,7 @@ paper = Experiment(
             "averaging": None,
             "batch_size": 16,
             "evaluation_batch_size": 50,
+            "protocols": ("center",),
             "steps": 200,
         },
     ),

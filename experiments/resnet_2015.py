@@ -148,7 +148,7 @@ B_50 = Experiment(
     plateau=Plateau(factor=0.1, patience=5, reductions=3),  # §3.4; patience and number are ours
     batch_size=256,  # §3.4
     steps=600_000,  # §3.4
-    protocols=("ten_crop", "center"),  # §3.4: ten crops for comparisons
+    protocols=("ten_crop", "multi_scale_dense", "center"),  # §3.4: ten crops for comparisons, five scales for the best
     deviations=COMMON,
     rehearsal=REHEARSAL,
 )

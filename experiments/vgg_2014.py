@@ -12,7 +12,7 @@ A fixed scale (Table 3's S = 256): --set inputs.crop.shortest=256 --set inputs.c
 
 from dataclasses import replace
 
-from jaxcnn.experiment import Claim, Experiment, Inputs, Paper, Plateau, Rehearsal, Result
+from jaxcnn.experiment import Claim, Experiment, Inputs, Paper, Plateau, Rehearsal, Result, Scales
 from jaxcnn.models import vgg
 from jaxcnn.models.initializers import GLOROT_UNIFORM, HE_FAN_IN, HE_FAN_OUT, Normal
 from jaxcnn.models.vgg import VGG
@@ -143,6 +143,7 @@ REHEARSAL = Rehearsal(
         "plateau": None,
         "batch_size": 16,
         "evaluation_batch_size": 50,
+        "protocols": ("center",),
         "steps": 200,
     },
 )
@@ -166,7 +167,8 @@ A = Experiment(
     plateau=Plateau(factor=0.1, patience=3, reductions=3),  # §3.1; the patience is ours
     batch_size=256,  # §3.1
     epochs=74,  # §3.1
-    protocols=("center",),
+    protocols=("multi_scale", "dense", "center"),  # §4.1, §4.2
+    scales=Scales(dense=(384,)),  # §4.1: Q = 0.5·(256 + 512) for a jittered S
     deviations=(
         *RECIPE,
         "Initial standard deviation 0.01; the paper's variance of 10⁻² is one of 0.1.",

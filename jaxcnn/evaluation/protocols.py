@@ -61,7 +61,9 @@ def check_protocol(name: str, experiment: Experiment) -> None:
         return
     sides, size = protocol.scales(experiment.scales), experiment.inputs.size
     reason = None
-    if protocol.windows is None:
+    if experiment.inputs.whitening is not None or experiment.inputs.local_contrast is not None:
+        reason = "its input is normalised by the square as a whole"
+    elif protocol.windows is None:
         reason = _why_not_densely(experiment, min(sides))
     elif min(sides) < size:
         reason = f"its smallest scale (={min(sides)}) is below the network's input ({size} pixels)"
