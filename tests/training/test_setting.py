@@ -71,5 +71,5 @@ def test_intervals():
     assert [small.evaluation_interval(experiment), large.evaluation_interval(experiment)] == [4, 25_000]
     assert [small.checkpoint_interval(experiment), large.checkpoint_interval(experiment)] == [9, 1000]
     assert small.checkpoint_interval(jaxcnn.override(experiment, "checkpoint_every=3")) == 3
-    assert [small.log_interval(), Length.of(experiment, 400).log_interval(), large.log_interval()] == [1, 20, 100]
+    assert [small.log_interval(), Length.of(experiment, 400).log_interval(), large.log_interval()] == [1, 20, 500]
     assert Length.of(jaxcnn.override(experiment, "evaluate_every=0.01"), 9).evaluation_interval(experiment) >= 1
