@@ -8,11 +8,12 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jaxcnn
-from jaxcnn.command_line import BENCH, EVALUATE, FOLDERS, NAMED_EXPERIMENT, TRAIN, Flags, Parser
+from jaxcnn.command_line import BENCH, EVALUATE, FOLDERS, NAMED_EXPERIMENT, PREPARE, TRAIN, Flags, Parser
 from jaxcnn.errors import JaxcnnError, RunInterruptedError, UsageError
 
 
@@ -39,6 +40,7 @@ def overridden(flags: argparse.Namespace, *settings: str) -> jaxcnn.Experiment:
 
 def train(flags: argparse.Namespace) -> Any:
     from jaxcnn.reporting.tables import show_list, show_summary
+    from jaxcnn.training import processes
 
     if flags.list:
         from jaxcnn.analysis.describe import listing
@@ -50,6 +52,12 @@ def train(flags: argparse.Namespace) -> Any:
         raise UsageError("argument --epochs: not allowed with argument --steps.")
     if not 0 <= flags.seed < 2**32:
         raise UsageError(f"--seed (={flags.seed}) must be from 0 to {2**32 - 1}.")
+    if flags.dry_run:
+        return dry_run(flags)
+    if flags.devices:
+        raise UsageError(f"--devices (={flags.devices}) goes with --dry-run; a run takes all devices that are there.")
+    if flags.distributed:
+        processes.connect()  # before the first device is touched
     with progress() as display:
         summary = jaxcnn.fit(
             jaxcnn.load(flags.exp),
@@ -61,10 +69,26 @@ def train(flags: argparse.Namespace) -> Any:
             epochs=flags.epochs,
             seed=flags.seed,
             parallel=flags.parallel,
+            mesh=flags.mesh,
             settings=flags.set,
             display=display,
         )
+    if flags.distributed and not processes.is_first():
+        return None, show_summary
     return summary, show_summary
+
+
+def dry_run(flags: argparse.Namespace) -> Any:
+    from jaxcnn.analysis.dry_run import dry_run
+    from jaxcnn.analysis.simulated import simulated_dry_run
+    from jaxcnn.reporting.tables import show_dry_run
+
+    names = ("workdir", "data", "data_dir", "steps", "epochs", "parallel")
+    arguments = {name: getattr(flags, name) for name in names} | {"settings": flags.set}
+    if flags.devices:
+        return simulated_dry_run(flags.exp, flags.devices, **arguments), show_dry_run
+    with progress() as display:
+        return dry_run(jaxcnn.load(flags.exp), **arguments, display=display), show_dry_run
 
 
 def describe(flags: argparse.Namespace) -> Any:
@@ -79,7 +103,15 @@ def bench(flags: argparse.Namespace) -> Any:
     from jaxcnn.reporting.tables import show_fields
 
     experiment = overridden(flags, *([f"batch_size={flags.batch_size}"] if flags.batch_size else []))
-    return bench(experiment, steps=flags.steps, parallel=flags.parallel), show_fields
+    found = bench(
+        experiment,
+        steps=flags.steps,
+        parallel=flags.parallel,
+        mesh=flags.mesh,
+        data=flags.data,
+        data_dir=flags.data_dir,
+    )
+    return found, show_fields
 
 
 def prepare(flags: argparse.Namespace) -> Any:
@@ -87,7 +119,13 @@ def prepare(flags: argparse.Namespace) -> Any:
     from jaxcnn.reporting.tables import show_fields
 
     with progress() as display:
-        folder = prepare(flags.data, data_dir=flags.data_dir, manual_dir=flags.manual_dir, progress=display.advance)
+        folder = prepare(
+            flags.data,
+            data_dir=flags.data_dir,
+            manual_dir=flags.manual_dir,
+            resize=flags.resize,
+            progress=display.advance,
+        )
     return {"data": flags.data, "folder": str(folder)}, show_fields
 
 
@@ -124,12 +162,8 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "describe": Command(describe, "The layer table, the paper's claims, the contradictions.", NAMED_EXPERIMENT),
-    "bench": Command(bench, "The speed of the train step on made-up input.", BENCH),
-    "prepare": Command(
-        prepare,
-        "Write a TFDS data set, without TensorFlow.",
-        {"--data": {"metavar": "NAME", "required": True}, **FOLDERS},
-    ),
+    "bench": Command(bench, "The speed of the train step on made-up input, and of a data set's pipeline.", BENCH),
+    "prepare": Command(prepare, "Write a TFDS data set, without TensorFlow.", PREPARE),
     "eval": Command(evaluate, "The errors of a run's newest checkpoint.", EVALUATE),
     "doctor": Command(
         doctor,
@@ -164,6 +198,8 @@ def run(arguments: Sequence[str]) -> None:
     """Runs one command; what it answers goes to standard output, everything else to standard error."""
     command, flags = parse(arguments)
     answer, show = command.job(flags)
+    if answer is None:  # another process says it
+        return
     if flags.json:
         print(json.dumps(answer, indent=2, allow_nan=False))
     else:
@@ -190,6 +226,8 @@ def terminated(number: int, frame: object) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: see the command line's table in the README."""
+    from jaxcnn.training import processes
+
     try:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, terminated)
@@ -197,14 +235,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run(sys.argv[1:] if arguments is None else arguments)
     except JaxcnnError as error:
         print(f"launch.py: {error}", file=sys.stderr)
-        return error.exit_status
+        return processes.leave(error.exit_status, wait=not isinstance(error, processes.LostProcessError))
     except KeyboardInterrupt:
         print("launch.py: interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return processes.leave(128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output left
         sys.stderr.close()
         return 1
-    return 0
+    except Exception:
+        if not processes.connected():
+            raise
+        traceback.print_exc()
+        return processes.leave(1)
+    return processes.leave(0)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,9 @@ PAPER = Paper(
         "variant `caffenet`.",
         "Response normalisation: in the paper's formula α is not divided by n, and k = 2. Caffe and torch divide α by "
         "n, and Caffe's default k is 1. Some lectures leave out the square of the activities.",
+        "Towers: the paper's GPUs exchange maps before conv3 and in the fully connected layers only (§3.2), so each "
+        "normalises over its own maps. Caffe, on one GPU, normalises over all of them, so that two maps on each side "
+        "of the border see the other tower: `--set model.norm_across_towers=True`, for Caffe's weights.",
         "Biases of 1: the paper gives them to conv2, conv4, conv5 and the hidden fully connected layers; Caffe's "
         "bvlc_alexnet has 0.1 there, since 1 left its loss flat; CaffeNet has 1.",
         "Initialisation: the paper draws all weights from N(0, 0.01²); Caffe draws fc6 and fc7 from N(0, 0.005²).",
@@ -157,7 +160,7 @@ one_tower = replace(
 
 VARIANTS = {
     "paper": paper,
-    "caffenet": replace(paper, model=AlexNet(pool_first=True)),
+    "caffenet": replace(paper, model=AlexNet(pool_first=True, norm_across_towers=True)),
     "ungrouped": replace(paper, model=AlexNet(towers=1)),
     # §3.2's comparison: half of the maps in each convolution but the last; the fully connected layers as they are.
     "one_gpu": replace(paper, model=AlexNet(features=(48, 128, 192, 192, 256), towers=1)),

@@ -49,7 +49,19 @@ FOLDERS: Flags = {
     "--data-dir": {"metavar": "DIR", "help": "TFDS folder or bucket; $TFDS_DATA_DIR"},
     "--manual-dir": {"metavar": "DIR", "help": "folder with the original archives"},
 }
-PARALLEL: Flags = {"--parallel": {"choices": ("jit", "pmap"), "default": "jit"}}
+PREPARE: Flags = {
+    "--data": {"metavar": "NAME", "required": True},
+    "--resize": {
+        "metavar": "N",
+        "type": positive(int),
+        "help": "a compact copy of photographs: the shorter side N pixels, JPEG quality 95",
+    },
+    **FOLDERS,
+}
+PARALLEL: Flags = {
+    "--parallel": {"choices": ("jit", "pmap"), "default": "jit"},
+    "--mesh": {"metavar": "data=N,model=M", "help": "lay devices out; model shards AlexNet's two towers"},
+}
 TRAIN: Flags = {
     **EXPERIMENT,
     "--list": {"action": "store_true", "help": "show every experiment and variant"},
@@ -60,12 +72,17 @@ TRAIN: Flags = {
     "--epochs": {"metavar": "N", "type": positive(float), "help": "likewise"},
     "--seed": {"metavar": "N", "type": int, "default": 0},
     **PARALLEL,
+    "--dry-run": {"action": "store_true", "help": "compile the step, say what the run would take, and run nothing"},
+    "--devices": {"metavar": "N", "type": positive(int), "help": "with --dry-run: simulate so many devices"},
+    "--distributed": {"action": "store_true", "help": "be one process of several, by jax.distributed"},
 }
 BENCH: Flags = {
     **NAMED_EXPERIMENT,
     "--batch-size": {"metavar": "N", "type": positive(int)},
     "--steps": {"metavar": "N", "type": positive(int), "default": 20},
     **PARALLEL,
+    "--data": {"metavar": "NAME", "help": "also measure this data set's pipeline, alone and with the step"},
+    "--data-dir": FOLDERS["--data-dir"],
 }
 EVALUATE: Flags = {
     "--workdir": {"metavar": "DIR", "required": True},

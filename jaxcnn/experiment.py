@@ -199,6 +199,8 @@ class Experiment:
     protocols: tuple[str, ...] = ("center",)  # the first is the paper's
     scales: Scales = Scales()  # of the protocols that look at whole pictures
     precision: Literal["float32", "bfloat16"] = "float32"
+    accumulate: int = 1  # micro-batches that a batch is computed in, one after another, to save memory
+    remat: Literal["sums"] | None = None  # what is computed again: see `training.remat`
     evaluate_every: float = 1.0  # epochs
     checkpoint_every: int | None = None  # steps; None: once an epoch, and at least every 1,000 steps
     evaluation_batch_size: int | None = None  # None: the training batch, or 100 if that is smaller
@@ -212,8 +214,8 @@ class Experiment:
             raise UsageError(
                 f"give either epochs (={self.epochs}) or steps (={self.steps}), and set the other to None."
             )
-        counts = ("batch_size", "epochs", "steps", "evaluate_every", "checkpoint_every", "evaluation_batch_size")
-        for field in counts:
+        counts = ("batch_size", "accumulate", "epochs", "steps", "evaluate_every", "checkpoint_every")
+        for field in (*counts, "evaluation_batch_size"):
             value = getattr(self, field)
             if value is not None and value <= 0:
                 raise UsageError(f"{field} (={value}) must be positive.")
@@ -224,6 +226,11 @@ class Experiment:
                 f"inputs.size (={self.inputs.size}) must not exceed inputs.stored_size + 2·inputs.pad "
                 f"(={self.inputs.stored_size + 2 * self.inputs.pad})."
             )
+
+    @property
+    def saves_memory(self) -> bool:
+        """Whether a step is to take longer in order to need less memory."""
+        return self.accumulate > 1 or self.remat is not None
 
     @property
     def title(self) -> str:

@@ -58,7 +58,7 @@ def small_and_quick(monkeypatch):
     monkeypatch.setitem(embedded.PHOTO_COUNTS, "train", 4 * PICTURES)
     monkeypatch.setitem(embedded.PHOTO_COUNTS, "test", PICTURES)
     monkeypatch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "0")
-    monkeypatch.setattr(loop, "Devices", lambda mode: Devices(mode, jax.devices()[:1]))
+    monkeypatch.setattr(loop, "Devices", lambda mode, **_: Devices(mode, jax.devices()[:1]))
     with jax.default_prng_impl("unsafe_rbg"):
         yield
 

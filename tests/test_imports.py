@@ -20,7 +20,7 @@ ALLOWED = {
     "jaxcnn.training.loop": ("jaxcnn",),
     "jaxcnn.training.run": ("jaxcnn",),
     "jaxcnn.training": (
-        *("jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.override", "jaxcnn.models.layers"),
+        *("jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.override", "jaxcnn.models.layers", "jaxcnn.models.towers"),
         *("jaxcnn.data", "jaxcnn.training"),
     ),
     "jaxcnn.reporting": ("jaxcnn.errors", "jaxcnn.reporting"),

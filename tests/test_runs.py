@@ -146,7 +146,8 @@ def test_no_step_is_logged_twice(alone, troubled):
         steps = Counter((event["step"], event["event"]) for event in events)
         assert set(steps.values()) == {1}
         assert [event["step"] for event in events] == sorted(event["step"] for event in events)
-        logs.append([{name: value for name, value in e.items() if name != "images_per_second"} for e in events])
+        timed = ("images_per_second", "step_ms", "waiting_ms", "transfer_ms", "compute_ms")
+        logs.append([{name: value for name, value in e.items() if name not in timed} for e in events])
     assert logs[0] == logs[1]
 
 
@@ -157,6 +158,8 @@ def test_events_have_what_the_command_line_promises(alone):
     for event in events:
         if event["event"] == "train":
             assert {"loss", "top1_error", "top5_error", "count", "rate", "images_per_second"} <= event.keys()
+            parts = event["waiting_ms"], event["transfer_ms"], event["compute_ms"]
+            assert min(parts) >= 0 and sum(parts) == pytest.approx(event["step_ms"])
     counted = sum(event["count"] for event in events if event["event"] == "train")
     assert counted == STEPS * 8  # every example of every step, once
 

@@ -1,4 +1,4 @@
-"""The speed of a train step on made-up input."""
+"""The speed of a train step on made-up input; of a data set's pipeline; and of both together."""
 
 import statistics
 import time
@@ -8,8 +8,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxcnn.analysis.bench_data import bench_data
+from jaxcnn.data.sources import open_source
 from jaxcnn.experiment import Experiment
+from jaxcnn.models.towers import TOWER_AXIS
+from jaxcnn.override import set_path
 from jaxcnn.training import state as train_state
+from jaxcnn.training.mesh import parse_mesh, tower_axes
 from jaxcnn.training.parallel import Devices, Mode, compile_step, count_collectives
 from jaxcnn.training.setting import Length
 from jaxcnn.training.steps import make_train_step
@@ -17,19 +22,40 @@ from jaxcnn.training.steps import make_train_step
 WARM_UP = 2
 
 
-def bench(experiment: Experiment, *, steps: int = 20, parallel: Mode = "jit") -> dict[str, Any]:
+def bench(
+    experiment: Experiment,
+    *,
+    steps: int = 20,
+    parallel: Mode = "jit",
+    mesh: str | None = None,
+    data: str | None = None,
+    data_dir: str | None = None,
+) -> dict[str, Any]:
     """Times `steps` train steps of the experiment's batch, one by one, after compiling and two to warm up.
+
+    Args:
+      experiment, steps, parallel: see above.
+      data, data_dir: also measure the pipeline of this prepared data set, alone and together with the step.
 
     Returns:
       {"experiment", "device_kind", "device_count", "batch_size", "precision", "compile_seconds", "step_ms_min",
       "step_ms_median", "images_per_second" (of the median), "flops_per_step" (as the compiler counts, a device; None
-      where it doesn't), "peak_bytes" (a device, from the compiled program), "collectives"}.
+      where it doesn't), "peak_bytes" (a device, from the compiled program), "collectives"}; and "data" with what
+      `bench_data` gives, if there is a data set.
 
     Raises:
-      UsageError: the batch doesn't divide over the devices.
+      UsageError: the batch doesn't divide over the devices, the network not over the mesh, or the network has too
+        few outputs for the data.
+      DataMissingError: the data set isn't prepared.
     """
-    devices = Devices(parallel)
-    devices.check_batch_size(experiment.batch_size)
+    source = None
+    if data is not None:
+        source = open_source(data, "train", data_dir=data_dir)
+        if getattr(experiment.model, "num_classes", 0) < source.num_classes:
+            experiment = set_path(experiment, "model.num_classes", source.num_classes)
+    towers = parse_mesh(mesh, len(jax.devices()), parallel=parallel)[TOWER_AXIS]
+    devices = Devices(parallel, model=towers, tower_axes=tower_axes(experiment, towers))
+    devices.check_batch_size(experiment.batch_size, accumulate=experiment.accumulate)
     optimizer = experiment.optimizer.transformation()
     inputs, rows = experiment.inputs, experiment.batch_size
     length = Length.of(experiment, 100 * rows)
@@ -44,12 +70,13 @@ def bench(experiment: Experiment, *, steps: int = 20, parallel: Mode = "jit") ->
     }
     zeros = train_state.zero_statistics(inputs)
     create = partial(train_state.create_for, experiment, optimizer, seed=0)
-    created = jax.jit(lambda zeros: create(statistics=zeros), out_shardings=devices.replicated).lower(zeros)
+    placement = devices.placement(jax.eval_shape(lambda: create(statistics=zeros)))
+    created = jax.jit(lambda zeros: create(statistics=zeros), out_shardings=placement).lower(zeros)
     state = compile_step(created, devices.platform)(zeros)
     placed = devices.divide(batch)
 
     began = time.perf_counter()
-    compiled = devices.compile(step, state, placed)
+    compiled = devices.compile(step, state, placed, save_memory=experiment.saves_memory)
     compile_seconds = time.perf_counter() - began
     times = []
     for _ in range(WARM_UP + steps):
@@ -57,6 +84,9 @@ def bench(experiment: Experiment, *, steps: int = 20, parallel: Mode = "jit") ->
         state, _ = jax.block_until_ready(compiled(state, placed))
         times.append(1000 * (time.perf_counter() - began))
     median = statistics.median(times[WARM_UP:])
+    measured = {}
+    if source is not None:
+        measured["data"] = bench_data(experiment, source, devices, step, state, steps=steps, step_ms=median)
     return {
         "experiment": experiment.title,
         "device_kind": devices.devices[0].device_kind,
@@ -70,6 +100,7 @@ def bench(experiment: Experiment, *, steps: int = 20, parallel: Mode = "jit") ->
         "flops_per_step": flops(compiled),
         "peak_bytes": peak_bytes(compiled),
         "collectives": count_collectives(compiled),
+        **measured,
     }
 
 

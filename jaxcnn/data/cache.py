@@ -11,7 +11,7 @@ import numpy as np
 from jaxcnn.data.sources import Source
 
 # Part of every cache file's name: raise it when `decode` changes what it returns.
-DECODER_VERSION = 1
+DECODER_VERSION = 2
 
 
 def cache_file(source: Source, what: str, *, size: int, channels: int, folder: Path | None = None) -> Path | None:
@@ -27,10 +27,14 @@ def cache_file(source: Source, what: str, *, size: int, channels: int, folder: P
     return folder / f"{what}-{source.name}-{source.split}-{shape}-v{DECODER_VERSION}-{source.fingerprint}.npz"
 
 
-def load_or_compute(path: Path | None, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def load_or_compute(
+    path: Path | None, compute: Callable[[], dict[str, np.ndarray]], *, keep: Callable[[], bool] = lambda: True
+) -> dict[str, np.ndarray]:
     """The arrays in the file; if it isn't there or is damaged they are computed and, if possible, saved.
 
     The file appears under its name only when it is complete, so that two processes may do this at once.
+
+    keep: asked after computing; where it says no, nothing is saved.
     """
     if path is None:
         return compute()
@@ -41,6 +45,8 @@ def load_or_compute(path: Path | None, compute: Callable[[], dict[str, np.ndarra
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             pass  # half a file from a crashed machine: made anew below
     result = compute()
+    if not keep():
+        return result
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -46,11 +46,12 @@ def zca_whitening(
         {"mean": float32 [d], "zca": float32 [d, d]}, for pictures flattened as height × width × channels.
 
     Raises:
-        RunStoppedError: a picture is damaged.
+        RunStoppedError: a file is damaged, or a picture and its next ten neighbours.
     """
 
     def compute() -> dict[str, np.ndarray]:
-        images = load_resident(source, size=size, channels=channels)["image"]
+        arrays = load_resident(source, size=size, channels=channels, on_damage=lambda picture: None)
+        images = arrays["image"]
         flat, count, values = images.reshape(len(images), -1), len(images), size**2 * channels
         summed, products = np.zeros(values), np.zeros((values, values))
         for start in range(0, count, RECORDS_AT_ONCE):

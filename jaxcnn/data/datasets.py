@@ -13,7 +13,8 @@ class DataSet:
     """A data set: names, splits, sizes and the archives it is made from.
 
     `tfds_name` is None for the sets that are embedded in installed packages. `configs` are the TFDS
-    configurations that will do, best first; empty where TFDS has none. `test_split` is the split the
+    configurations that will do, best first; empty where TFDS has none. `photographs` are of any size, so that a
+    compact copy can be made. `test_split` is the split the
     papers report on (ImageNet's "validation": the labels of its test pictures aren't public).
     """
 
@@ -29,6 +30,7 @@ class DataSet:
     archives: tuple[Archive, ...] = ()
     downloadable: bool = False
     configs: tuple[str, ...] = ()
+    photographs: bool = False
 
     @property
     def embedded(self) -> bool:
@@ -106,6 +108,7 @@ _ALL = (
         configs=("full-size-v2", "320px-v2", "224px-v2", "160px-v2"),
         archives=original_archives.IMAGENETTE,
         downloadable=True,
+        photographs=True,
     ),
     DataSet(
         "imagenet2012",
@@ -117,6 +120,7 @@ _ALL = (
         tfds_name="imagenet2012",
         version="5.1.0",
         archives=original_archives.IMAGENET,
+        photographs=True,
     ),
 )
 
@@ -134,6 +138,20 @@ def data_set(name: str) -> DataSet:
     nearest = difflib.get_close_matches(name, DATA_SETS, n=1)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     raise UsageError(f"unknown data set {name!r}; known: {', '.join(DATA_SETS)}.{hint}")
+
+
+COMPACT = "shorter-side-"
+
+
+def compact_config(side: int) -> str:
+    """The TFDS configuration of a compact copy, whose pictures' shorter side has at most so many pixels."""
+    return f"{COMPACT}{side}"
+
+
+def compact_side(config: str) -> int | None:
+    """The pixels in a compact copy's configuration; None for any other name."""
+    side = config.removeprefix(COMPACT)
+    return int(side) if side != config and side.isdigit() else None
 
 
 def prepare_command(name: str, data_dir: object = None, manual_dir: object = None) -> str:

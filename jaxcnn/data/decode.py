@@ -1,9 +1,9 @@
 """From the bytes of one picture to a square uint8 array, or a whole one.
 
 As AlexNet has it (§2): the shorter side becomes `size`, then the centre `size` × `size` is cut out.
-Pillow does the work. On 64 ImageNet photographs at 256 pixels (one core of a busy machine, best of nine
-for each picture, the libraries in turn) it makes 360 a second and simplejpeg 392: nine per cent, for which
-a second JPEG library that knows no CMYK and no PNG isn't worth having.
+The usual JPEG goes through simplejpeg and a vectorised resizer, which decode and resize what is needed of it; any
+other file (CMYK, PNG, 16 bit, …) and pictures that are arrays already through Pillow. docs/input-pipeline.md has
+the measurements.
 """
 
 import io
@@ -11,7 +11,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
+
+from jaxcnn.data import jpeg
+from jaxcnn.data.resize import Box, reach, resize
 
 
 class Window(NamedTuple):
@@ -29,7 +32,12 @@ def central_square(width: int, height: int) -> Window:
 
 
 def decode(
-    image: bytes | np.ndarray, *, size: int, channels: int, choose: Callable[[int, int], Window] = central_square
+    image: bytes | np.ndarray,
+    *,
+    size: int,
+    channels: int,
+    choose: Callable[[int, int], Window] = central_square,
+    quick: bool = False,
 ) -> np.ndarray:
     """Decodes, resizes and crops one picture.
 
@@ -38,7 +46,10 @@ def decode(
         size: the side of the result in pixels.
         channels: 1 (grey, by the luma weights of ITU-R 601) or 3 (RGB).
         choose: (width, height) → the window that is kept. It must give the same part of the picture for any
-            scale of its sides: it is asked before a large JPEG is decoded, and again of what came out.
+            scale of its sides: it is asked before a JPEG is decoded, and maybe again of what came out.
+        quick: for random crops in training: a JPEG may be decoded at a smaller scale as long as the window has `size`
+            pixels then, and with the cruder arithmetic of `jpeg.decode_top`. Else the last halving at least is left
+            to the filter, which does it better.
 
     Returns:
         uint8 [size, size, channels], 0–255. A window of that very shape comes back bit-equal; any other is
@@ -47,6 +58,10 @@ def decode(
     Raises:
         ValueError: the bytes are no picture, or a damaged one.
     """
+    if isinstance(image, bytes):
+        decoded = _of_jpeg(image, size, channels, choose, quick)
+        if decoded is not None:
+            return decoded
     mode = {1: "L", 3: "RGB"}[channels]
     if isinstance(image, np.ndarray):
         picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
@@ -61,6 +76,22 @@ def decode(
     return np.asarray(picture).reshape(size, size, channels)
 
 
+def _of_jpeg(
+    encoded: bytes, size: int, channels: int, choose: Callable[[int, int], Window], quick: bool
+) -> np.ndarray | None:
+    """The same for the usual JPEG; None for any other file, and for one that can't be read."""
+    frame = jpeg.read_frame(encoded)
+    if frame is None or jpeg.is_bomb(frame):
+        return None
+    (left, top, right, bottom), resampling = choose(frame.width, frame.height)
+    scale = jpeg.scale_for(right - left, bottom - top, size if quick else 2 * size)
+    rows = bottom + reach(bottom - top, size, resampling)
+    pixels = jpeg.decode_top(encoded, frame, rows=rows, scale=scale, channels=channels, quick=quick)
+    if pixels is None:
+        return None
+    return resize(pixels, (left / scale, top / scale, right / scale, bottom / scale), (size, size), resampling)
+
+
 def _open(encoded: bytes, mode: str, size: int, choose: Callable[[int, int], Window] = central_square) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(encoded))
@@ -70,6 +101,8 @@ def _open(encoded: bytes, mode: str, size: int, choose: Callable[[int, int], Win
         width, height = (2 * size * whole for whole in picture.size)
         picture.draft(mode, (int(width / (right - left)), int(height / (bottom - top))))
         picture.load()
+    except UnidentifiedImageError as error:  # whose own message names an object in memory
+        raise ValueError(f"not a readable picture ({len(encoded)} bytes): of no known kind") from error
     # Pillow's decoders have no common error: a damaged PNG raises SyntaxError, a bomb its own.
     except (OSError, SyntaxError, ValueError, IndexError, Image.DecompressionBombError) as error:
         raise ValueError(f"not a readable picture ({len(encoded)} bytes): {error}") from error
@@ -78,6 +111,7 @@ def _open(encoded: bytes, mode: str, size: int, choose: Callable[[int, int], Win
     return picture
 
 
+BILINEAR = Image.Resampling.BILINEAR
 LONGEST = 8  # times the shorter side: what is beyond would take any amount of memory
 
 
@@ -96,6 +130,14 @@ def decode_whole(image: bytes | np.ndarray, *, shorter_side: int, channels: int)
     Raises:
         ValueError: the bytes are no picture, or a damaged one.
     """
+    frame = jpeg.read_frame(image) if isinstance(image, bytes) else None
+    if isinstance(image, bytes) and frame is not None and not jpeg.is_bomb(frame):
+        scale = jpeg.scale_for(frame.width, frame.height, 2 * shorter_side)
+        pixels = jpeg.decode_top(image, frame, rows=frame.height, scale=scale, channels=channels, quick=False)
+        if pixels is not None:
+            box, size = _without_ends((frame.width, frame.height), shorter_side)
+            left, top, right, bottom = box
+            return resize(pixels, (left / scale, top / scale, right / scale, bottom / scale), size, BILINEAR)
     mode = {1: "L", 3: "RGB"}[channels]
     if isinstance(image, np.ndarray):
         picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
@@ -105,13 +147,18 @@ def decode_whole(image: bytes | np.ndarray, *, shorter_side: int, channels: int)
         sides = Image.open(io.BytesIO(image)).size  # before scaled decoding, which rounds
     if picture.mode != mode:
         picture = picture.convert(mode)
-    shorter = min(sides)
-    kept = [min(side, LONGEST * shorter) for side in sides]
-    size = [(2 * side * shorter_side + shorter) // (2 * shorter) for side in kept]
-    if picture.size != tuple(size):
-        # Of what was decoded, maybe at a smaller scale: all but a pathological picture's ends.
-        across, down = (now * part / whole for now, part, whole in zip(picture.size, kept, sides, strict=True))
-        left, top = (picture.width - across) / 2, (picture.height - down) / 2
-        box = (left, top, left + across, top + down)
-        picture = picture.resize((size[0], size[1]), Image.Resampling.BILINEAR, box=box)
+    box, size = _without_ends(sides, shorter_side)
+    if picture.size != size:
+        across, down = picture.width / sides[0], picture.height / sides[1]
+        scaled = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+        picture = picture.resize(size, BILINEAR, box=scaled)
     return np.asarray(picture).reshape(size[1], size[0], channels)
+
+
+def _without_ends(sides: tuple[int, int], shorter_side: int) -> tuple[Box, tuple[int, int]]:
+    """What is kept of a picture of these sides, and the size that it gets: all but a pathological one's ends."""
+    shorter = min(sides)
+    across, down = (min(side, LONGEST * shorter) for side in sides)
+    left, top = (sides[0] - across) / 2, (sides[1] - down) / 2
+    width, height = ((2 * side * shorter_side + shorter) // (2 * shorter) for side in (across, down))
+    return (left, top, left + across, top + down), (width, height)

@@ -74,3 +74,17 @@ def draws_at(batch_size: int, count: int, *, seed: int, step: int) -> np.ndarray
     key = np.array([seed % 2**64, step], dtype=np.uint64)
     raw = np.random.Philox(key=key, counter=np.array([0, 0, 0, 1], np.uint64)).random_raw(batch_size * count)
     return (raw >> np.uint64(11)).reshape(batch_size, count) * 2.0**-53
+
+
+def substitute_at(size: int, *, seed: int, step: int, row: int, attempt: int) -> int:
+    """The record, 0 … size − 1, that takes the place of a damaged one: a function of (seed, step, row, attempt).
+
+    Args:
+        size: how many records there are.
+        seed, step: as for `batch_at`.
+        row: the place in the whole batch.
+        attempt: 0, then 1, … where the substitute is damaged too.
+    """
+    key = np.array([seed % 2**64, step], dtype=np.uint64)
+    counter = np.array([attempt, row, 0, 2], np.uint64)  # the stream behind those of the order and the draws
+    return int(np.random.Philox(key=key, counter=counter).random_raw() % size)

@@ -8,9 +8,11 @@ from pathlib import Path
 from etils import epath
 
 from jaxcnn.data.archives import Progress, find_archives
-from jaxcnn.data.datasets import DataSet, data_set
+from jaxcnn.data.datasets import DataSet, compact_config, compact_side, data_set
 from jaxcnn.data.sources import data_folder, prepared_folder
 from jaxcnn.errors import DataMissingError, JaxcnnError, UsageError
+
+SIDES = range(32, 1025)  # of compact copies, pixels
 
 
 def prepare(
@@ -18,6 +20,7 @@ def prepare(
     *,
     data_dir: epath.PathLike | None = None,
     manual_dir: epath.PathLike | None = None,
+    resize: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Writes a data set in TFDS's array_record format, unless it is there already.
@@ -28,13 +31,15 @@ def prepare(
         name: the data set.
         data_dir: TFDS data folder, local; `$TFDS_DATA_DIR` or `~/tensorflow_datasets` if None.
         manual_dir: the folder with the original archives; without it they are downloaded, where that can be.
+        resize: make a compact copy instead, whose pictures' shorter sides have so many pixels at most; from the full
+            data set if that is prepared, else from the archives.
         progress: called with (what, done, total or None) now and then.
 
     Returns:
         The data set's folder; plain `tfds.data_source(name, data_dir=data_dir)` reads it too.
 
     Raises:
-        UsageError: unknown or embedded data set, or a folder that can't be written.
+        UsageError: unknown or embedded data set, a folder that can't be written, or no photographs to resize.
         DataMissingError: an archive is missing or damaged.
         JaxcnnError: the disk is full.
     """
@@ -43,8 +48,15 @@ def prepare(
         raise UsageError(f"{name} comes with installed packages: there is nothing to prepare")
     if "://" in str(data_dir or os.environ.get("TFDS_DATA_DIR")):
         raise UsageError("the data folder is a bucket: prepare into a local --data-dir and copy that there")
+    if resize is not None and not entry.photographs:
+        raise UsageError(f"--resize makes a compact copy of photographs; those of {name} have one small size already")
+    if resize is not None and resize not in SIDES:
+        raise UsageError(f"--resize (={resize}) must be from {SIDES[0]} to {SIDES[-1]} pixels")
     target = Path(data_folder(data_dir))
-    existing = prepared_folder(name, target)
+    full = prepared_folder(name, target)
+    if full is not None and compact_side(full.parent.name) is not None:
+        full = None
+    existing = full if resize is None else prepared_folder(name, target, config=compact_config(resize))
     if existing is not None:
         return Path(existing)
     if manual_dir is not None and not Path(manual_dir).expanduser().is_dir():
@@ -52,8 +64,10 @@ def prepare(
     manual = Path(manual_dir).expanduser() if manual_dir is not None else None
     try:
         target.mkdir(parents=True, exist_ok=True)
-        paths = find_archives(entry, data_dir=target, manual_dir=manual, progress=progress)
-        return _write(entry, paths, target, progress)
+        paths = None
+        if full is None:
+            paths = find_archives(entry, data_dir=target, manual_dir=manual, progress=progress)
+        return _write(entry, paths or Path(str(full)), target, resize, progress)
     except PermissionError as error:
         raise UsageError(
             f"can't write {error.filename or target}: {error.strerror}; choose another --data-dir"
@@ -67,9 +81,12 @@ def prepare(
         ) from error
 
 
-def _write(entry: DataSet, paths: dict[str, Path], data_dir: Path, progress: Progress | None) -> Path:
+def _write(
+    entry: DataSet, origin: dict[str, Path] | Path, data_dir: Path, resize: int | None, progress: Progress | None
+) -> Path:
+    """origin: the archives by name, or the folder of the prepared data set."""
     # Here, not above: the builders import TFDS, which takes half a second that reading doesn't need.
-    from jaxcnn.data.builders import cifar, idx, imagenet, imagenette, svhn, writer
+    from jaxcnn.data.builders import cifar, compact, idx, imagenet, imagenette, svhn, writer
 
     builders = {
         "mnist": idx,
@@ -80,5 +97,10 @@ def _write(entry: DataSet, paths: dict[str, Path], data_dir: Path, progress: Pro
         "imagenette": imagenette,
         "imagenet2012": imagenet,
     }
-    content = builders[entry.name].content(entry, paths)
+    if isinstance(origin, Path):
+        content = compact.prepared_content(origin, (entry.train_split, entry.test_split))
+    else:
+        content = builders[entry.name].content(entry, origin)
+    if resize is not None:
+        content = compact.compact(content, resize)
     return writer.write(entry, content, data_dir=data_dir, progress=progress)

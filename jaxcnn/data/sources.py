@@ -11,7 +11,7 @@ import numpy as np
 from etils import epath
 
 from jaxcnn.data import embedded
-from jaxcnn.data.datasets import DataSet, data_set, prepare_command
+from jaxcnn.data.datasets import DataSet, compact_side, data_set, prepare_command
 from jaxcnn.errors import DataMissingError, RunStoppedError, UsageError
 
 RANDOM_ACCESS_FORMAT = "array_record"
@@ -32,15 +32,20 @@ def data_folder(data_dir: epath.PathLike | None = None) -> epath.Path:
     return folder
 
 
-def prepared_folder(name: str, data_dir: epath.PathLike | None = None) -> epath.Path | None:
+def prepared_folder(
+    name: str, data_dir: epath.PathLike | None = None, *, config: str | None = None
+) -> epath.Path | None:
     """The folder of the prepared TFDS data set, or None. Reads one small file and imports no TFDS.
 
-    Of several configurations the best one (`DataSet.configs`) is taken, of several versions the one
-    that this TFDS writes, else the newest.
+    Of several configurations the best one (`DataSet.configs`) is taken, and a compact copy only where there is no
+    other: the largest one. Of several versions it is the one that this TFDS writes, else the newest.
+
+    config: this configuration, and no other.
     """
     entry = data_set(name)
     root = data_folder(data_dir) / str(entry.tfds_name)
-    for parent in [root / config for config in entry.configs] or [root]:
+    parents = [root / wanted for wanted in entry.configs] or [root]
+    for parent in [root / config] if config else parents + _compact_copies(root, entry):
         if not parent.exists():
             continue
         versions = [folder for folder in parent.iterdir() if _is_version(folder.name)]
@@ -49,6 +54,13 @@ def prepared_folder(name: str, data_dir: epath.PathLike | None = None) -> epath.
             if _file_format(folder) == RANDOM_ACCESS_FORMAT:
                 return folder
     return None
+
+
+def _compact_copies(root: epath.Path, entry: DataSet) -> list[epath.Path]:
+    if not entry.photographs or not root.exists():
+        return []
+    found = [folder for folder in root.iterdir() if compact_side(folder.name) is not None]
+    return sorted(found, key=lambda folder: compact_side(folder.name) or 0, reverse=True)
 
 
 def is_prepared(name: str, data_dir: epath.PathLike | None = None) -> bool:
@@ -118,11 +130,17 @@ class Source:
         return self._opened[1]
 
     @property
+    def shorter_side(self) -> int | None:
+        """Of a compact copy: the pixels of its pictures' shorter sides, at most. None for any other."""
+        return None if self.folder is None else compact_side(self.folder.parent.name)
+
+    @property
     def note(self) -> str:
         full = self._entry.train_size if self.split == "train" else self._entry.test_size
-        if len(self) == full:
-            return ""
-        return f"this copy of {self.name} has {len(self):,} {self.split} pictures, the full set {full:,}"
+        found = [] if len(self) == full else [f"has {len(self):,} {self.split} pictures, the full set {full:,}"]
+        if self.shorter_side is not None:
+            found.append(f"is a compact one: JPEG again, the shorter side {self.shorter_side} pixels")
+        return f"this copy of {self.name} {', and '.join(found)}" if found else ""
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxcnn.data.cache import cache_file, load_or_compute
-from jaxcnn.data.pipeline import prefetched, read_batch
+from jaxcnn.data.pipeline import neighbours, prefetched, read_batch
 from jaxcnn.data.sources import Source
 
 RECORDS_AT_ONCE = 128
@@ -22,7 +22,8 @@ def mean_image(
 ) -> np.ndarray:
     """The mean over all pictures of a split, pixel by pixel, as `decode` gives them.
 
-    Summed in 64-bit integers, so that the result doesn't depend on the order of summation.
+    Summed in 64-bit integers, so that the result doesn't depend on the order of summation. Where a picture is
+    damaged its next neighbour counts twice.
 
     Args:
         source: the training split.
@@ -34,7 +35,7 @@ def mean_image(
         float32 [size, size, channels], 0–255.
 
     Raises:
-        RunStoppedError: a picture is damaged.
+        RunStoppedError: a file is damaged, or a picture and its next ten neighbours.
     """
     total = len(source)
 
@@ -43,7 +44,8 @@ def mean_image(
 
         def load(block: int) -> np.ndarray:
             records = range(block * RECORDS_AT_ONCE, min((block + 1) * RECORDS_AT_ONCE, total))
-            return read_batch(source, records, size=size, channels=channels)["image"].sum(axis=0, dtype=np.int64)
+            pictures = read_batch(source, records, size=size, channels=channels, substitute=neighbours(records, total))
+            return pictures["image"].sum(axis=0, dtype=np.int64)
 
         summed = np.zeros((size, size, channels), np.int64)
         for block, part in enumerate(prefetched(load, 0, blocks), start=1):

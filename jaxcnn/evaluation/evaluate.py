@@ -27,7 +27,7 @@ class Evaluator:
     def __init__(self, experiment: Experiment, source: Source, devices: Devices) -> None:
         self._experiment, self._source, self._devices = experiment, source, devices
         wanted = experiment.evaluation_batch_size or max(experiment.batch_size, 100)
-        count = len(devices.devices)
+        count = devices.batch_parts
         self._batch_size = -(-min(wanted, len(source)) // count) * count  # the mask takes care of the excess
         self._compiled: dict[str, jax.stages.Compiled] = {}
         self._whole_pictures = WholePictureEvaluator(experiment, source, devices, batch_size=self._batch_size)
@@ -37,11 +37,16 @@ class Evaluator:
             self._whole = load_resident(source, size=inputs.stored_size, channels=inputs.channels)
 
     def _batches(self) -> Iterator[dict[str, np.ndarray]]:
+        """This process's rows of each batch."""
         if self._whole is not None:
-            return evaluation_batches(self._whole, self._batch_size)
+            return map(self._devices.own_rows, evaluation_batches(self._whole, self._batch_size))
         inputs = self._experiment.inputs
         return test_batches(
-            self._source, size=inputs.stored_size, channels=inputs.channels, batch_size=self._batch_size
+            self._source,
+            size=inputs.stored_size,
+            channels=inputs.channels,
+            batch_size=self._batch_size,
+            shard=self._devices.shard,
         )
 
     def __call__(
@@ -51,7 +56,7 @@ class Evaluator:
 
         Args:
           protocol: a name in `protocols.PROTOCOLS` that suits the experiment (`protocols.check_protocol`).
-          variables: {"params", "batch_stats", "statistics"}, replicated.
+          variables: {"params", "batch_stats", "statistics"}, laid out as `Devices.placement` says.
           progress: called with pictures done and pictures in all; at several scales each counts as often.
 
         Returns:

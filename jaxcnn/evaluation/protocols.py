@@ -10,6 +10,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.data.datasets import prepare_command
+from jaxcnn.data.sources import Source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation import crops, windows
 from jaxcnn.evaluation.crops import Crops
@@ -91,3 +93,17 @@ def _why_not_densely(experiment: Experiment, scale: int) -> str | None:
         except (ValueError, ZeroDivisionError) as error:
             return str(error).splitlines()[0].rstrip(".")
     return None
+
+
+def check_pictures(name: str, experiment: Experiment, source: Source) -> None:
+    """Raises UsageError if a protocol looks at larger pictures than a compact copy of the data set has."""
+    if source.shorter_side is None:
+        return
+    protocol, side = PROTOCOLS[name], source.shorter_side
+    wanted = (experiment.inputs.stored_size,) if isinstance(protocol, Squares) else protocol.scales(experiment.scales)
+    if max(wanted) > side:
+        raise UsageError(
+            f"protocol {name!r} looks at pictures whose shorter side has {max(wanted)} pixels, and this copy of "
+            f"{source.name} has {side}: prepare the full data set ({prepare_command(source.name)}), or choose "
+            "another protocol or smaller scales."
+        )

@@ -27,7 +27,8 @@ BATCHES_AHEAD = 1  # on the devices while the host waits for one
 class WholePictureEvaluator:
     """Evaluates one experiment on one split; each canvas is compiled once, for all protocols that share it.
 
-    In host memory it keeps the class probabilities of the split, float32 [pictures, classes]. A batch holds no more
+    In host memory it keeps the class probabilities of the split, float32 [pictures, classes]. Of several processes each
+    decodes every picture, and its devices look at its rows of each batch. A batch holds no more
     pixels than one of `batch_size` inputs of the network, or else one picture a device.
     """
 
@@ -67,7 +68,7 @@ class WholePictureEvaluator:
         ahead: deque[tuple[np.ndarray, dict[str, Any]]] = deque()
         for batch in whole_batches(self._source, scale=scale, channels=inputs.channels, rows=self._rows):
             index, label = batch.pop("index"), batch["label"]
-            placed = self._devices.divide_rows(batch)
+            placed = self._devices.divide_rows(self._devices.own_rows(batch))
             view = self._view(protocol, scale, variables, placed)
             ahead.append((index, {**view(variables, placed), "label": label}))
             if len(ahead) > BATCHES_AHEAD:
@@ -77,7 +78,7 @@ class WholePictureEvaluator:
 
     def _rows(self, height: int, width: int) -> int:
         """Pictures in a batch of a canvas: a multiple of the devices."""
-        count = len(self._devices.devices)
+        count = self._devices.batch_parts
         pixels = self._batch_size * self._experiment.inputs.size**2
         return min(max(pixels // (height * width) // count, 1) * count, self._batch_size)
 
@@ -99,7 +100,7 @@ class WholePictureEvaluator:
 
         totals: dict[str, Any] | None = None
         for batch in evaluation_batches(rows, self._batch_size):
-            placed = self._devices.divide_rows(batch)
+            placed = self._devices.divide_rows(self._devices.own_rows(batch))
             if "sums" not in self._compiled:
                 self._compiled["sums"] = self._devices.compile_evaluation(step, {}, placed)
             sums = jax.device_get(self._compiled["sums"]({}, placed))

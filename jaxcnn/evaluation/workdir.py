@@ -12,7 +12,7 @@ from jaxcnn.data.choose import Choice, choose
 from jaxcnn.data.sources import open_source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluate import Evaluator
-from jaxcnn.evaluation.protocols import check_protocol
+from jaxcnn.evaluation.protocols import check_pictures, check_protocol
 from jaxcnn.experiment import Experiment, load
 from jaxcnn.override import ACTIVATIONS, LENGTHS, override, set_path
 from jaxcnn.reporting.progress import Display, Silent
@@ -67,6 +67,8 @@ def evaluate(
     name = data or saved["data"]
     choice = choose(name, name, None, data_dir=data_dir, manual_dir=manual_dir, progress=display.advance)
     source = open_source(choice.name, "test", data_dir=data_dir)
+    for protocol in protocols:
+        check_pictures(protocol, experiment, source)
     classes = saved["model"]["num_classes"]
     if source.num_classes != classes:
         raise UsageError(f"--data={name} has {source.num_classes} classes, the network in {workdir} {classes}.")

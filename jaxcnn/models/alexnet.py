@@ -12,7 +12,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.models.initializers import HE_FAN_IN, Constant, Normal
-from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, LocalResponseNorm, MaxPool
+from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer
+from jaxcnn.models.local_response_norm import LocalResponseNorm
+from jaxcnn.models.pooling import MaxPool
+from jaxcnn.models.towers import apart, joined
 
 
 class AlexNet(nn.Module):
@@ -31,6 +34,8 @@ class AlexNet(nn.Module):
     activation: Callable[[jax.Array], jax.Array] = nn.relu  # §3.1; tanh is what it is compared with
     use_lrn: bool = True  # §3.3; off: −1.4 / −1.2 % without it
     pool_size: int = 3  # §3.4: overlapping, 3 at stride 2; 2 does not overlap
+    # The paper's towers meet at conv3 first (§3.2), so each normalises its own maps; Caffe's have all of them.
+    norm_across_towers: bool = False
     pool_first: bool = False  # CaffeNet normalises after pooling, the paper before
     kernel_init: Initializer = Normal(0.01)  # §5
     bias_value: float = 1.0  # §5: conv2, conv4, conv5 and the hidden fully connected layers; 0 elsewhere
@@ -43,25 +48,44 @@ class AlexNet(nn.Module):
         positive = Constant(self.bias_value)
         f1, f2, f3, f4, f5 = self.features
 
-        x = self.activation(conv(f1, 11, strides=4, name="conv1")(images))  # 55×55×96
+        x = self.activation(apart(conv(f1, 11, strides=4, name="conv1")(images)))  # 55×55×96
         x = self.normalise_and_pool(x, 1)  # 27×27×96
         x = conv(f2, 5, padding=2, groups=self.towers, bias_init=positive, name="conv2")(x)
         x = self.activation(x)  # 27×27×256
         x = self.normalise_and_pool(x, 2)  # 13×13×256
-        x = self.activation(conv(f3, 3, padding=1, name="conv3")(x))  # 13×13×384
+        x = self.activation(apart(conv(f3, 3, padding=1, name="conv3")(joined(x))))  # 13×13×384
         x = conv(f4, 3, padding=1, groups=self.towers, bias_init=positive, name="conv4")(x)
         x = self.activation(x)  # 13×13×384
         x = conv(f5, 3, padding=1, groups=self.towers, bias_init=positive, name="conv5")(x)
         x = self.activation(x)  # 13×13×256
         x = MaxPool(self.pool_size, 2, name="pool5")(x)  # 6×6×256
-        x = self.activation(dense(self.hidden_units, bias_init=positive, name="fc6")(x))
+        x = self.activation(apart(dense(self.hidden_units, bias_init=positive, name="fc6")(joined(x))))
         x = Dropout(self.dropout_rate, name="drop6")(x, train=train)
-        x = self.activation(dense(self.hidden_units, bias_init=positive, name="fc7")(x))
+        x = self.activation(apart(dense(self.hidden_units, bias_init=positive, name="fc7")(joined(x))))
         x = Dropout(self.dropout_rate, name="drop7")(x, train=train)
         return dense(self.num_classes, name="fc8")(x).astype(jnp.float32)
 
+    def tower_axes(self, devices: int) -> dict[str, int]:
+        """Parameter → its axis that is divided over `devices`, each of which holds a tower.
+
+        A tower has its own maps and units. Of fc8 it has the weights that its own units of fc7 send up to every
+        class, and the devices' sums are added.
+
+        Raises:
+          ValueError: the network can't be divided so; the message says why.
+        """
+        if self.towers != devices:
+            raise ValueError(f"this network has towers={self.towers}; there must be as many devices, and at least 2.")
+        if self.use_lrn and self.norm_across_towers:
+            raise ValueError("norm_across_towers=True makes the towers talk in each norm; set it to False.")
+        if self.hidden_units % devices:
+            raise ValueError(f"hidden_units (={self.hidden_units}) must be divisible by {devices}.")
+        own = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
+        return {f"{layer}/{name}": -1 for layer in own for name in ("kernel", "bias")} | {"fc8/kernel": 0}
+
     def normalise_and_pool(self, x: jax.Array, number: int) -> jax.Array:
-        norm = LocalResponseNorm(name=f"norm{number}") if self.use_lrn else lambda images: images
+        groups = 1 if self.norm_across_towers else self.towers
+        norm = LocalResponseNorm(groups=groups, name=f"norm{number}") if self.use_lrn else lambda images: images
         pool = MaxPool(self.pool_size, 2, name=f"pool{number}")
         return norm(pool(x)) if self.pool_first else pool(norm(x))
 

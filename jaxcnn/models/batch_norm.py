@@ -1,24 +1,16 @@
 """Batch normalisation: Ioffe & Szegedy, "Batch Normalization: Accelerating Deep Network Training…", 2015."""
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.models.forms.normalisation import normalise, normalise_by_hand, scale_and_shift
+from jaxcnn.models.forms.platform import on_cpu
 from jaxcnn.models.initializers import Constant
-from jaxcnn.models.layers import Initializer, Layer, along_channels
-
-
-def moments(inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Mean and (biased) variance of each channel over all other axes: two float32 [channels].
-
-    Two passes, as Algorithm 1 has it: the difference of E[x²] and E[x]² loses digits where the mean is large.
-    """
-    inputs32 = inputs.astype(jnp.float32)
-    axes = tuple(range(inputs.ndim - 1))
-    mean = inputs32.mean(axes)
-    return mean, jnp.square(inputs32 - along_channels(mean, inputs32)).mean(axes)
+from jaxcnn.models.layers import Initializer, Layer
 
 
 class BatchNorm(Layer):
@@ -50,17 +42,13 @@ class BatchNorm(Layer):
         running_var = self.variable("batch_stats", "var", jnp.ones, channels, jnp.float32)
 
         if train:
-            mean, var = moments(inputs)
+            form = cast(Callable[..., tuple[jax.Array, ...]], normalise_by_hand if on_cpu() else normalise)
+            outputs, mean, var = form(inputs, scale, bias, self.epsilon)
             if not self.is_initializing():
                 count = inputs.size // inputs.shape[-1]
                 unbiased = var * (count / max(count - 1, 1))
                 running_mean.value = self.momentum * running_mean.value + (1 - self.momentum) * mean
                 running_var.value = self.momentum * running_var.value + (1 - self.momentum) * unbiased
         else:
-            mean, var = running_mean.value, running_var.value
-
-        inputs32 = inputs.astype(jnp.float32)
-        factor = scale * jax.lax.rsqrt(var + self.epsilon)
-        centred = inputs32 - along_channels(mean, inputs32)
-        outputs = centred * along_channels(factor, inputs32) + along_channels(bias, inputs32)
+            outputs = scale_and_shift(inputs, running_mean.value, running_var.value, scale, bias, self.epsilon)
         return outputs.astype(self.dtype)

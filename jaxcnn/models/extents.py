@@ -13,7 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn.models.layers import Conv, GlobalAveragePool, Layer, MaxPool, pairs, pool_padding
+from jaxcnn.models.forms.convolution import pairs
+from jaxcnn.models.layers import Conv, Layer
+from jaxcnn.models.pooling import GlobalAveragePool, MaxPool, pool_padding
 
 
 class Side:

@@ -14,19 +14,9 @@ import numpy as np
 
 from jaxcnn.models.batch_norm import BatchNorm
 from jaxcnn.models.initializers import Constant, TruncatedNormal, VarianceScaling
-from jaxcnn.models.layers import (
-    AveragePool,
-    Conv,
-    Dense,
-    Dropout,
-    GlobalAveragePool,
-    Initializer,
-    Layer,
-    LocalResponseNorm,
-    MaxPool,
-    Shape,
-    Window,
-)
+from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, Layer, Shape, Window
+from jaxcnn.models.local_response_norm import LocalResponseNorm
+from jaxcnn.models.pooling import AveragePool, GlobalAveragePool, MaxPool
 
 CAFFE_XAVIER = VarianceScaling(1.0, "fan_in", "uniform")  # U(±√(3 / fan-in)), Caffe's "xavier"
 

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn.models.layers import Layer, Shape, Window, convolve
+from jaxcnn.models.forms.convolution import convolve
+from jaxcnn.models.layers import Layer, Shape, Window
 from jaxcnn.models.rbf import EuclideanRBF
 
 # Table I: the S2 maps that each C3 map sees.

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.models.initializers import GLOROT_UNIFORM, VarianceScaling
-from jaxcnn.models.layers import AveragePool, Conv, Dense, Initializer, MaxPool
+from jaxcnn.models.layers import Conv, Dense, Initializer
+from jaxcnn.models.pooling import AveragePool, MaxPool
 
 CAFFE_XAVIER = VarianceScaling(1.0, "fan_in", "uniform")  # Caffe's "xavier": U(±√(3 / fan-in))
 

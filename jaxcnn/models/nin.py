@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.models.initializers import Constant, Normal
-from jaxcnn.models.layers import Conv, Dropout, GlobalAveragePool, Initializer, MaxPool
+from jaxcnn.models.layers import Conv, Dropout, Initializer
+from jaxcnn.models.pooling import GlobalAveragePool, MaxPool
 
 Widths = tuple[int, int, int]
 

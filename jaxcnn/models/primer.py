@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.models.initializers import GLOROT_UNIFORM
-from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, MaxPool
+from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer
+from jaxcnn.models.pooling import MaxPool
 
 
 class PrimerCNN(nn.Module):

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from jaxcnn.models.batch_norm import BatchNorm
 from jaxcnn.models.initializers import HE_FAN_IN
-from jaxcnn.models.layers import Conv, Dense, GlobalAveragePool, Initializer, MaxPool
+from jaxcnn.models.layers import Conv, Dense, Initializer
+from jaxcnn.models.pooling import GlobalAveragePool, MaxPool
 
 # §3.3: A pads with zero channels, B projects where the shape changes, C projects always; "none": a plain net.
 Shortcut = Literal["A", "B", "C", "none"]

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from jaxcnn.models.batch_norm import BatchNorm
 from jaxcnn.models.initializers import HE_FAN_IN
-from jaxcnn.models.layers import Conv, Dense, GlobalAveragePool, Initializer
+from jaxcnn.models.layers import Conv, Dense, Initializer
+from jaxcnn.models.pooling import GlobalAveragePool
 from jaxcnn.models.resnet import ResidualBlock, Shortcut
 
 

@@ -8,16 +8,9 @@ import jax.numpy as jnp
 
 from jaxcnn.models.batch_norm import BatchNorm
 from jaxcnn.models.initializers import Normal
-from jaxcnn.models.layers import (
-    Conv,
-    Dense,
-    Dropout,
-    Initializer,
-    LocalResponseNorm,
-    MaxPool,
-    Shape,
-    Window,
-)
+from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, Shape, Window
+from jaxcnn.models.local_response_norm import LocalResponseNorm
+from jaxcnn.models.pooling import MaxPool
 
 # Table 1: the kernel size of each convolution, block by block.
 A = ((3,), (3,), (3, 3), (3, 3), (3, 3))

@@ -12,12 +12,16 @@ class Record:
     """Appends to a run's metrics.jsonl and event file.
 
     Resuming at a step drops the events after it: they will come again. So does a last line that a killed run
-    left half written.
+    left half written. Where one process of several writes, the others only remember the events: what a run decides
+    by them, every process has to decide.
     """
 
-    def __init__(self, workdir: Path, *, step: int) -> None:
+    def __init__(self, workdir: Path, *, step: int, writes: bool = True) -> None:
         self.path = Path(workdir) / "metrics.jsonl"
         kept = [event for event in read_events(self.path) if event["step"] <= step]
+        self._remembered = None if writes else kept
+        if not writes:
+            return
         temporary = self.path.with_suffix(".jsonl.part")
         temporary.write_text("".join(json.dumps(event) + "\n" for event in kept))
         temporary.replace(self.path)
@@ -28,6 +32,9 @@ class Record:
     def write(self, step: int, event: str, **numbers: Any) -> None:
         """One event. Floats that JSON can't hold become null."""
         fields = {name: _finite(value) for name, value in numbers.items()}
+        if self._remembered is not None:
+            self._remembered.append({"step": step, "event": event, **fields})
+            return
         self._file.write(json.dumps({"step": step, "event": event, **fields}) + "\n")
         self._file.flush()
         for name, value in numbers.items():
@@ -36,13 +43,16 @@ class Record:
 
     def train_means(self, *, since: int) -> dict[str, float]:
         """The training metrics after step `since`, each window weighted by its examples; empty before the first."""
-        events = [event for event in read_events(self.path) if event["event"] == "train" and event["step"] > since]
+        events = read_events(self.path) if self._remembered is None else self._remembered
+        events = [event for event in events if event["event"] == "train" and event["step"] > since]
         count = sum(event["count"] for event in events)
         names = ("loss", "top1_error", "top5_error") if count else ()
         means = {name: sum(event[name] * event["count"] for event in events) / count for name in names}
         return means | ({"count": count} if count else {})
 
     def close(self) -> None:
+        if self._remembered is not None:
+            return
         self._file.close()
         self._board.close()
 

@@ -131,6 +131,82 @@ def show_summary(summary: dict[str, Any]) -> None:
     out.print(table)
 
 
+def show_dry_run(answer: dict[str, Any]) -> None:
+    """What a run would take: memory, communication, data, time, disk; and what would go wrong."""
+    out, devices, found = console(), answer["devices"], answer["data_found"]
+    out.print(
+        f"{answer['experiment']}:{answer['variant']} on {answer['data']}, {answer['parameters']:,} parameters; "
+        f"{answer['length']['steps']:,} steps of {answer['batch_size']} ({answer['precision']}), "
+        f"{devices['count']} × {devices['kind']}{', simulated' if devices['simulated'] else ''}; "
+        f"compiled in {answer['compile_seconds']:.0f} s, not run"
+    )
+    memory = Table("memory of a device")
+    memory.add_column("", justify="right")
+    for name, value in answer["memory"].items():
+        if name != "process":
+            memory.add_row(name.replace("_", " "), size(value))
+    if devices["memory_bytes"] is not None:
+        memory.add_row("there is", size(devices["memory_bytes"]))
+    if "process" in answer["memory"]:
+        memory.add_section()
+        memory.add_row("the whole process, at its peak", size(answer["memory"]["process"]["peak"]))
+    out.print(memory)
+
+    talk = Table("communication a step")
+    for title in ("times", "bytes a device"):
+        talk.add_column(title, justify="right")
+    for name, entry in answer["collectives"].items():
+        talk.add_row(name, f"{entry['count']:,}", f"{entry['bytes']:,}")
+    for name in answer["host_transfers"]:
+        talk.add_row(f"with the host: {name}", "", "")
+    out.print(talk if talk.row_count else "communication a step: none")
+
+    seconds = answer["time"]
+    rows = {
+        "operations a step and device": f"{answer['flops_per_step']:,.4g}",
+        "data": f"{found['name']}, " + (f"found in {found['folder']}" if found["folder"] else there(found)),
+        "pictures": f"{found['train_pictures']:,} + {found['test_pictures']:,}",
+        "reading": f"{found['pictures_per_second']:,.0f} pictures/s" if found["found"] else "–",
+        "a step": duration(seconds["step_seconds"]),
+        "an epoch": f"{duration(seconds['epoch_seconds'])} ({answer['length']['steps_per_epoch']:,} steps)",
+        "the run": duration(seconds["run_seconds"]),
+        "disk, checkpoints": f"{size(answer['disk']['checkpoints'])}, {size(answer['disk']['free'])} free",
+        "disk, data": "–" if answer["disk"]["data"] is None else size(answer["disk"]["data"]),
+    }
+    table = Table("", "estimated")
+    for name, text in rows.items():
+        table.add_row(name, text)
+    out.print(table)
+    if seconds["basis"] is not None:
+        rates = ", ".join(f"{name.replace('_', ' ')} {rate / 1e9:,.0f}" for name, rate in seconds["basis"].items())
+        out.print(f"Times from speeds measured here just now, in GFLOP/s: {rates}; evaluations are left out.")
+    for line in answer["warnings"]:
+        out.print(f"Warning: {line}")
+
+
+def there(found: dict[str, Any]) -> str:
+    """Of a data set without a folder: whether it is there."""
+    return "comes with installed packages" if found["found"] else "not there"
+
+
+def size(count: int) -> str:
+    """Bytes as a person reads them."""
+    value, units = float(count), ["bytes", "KiB", "MiB", "GiB", "TiB"]
+    while value >= 1024 and len(units) > 1:
+        value, units = value / 1024, units[1:]
+    return f"{value:,.0f} bytes" if units[0] == "bytes" else f"{value:,.1f} {units[0]}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person reads them."""
+    if seconds is None:
+        return "–"
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{1000 * seconds:,.3g} ms"
+
+
 def show_fields(fields: dict[str, Any], indent: str = "") -> None:
     """A dictionary, a line for each entry."""
     out = console()

@@ -1,5 +1,6 @@
 """Saving and restoring a run by Orbax: asynchronously, all or nothing, on any number of devices."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from jax.sharding import Sharding
 
 from jaxcnn.errors import DataMissingError
 from jaxcnn.training.state import TrainState
+
+Tree = Any
 
 
 class Checkpoints:
@@ -35,8 +38,12 @@ class Checkpoints:
         arguments = ocp.args.Composite(state=ocp.args.StandardSave(state), record=ocp.args.JsonSave(record))
         self._manager.save(step, args=arguments)
 
-    def restore(self, like: TrainState, sharding: Sharding) -> tuple[TrainState, dict[str, Any]]:
-        """The newest state and its record. like: arrays or their shapes, as `state.create` gives them.
+    def restore(self, like: TrainState, placement: Tree) -> tuple[TrainState, dict[str, Any]]:
+        """The newest state and its record, whatever devices saved it.
+
+        Args:
+          like: arrays or their shapes, as `state.create` gives them.
+          placement: the sharding of every leaf, or one for all of them.
 
         Raises:
           DataMissingError: the folder has no complete checkpoint.
@@ -44,19 +51,23 @@ class Checkpoints:
         step = self.latest_step()
         if step is None:
             raise DataMissingError(f"{self.folder} holds no complete checkpoint: train there first.")
-        shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), like)
+        shapes = placed(like, placement)
         arguments = ocp.args.Composite(state=ocp.args.StandardRestore(shapes), record=ocp.args.JsonRestore())
         restored = self._manager.restore(step, args=arguments)
         return restored["state"], restored["record"]
 
-    def parameters(self, sharding: Sharding) -> dict[str, Any]:
-        """The newest state's parameters, whatever network they are of. Raises DataMissingError as `restore` does."""
+    def parameters(self, placement: Callable[[Tree], Tree]) -> dict[str, Any]:
+        """The newest state's parameters, whatever network they are of. Raises DataMissingError as `restore` does.
+
+        placement: shapes of the whole state → their shardings.
+        """
         step = self.latest_step()
         if step is None:
             raise DataMissingError(f"{self.folder} holds no complete checkpoint: train there first.")
         with ocp.StandardCheckpointer() as checkpointer:
             saved = checkpointer.metadata(self.folder / str(step) / "state").item_metadata.tree
-            shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), saved)
+            shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), saved)
+            shapes = placed(shapes, placement(shapes))
             return checkpointer.restore(self.folder / str(step) / "state", shapes)["params"]
 
     def record(self) -> dict[str, Any]:
@@ -72,3 +83,10 @@ class Checkpoints:
 
     def close(self) -> None:
         self._manager.close()
+
+
+def placed(like: Tree, placement: Tree) -> Tree:
+    """The shapes of `like` with their shardings."""
+    if isinstance(placement, Sharding):
+        placement = jax.tree.map(lambda _: placement, like)
+    return jax.tree.map(lambda x, where: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where), like, placement)

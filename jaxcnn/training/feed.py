@@ -1,6 +1,7 @@
 """What a step is fed: batches streamed from the host, or places in a data set that lives on the device."""
 
 import collections
+import functools
 import itertools
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -8,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from jaxcnn.data.order import batch_indices
-from jaxcnn.data.pipeline import load_resident, read_batch, train_batches
+from jaxcnn.data.pipeline import Damaged, load_resident, neighbours, read_batch, train_batches
 from jaxcnn.data.sources import Source
-from jaxcnn.experiment import Experiment
+from jaxcnn.experiment import Experiment, Inputs
 from jaxcnn.training.parallel import Devices
+from jaxcnn.training.step_times import StepTimes
 from jaxcnn.training.steps import on_resident
 
 Batch = dict[str, np.ndarray]
@@ -21,36 +23,65 @@ RESIDENT_BYTES = 2**30  # … if they take no more than this
 BATCHES_AHEAD = 2  # on their way to the device while a step runs
 
 
-class Feed:
-    """The training set as a run's steps see it; which records make batch n follows from the seed and n alone."""
+def lives_on_device(inputs: Inputs, pictures: int) -> bool:
+    """Whether a training set of so many pictures is kept on the device as a whole."""
+    size = inputs.training_size
+    small = size <= RESIDENT_PIXELS and pictures * size**2 * inputs.channels <= RESIDENT_BYTES
+    return inputs.crop is None and small  # a crop of the host's is another one each time
 
-    def __init__(self, experiment: Experiment, source: Source, devices: Devices, *, seed: int) -> None:
+
+class Feed:
+    """The training set as a run's steps see it; which records make batch n follows from the seed and n alone.
+
+    on_damage: told of the step (from 0) and the picture when a damaged one was replaced; from any thread.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        source: Source,
+        devices: Devices,
+        *,
+        seed: int,
+        on_damage: Callable[[int, Damaged], None] | None = None,
+    ) -> None:
+        self._on_damage = on_damage
         self._inputs, self._batch_size = experiment.inputs, experiment.batch_size
         self._source, self._devices, self._seed = source, devices, seed
         size, channels = self._inputs.training_size, self._inputs.channels
-        whole_bytes = len(source) * size**2 * channels
         self._whole: Batch | None = None
         self.resident: tuple[Any, ...] = ()  # what a step takes behind its batch
-        # A crop of the host's is another one each time.
-        if self._inputs.crop is None and size <= RESIDENT_PIXELS and whole_bytes <= RESIDENT_BYTES:
-            self._whole = load_resident(source, size=size, channels=channels)
+        if lives_on_device(self._inputs, len(source)):
+            tell = None if on_damage is None else functools.partial(on_damage, 0)
+            self._whole = load_resident(source, size=size, channels=channels, on_damage=tell)
             self.resident = (devices.replicate(self._whole),)
 
     def adapt(self, step: Callable) -> Callable:
         """The step as it takes what this feed gives."""
         return on_resident(step) if self.resident else step
 
-    def batches(self, start_step: int) -> Generator[Any]:
-        """Batches on the devices from this step on, without end, a few ahead of the one in use."""
+    @property
+    def streams(self) -> bool:
+        """Whether pictures are read and decoded while steps run, instead of living on the devices."""
+        return self._whole is None
+
+    def batches(self, start_step: int, times: StepTimes | None = None) -> Generator[Any]:
+        """Batches on the devices from this step on, without end, a few ahead of the one in use.
+
+        times: measures the waiting and the transfer.
+        """
+        times = times or StepTimes()
         ahead: collections.deque = collections.deque()
-        for batch in self._host_batches(start_step):
-            ahead.append(self._devices.divide(batch))
+        for batch in times.waited_for(self.host_batches(start_step)):
+            ahead.append(times.transferred(self._devices.divide, batch))
             if len(ahead) > BATCHES_AHEAD:
                 yield ahead.popleft()
 
-    def _host_batches(self, start_step: int) -> Iterator[Any]:
+    def host_batches(self, start_step: int, *, threads: int | None = None) -> Iterator[Any]:
+        """This process's rows of each, in host memory. threads: how many decode; by default one a core."""
         if self._whole is not None:
-            return batch_indices(len(self._source), self._batch_size, seed=self._seed, start_step=start_step)
+            places = batch_indices(len(self._source), self._batch_size, seed=self._seed, start_step=start_step)
+            return map(self._devices.own_rows, places)
         return train_batches(
             self._source,
             size=self._inputs.training_size,
@@ -58,12 +89,16 @@ class Feed:
             batch_size=self._batch_size,
             seed=self._seed,
             start_step=start_step,
+            shard=self._devices.shard,
             crop=self._inputs.crop,
+            threads=threads,
+            on_damage=self._on_damage,
         )
 
     def example(self) -> Any:
         """A batch of zeros, placed as every batch is: what a step is compiled for."""
-        size, channels, rows = self._inputs.training_size, self._inputs.channels, self._batch_size
+        size, channels = self._inputs.training_size, self._inputs.channels
+        rows = self._batch_size // self._devices.shard[1]
         if self._whole is not None:
             return self._devices.divide(np.zeros(rows, np.int32))
         return self._devices.divide(
@@ -76,7 +111,9 @@ class Feed:
         places = generator.choice(len(self._source), min(count, len(self._source)), replace=False)
         if self._whole is not None:
             return {name: rows[places] for name, rows in self._whole.items()}
-        return read_batch(self._source, places, size=self._inputs.stored_size, channels=self._inputs.channels)
+        size, channels = self._inputs.stored_size, self._inputs.channels
+        others = neighbours(places, len(self._source))
+        return read_batch(self._source, places, size=size, channels=channels, substitute=others)
 
 
 def evaluation_batches(whole: Batch, batch_size: int) -> Iterator[Batch]:

@@ -1,17 +1,18 @@
 """Starting from another run's weights: VGG's deeper nets begin with layers of net A (§3.1)."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from jax.sharding import Sharding
 
 from jaxcnn.errors import UsageError
 from jaxcnn.experiment import Experiment
 from jaxcnn.training.checkpoints import Checkpoints
 
 
-def take_over(params: dict[str, Any], experiment: Experiment, sharding: Sharding) -> dict[str, Any]:
+def take_over(params: dict[str, Any], experiment: Experiment, placement: Callable) -> dict[str, Any]:
     """`params` with the parameters of `experiment.init_layers` (all of them if None) out of `experiment.init_from`.
+
+    placement: shapes of parameters → their shardings.
 
     Raises:
       UsageError: the folder holds no run, or its network has no such layer, or one of another shape.
@@ -21,7 +22,7 @@ def take_over(params: dict[str, Any], experiment: Experiment, sharding: Sharding
         raise UsageError(f"init_from (={folder}) is no run's folder: it holds no checkpoints.")
     checkpoints = Checkpoints(folder)
     try:
-        theirs = checkpoints.parameters(sharding)
+        theirs = checkpoints.parameters(placement)
     finally:
         checkpoints.close()
     chosen = experiment.init_layers if experiment.init_layers is not None else tuple(params)

@@ -1,8 +1,11 @@
 """SIGTERM and Ctrl-C let the step in progress finish, so that its state can be saved."""
 
+import os
 import signal
 import threading
 from types import FrameType
+
+from jax.experimental import multihost_utils
 
 CAUGHT = (signal.SIGTERM, signal.SIGINT)
 
@@ -19,6 +22,11 @@ class Interrupts:
             self._previous = {number: signal.signal(number, self._note) for number in CAUGHT}
         return self
 
+    def at(self, step: int) -> signal.Signals | None:
+        """The signal after which this step is to be saved and the last one."""
+        del step
+        return self.received
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.received = signal.Signals(number)
@@ -31,3 +39,24 @@ class Interrupts:
 
     def __exit__(self, *exception: object) -> None:
         self._restore()
+
+
+class SharedInterrupts(Interrupts):
+    """The same over several processes: a signal to any of them stops all of them after the same step.
+
+    JAX's coordination service catches SIGTERM by itself from `jax.distributed.initialize` on, and agrees on a step
+    that no process has passed yet; Ctrl-C is passed on to it.
+    """
+
+    def __enter__(self) -> "SharedInterrupts":
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {signal.SIGINT: signal.signal(signal.SIGINT, self._note)}
+        return self
+
+    def at(self, step: int) -> signal.Signals | None:
+        """As above; every process asks at every step."""
+        return signal.SIGTERM if multihost_utils.reached_preemption_sync_point(step) else None
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        super()._note(number, frame)
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,18 +1,22 @@
 """Training an experiment from data to summary."""
 
-import contextlib
 import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from jaxcnn.data.choose import Choice, choose
 from jaxcnn.data.sources import open_source
-from jaxcnn.evaluation.protocols import check_protocol
+from jaxcnn.evaluation.protocols import check_pictures, check_protocol
 from jaxcnn.experiment import Experiment
+from jaxcnn.models.towers import TOWER_AXIS
 from jaxcnn.reporting.progress import Display, Silent
+from jaxcnn.training import processes
 from jaxcnn.training.disk import full_disk_is_told
+from jaxcnn.training.mesh import parse_mesh, tower_axes
 from jaxcnn.training.parallel import Devices, Mode
 from jaxcnn.training.run import Run
 from jaxcnn.training.run_folder import claim, default_workdir, identity, params_sha256, plain, write_json
@@ -30,10 +34,14 @@ def fit(
     epochs: float | None = None,
     seed: int = 0,
     parallel: Mode = "jit",
+    mesh: str | None = None,
     settings: Sequence[str] = (),
     display: Display | None = None,
 ) -> dict[str, Any]:
-    """Trains on every local device, going on from what `workdir` holds, and evaluates by the paper's protocol.
+    """Trains on every device, going on from what `workdir` holds, and evaluates by the paper's protocol.
+
+    After `jax.distributed.initialize` the devices are those of all processes; each of them calls this alike, and the
+    first one writes `workdir`, which all must share.
 
     Args:
       experiment: from `jaxcnn.load`.
@@ -44,6 +52,7 @@ def fit(
       steps, epochs: where to stop instead of at the paper's end; the schedule keeps its shape.
       seed: of order, initialisation, augmentation and dropout.
       parallel: "jit", or "pmap" with batch statistics per device.
+      mesh: how the devices are laid out, as in "data=4,model=2"; by default all share the batch.
       settings: overrides ("batch_size=64"), applied last, over a rehearsal's too.
       display: shows progress; by default nothing is shown.
 
@@ -53,35 +62,42 @@ def fit(
     Raises:
       UsageError, DataMissingError, RunStoppedError, RunInterruptedError: see `jaxcnn.errors`.
     """
-    display = display or Silent()
+    display = (display if processes.is_first() else None) or Silent()
+    sizes = parse_mesh(mesh, len(jax.devices()), parallel=parallel)
     rehearsal_data = experiment.rehearsal.data if experiment.rehearsal else None
-    choice = choose(
-        data,
-        experiment.data,
-        rehearsal_data,
-        data_dir=data_dir,
-        manual_dir=manual_dir,
-        progress=display.advance,
+    choice = processes.in_turn(
+        lambda: choose(
+            data,
+            experiment.data,
+            rehearsal_data,
+            data_dir=data_dir,
+            manual_dir=manual_dir,
+            progress=display.advance,
+        )
     )
     train_source = open_source(choice.name, "train", data_dir=data_dir)
     test_source = open_source(choice.name, "test", data_dir=data_dir)
     experiment = resolve(experiment, choice, settings, train_source.num_classes)
     for protocol in experiment.protocols:
         check_protocol(protocol, experiment)
-    devices = Devices(parallel)
-    devices.check_batch_size(experiment.batch_size)
+        check_pictures(protocol, experiment, test_source)
+    towers = sizes[TOWER_AXIS]
+    devices = Devices(parallel, model=towers, tower_axes=tower_axes(experiment, towers))
+    devices.check_batch_size(experiment.batch_size, accumulate=experiment.accumulate)
     length = Length.of(experiment, len(train_source), steps=steps, epochs=epochs)
 
     workdir = Path(workdir) if workdir else default_workdir(experiment, choice.name, choice.rehearsal)
     mine = identity(experiment, data=choice.name, rehearsal=choice.rehearsal, seed=seed)
-    claim(workdir, mine)
+    if train_source.shorter_side is not None:
+        mine["shorter_side"] = train_source.shorter_side  # a compact copy has other pictures
+    processes.in_turn(lambda: claim(workdir, mine, first=processes.is_first()))
     summary_path = workdir / "summary.json"
-    if summary_path.exists():
-        summary = json.loads(summary_path.read_text())
-        if summary["steps"] >= length.stop:
-            display.message(f"{workdir} is finished: {summary['steps']:,} steps")
-            return summary
-        summary_path.unlink()
+    summary = processes.in_turn(lambda: finished(summary_path, length.stop))
+    if summary is not None:
+        display.message(f"{workdir} is finished: {summary['steps']:,} steps")
+        return summary
+    if processes.is_first():
+        summary_path.unlink(missing_ok=True)
 
     banner(display, experiment, choice)
     for note in {train_source.note, test_source.note} - {""}:
@@ -98,19 +114,28 @@ def fit(
             display=display,
             record={"experiment": mine, "class_names": list(train_source.class_names)},
         )
-        with contextlib.closing(run):
+        with processes.closing(run):
             if run.step < length.stop:
                 display.message(
                     f"{experiment.title} on {choice.name}: {len(train_source):,} + {len(test_source):,} pictures, "
-                    f"{length.stop:,} steps of {experiment.batch_size}, {len(devices.devices)} × {devices.platform}; "
-                    f"compiling"
+                    f"{length.stop:,} steps of {experiment.batch_size}, {devices.described}; compiling"
                 )
                 run.compile()
                 run.train()
             summary = summarise(run, choice, display)
-        write_json(summary_path, summary)
+        if processes.is_first():
+            write_json(summary_path, summary)
     banner(display, experiment, choice)
     return summary
+
+
+def finished(path: Path, stop: int) -> dict[str, Any] | None:
+    """The summary of a run that has reached step `stop`, None where there is no such."""
+    try:
+        summary = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    return summary if summary["steps"] >= stop else None
 
 
 def summarise(run: Run, choice: Choice, display: Display) -> dict[str, Any]:
@@ -134,7 +159,7 @@ def summarise(run: Run, choice: Choice, display: Display) -> dict[str, Any]:
         "train": run.record.train_means(since=run.step - run.length.steps_per_epoch),
         "evaluation": evaluation,
         "paper": plain(experiment.paper.results),
-        "params_sha256": params_sha256(run.state.params),
+        "params_sha256": params_sha256(run.whole_params),
     }
 
 

@@ -1,6 +1,7 @@
 """One run: the compiled step, its state, and what happens around each step."""
 
 import dataclasses
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -13,24 +14,28 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcnn.data.contrast import zca_whitening
+from jaxcnn.data.pipeline import default_threads
 from jaxcnn.data.sources import Source
 from jaxcnn.data.statistics import mean_image
 from jaxcnn.errors import RunInterruptedError, RunStoppedError
 from jaxcnn.evaluation.evaluate import Evaluator
 from jaxcnn.experiment import Experiment
 from jaxcnn.reporting.progress import Display
-from jaxcnn.reporting.record import Record
+from jaxcnn.reporting.record import Record, read_events
+from jaxcnn.training import processes
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
 from jaxcnn.training.curvature import curvature_samples, make_refresh_step
+from jaxcnn.training.damaged_pictures import DamagedPictures
 from jaxcnn.training.feed import Feed
 from jaxcnn.training.initial_weights import take_over
-from jaxcnn.training.interrupt import Interrupts
+from jaxcnn.training.interrupt import Interrupts, SharedInterrupts
 from jaxcnn.training.metrics import divide, zero_sums
 from jaxcnn.training.parallel import Devices, compile_step
 from jaxcnn.training.plateau import observe
 from jaxcnn.training.setting import Length
 from jaxcnn.training.state import TrainState
+from jaxcnn.training.step_times import StepTimes, is_data_bound, shares
 from jaxcnn.training.steps import make_train_step
 
 
@@ -53,32 +58,38 @@ class Run:
         self.experiment, self.length, self._devices, self._display = experiment, length, devices, display
         self._checkpoint_record = record
         self._checkpoints = Checkpoints(workdir)
-        self._feed = Feed(experiment, train_source, devices, seed=seed)
+        self._damaged = DamagedPictures(train_source, steps_per_epoch=length.steps_per_epoch)
+        self._feed = Feed(experiment, train_source, devices, seed=seed, on_damage=self._damaged.report)
         self.evaluator = Evaluator(experiment, test_source, devices)
         self._optimizer = experiment.optimizer.transformation()
         self._began = time.monotonic()
         self.state = self._first_state(seed, train_source)
         self.step = int(self.state.step)
-        self.record = Record(workdir, step=self.step)
+        self.record = Record(workdir, step=self.step, writes=processes.is_first())
+        self._damaged.resume(read_events(self.record.path))
+        self._times, self._warned = StepTimes(), False
         self._step_function: Callable | None = None
         self._refresh: Callable | None = None
 
     def _first_state(self, seed: int, source: Source) -> TrainState:
         inputs = self.experiment.inputs
         resuming = self._checkpoints.latest_step() is not None
-        statistics = train_state.zero_statistics(inputs) if resuming else self._statistics(source)
+        statistics = train_state.zero_statistics(inputs)
+        if not resuming:
+            statistics = processes.in_turn(lambda: self._statistics(source))  # process 0 leaves them beside the data
         create = partial(train_state.create_for, self.experiment, self._optimizer, seed=seed)
+        like = jax.eval_shape(lambda: create(statistics=statistics))
+        placement = self._devices.placement(like)
         if resuming:
-            like = jax.eval_shape(lambda: create(statistics=statistics))
-            state, record = self._checkpoints.restore(like, self._devices.replicated)
+            state, record = self._checkpoints.restore(like, placement)
             self._began -= record["seconds"]
             self._display.message(f"resuming at step {int(state.step):,}")
             return state
-        jitted = jax.jit(lambda statistics: create(statistics=statistics), out_shardings=self._devices.replicated)
+        jitted = jax.jit(lambda statistics: create(statistics=statistics), out_shardings=placement)
         state = compile_step(jitted.lower(statistics), self._devices.platform)(statistics)
         if self.experiment.init_from is None:
             return state
-        params = take_over(state.params, self.experiment, self._devices.replicated)
+        params = take_over(state.params, self.experiment, self._devices.placement)
         average = jax.tree.map(jnp.copy, params) if state.average else {}  # copies: a step is given both to keep
         return dataclasses.replace(state, params=params, average=average)
 
@@ -105,7 +116,9 @@ class Run:
             self.experiment, optimizer=self._optimizer, schedule=schedule, axis_name=self._devices.axis_name
         )
         step = self._feed.adapt(step)
-        self._step_function = self._devices.compile(step, self.state, self._feed.example(), *self._feed.resident)
+        self._step_function = self._devices.compile(
+            step, self.state, self._feed.example(), *self._feed.resident, save_memory=self.experiment.saves_memory
+        )
         self.record.write(self.step, "compile", seconds=time.monotonic() - began)
 
     def train(self) -> None:
@@ -120,24 +133,29 @@ class Run:
         assert self._step_function is not None, "compile() comes first"
         length, experiment = self.length, self.experiment
         samples = curvature_samples(experiment)
-        batches = self._feed.batches(self.step)
-        self._window, self._note = (time.monotonic(), self.step), ""
-        with Interrupts() as interrupts:
-            for batch in batches:
+        self._note = ""
+        batches = self._feed.batches(self.step, self._times)
+        with SharedInterrupts() if processes.connected() else Interrupts() as interrupts:
+            first = next(batches)
+            self._times.restart(self.step)  # filling the pipeline isn't part of a step
+            for batch in itertools.chain([first], batches):
                 if samples and self.step % length.steps_per_epoch == 0:
                     self._refresh_curvature()
-                self.state, rate = self._step_function(self.state, batch, *self._feed.resident)
                 self.step += 1
                 last = self.step >= length.stop
-                if last or self.step % length.log_interval() == 0:
+                logs = last or self.step % length.log_interval() == 0
+                run = partial(self._times.timed, self._step_function) if logs else self._step_function
+                self.state, rate = run(self.state, batch, *self._feed.resident)
+                if logs:
                     self._log(rate)
                 self._display.advance("train", self.step, length.stop, self._note)
+                received = interrupts.at(self.step)
                 if last or self.step % length.evaluation_interval(experiment) == 0:
                     self._evaluate()
-                if last or interrupts.received or self.step % length.checkpoint_interval(experiment) == 0:
+                if last or received or self.step % length.checkpoint_interval(experiment) == 0:
                     self.save()
-                if interrupts.received and not last:
-                    self._leave(interrupts.received)
+                if received and not last:
+                    self._leave(received)
                 if last:
                     break
         batches.close()
@@ -164,15 +182,28 @@ class Run:
         means = divide(self.state.sums)
         self.state = dataclasses.replace(self.state, sums=self._devices.replicate(zero_sums()))
         self._end_warmup(means["top1_error"])
-        began, first = self._window
-        now = time.monotonic()
-        self._window = (now, self.step)
-        speed = (self.step - first) * self.experiment.batch_size / (now - began)
+        self._damaged.write(self.record, self.step)
+        split = self._times.split(self.step)
+        self._times.restart(self.step)
+        speed = 1000 * self.experiment.batch_size / split["step_ms"]
         epoch = self.step / self.length.steps_per_epoch
-        self.record.write(self.step, "train", epoch=epoch, rate=float(rate), images_per_second=speed, **means)
+        self.record.write(self.step, "train", epoch=epoch, rate=float(rate), images_per_second=speed, **means, **split)
         self._note = (
             f"epoch {epoch:.2f}  loss {means['loss']:.4f}  error {means['top1_error']:.2f} %  "
-            f"rate {float(rate):.2g}  {speed:,.0f} images/s"
+            f"rate {float(rate):.2g}  {speed:,.0f} images/s  ({shares(split)})"
+        )
+        self._warn_of_waiting(split)
+
+    def _warn_of_waiting(self, split: dict[str, float]) -> None:
+        """Says once, as soon as it is so, that data is the bottleneck, and what to change."""
+        if self._warned or not self._feed.streams or not is_data_bound(split):
+            return
+        self._warned = True
+        self.record.write(self.step, "data_bound", **split)
+        self._display.message(
+            f"step {self.step:,}: data is the bottleneck ({shares(split)}). {default_threads()} threads decode, one a "
+            "core: give the run more cores, or fewer other things to do; a compact copy decodes faster "
+            "(launch.py prepare --resize=256); launch.py bench --data=NAME measures the pipeline alone."
         )
 
     def _end_warmup(self, error: float) -> None:
@@ -195,6 +226,11 @@ class Run:
             )
 
     @property
+    def whole_params(self) -> Any:
+        """The parameters with all their values on every device."""
+        return self._devices.whole(self.state.params)
+
+    @property
     def variables(self) -> dict[str, Any]:
         """What an evaluation needs of the state."""
         return train_state.evaluation_variables(self.state)
@@ -208,7 +244,7 @@ class Run:
             f"of {metrics['count']:,}, loss {metrics['loss']:.4f}"
         )
         self._observe_plateau(metrics)
-        self._window = (time.monotonic(), self.step)
+        self._times.restart(self.step)
 
     def _observe_plateau(self, metrics: dict[str, float]) -> None:
         plateau = self.experiment.plateau
@@ -225,6 +261,7 @@ class Run:
     def save(self) -> None:
         """Saves the state, unless its loss is not finite."""
         self._check_finite(float(self.state.sums["loss"]))
+        self._damaged.write(self.record, self.step)
         self._checkpoints.save(self.state, self.step, {**self._checkpoint_record, "seconds": self.seconds})
 
     def close(self) -> None:

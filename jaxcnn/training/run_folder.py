@@ -50,8 +50,10 @@ def identity(experiment: Experiment, *, data: str, rehearsal: bool, seed: int) -
     return resolved | {"data": data, "rehearsal": rehearsal, "seed": seed}
 
 
-def claim(workdir: Path, mine: dict[str, Any]) -> None:
+def claim(workdir: Path, mine: dict[str, Any], *, first: bool = True) -> None:
     """Makes `workdir` this run's folder by writing experiment.json, or checks that it already is.
+
+    first: whether this is the process that writes; the others come after it.
 
     Raises:
       UsageError: the folder holds another experiment, or can't be written.
@@ -67,6 +69,8 @@ def claim(workdir: Path, mine: dict[str, Any]) -> None:
                 "choose another --workdir."
             )
         return
+    if not first:
+        raise UsageError(f"{workdir} isn't what the first process sees; --workdir must be on a disk that all share.")
     if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
         raise UsageError(f"{workdir} exists and is no run's folder; choose another --workdir.")
     try:

@@ -10,10 +10,12 @@ import jax.numpy as jnp
 import optax
 
 from jaxcnn.experiment import Experiment
-from jaxcnn.models.layers import batch_position
+from jaxcnn.models.batch_rows import batch_position
+from jaxcnn.training.accumulate import accumulate
 from jaxcnn.training.augment import augment, normalise, recolour
 from jaxcnn.training.averaging import update_average
 from jaxcnn.training.metrics import Sums, sum_metrics
+from jaxcnn.training.remat import value_and_pull_back
 from jaxcnn.training.state import TrainState
 
 Tree = Any
@@ -47,30 +49,41 @@ def make_train_step(
     model = precise(experiment)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
-        rows = batch["label"].shape[0]
-        first, _ = batch_position(rows)
+        count = batch["label"].shape[0]
+        first, _ = batch_position(count)
         key = jax.random.fold_in(jax.random.key(state.seed), state.step)
         augment_key, dropout_key = (jax.random.fold_in(key, number) for number in range(2))
-        examples = jnp.arange(rows, dtype=jnp.uint32) + jnp.asarray(first, jnp.uint32)
+        examples = jnp.arange(count, dtype=jnp.uint32) + jnp.asarray(first, jnp.uint32)
         keys = jax.vmap(jax.random.fold_in, (None, 0))(augment_key, examples)
-        images = recolour(batch["image"], keys, experiment.inputs)
-        images = normalise(images, experiment.inputs, state.statistics)
-        images = augment(images, keys, experiment.inputs)
 
-        def mean_loss(params):
-            outputs, updated = model.apply(
-                {"params": params, "batch_stats": state.batch_stats},
-                images,
-                train=True,
-                rngs={"dropout": dropout_key},
-                mutable=["batch_stats"],
-            )
-            losses = experiment.loss(outputs, batch["label"])
-            return losses.mean(), (losses, outputs, updated["batch_stats"])
+        def part(rows: Tree, batch_stats: Tree) -> tuple[Tree, Sums, Tree]:
+            """(mean gradients, metrics' sums, new batch_stats) of some rows of the batch, {…, "key": […]}."""
+            images = recolour(rows["image"], rows["key"], experiment.inputs)
+            images = normalise(images, experiment.inputs, state.statistics)
+            images = augment(images, rows["key"], experiment.inputs)
 
-        gradients, (losses, outputs, batch_stats) = jax.grad(mean_loss, has_aux=True)(state.params)
-        logits = outputs[0] if isinstance(outputs, tuple) else outputs  # beside those of auxiliary heads
-        sums = sum_metrics(logits, batch["label"], losses, jnp.ones_like(losses))
+            def forward(params: Tree) -> tuple[Any, Tree]:
+                return model.apply(
+                    {"params": params, "batch_stats": batch_stats},
+                    images,
+                    train=True,
+                    rngs={"dropout": dropout_key},
+                    mutable=["batch_stats"],
+                )
+
+            outputs, pull_back, updated = value_and_pull_back(forward, state.params, experiment.remat)
+
+            def mean_loss(outputs: Any) -> tuple[jax.Array, jax.Array]:
+                losses = experiment.loss(outputs, rows["label"])
+                return losses.mean(), losses
+
+            cotangents, losses = jax.grad(mean_loss, has_aux=True)(outputs)
+            gradients = pull_back(cotangents)
+            logits = outputs[0] if isinstance(outputs, tuple) else outputs  # beside those of auxiliary heads
+            return gradients, sum_metrics(logits, rows["label"], losses, jnp.ones_like(losses)), updated["batch_stats"]
+
+        rows = {**batch, "key": keys}
+        gradients, sums, batch_stats = accumulate(part, rows, state.batch_stats, experiment.accumulate)
         if axis_name is not None:
             gradients, batch_stats = jax.lax.pmean((gradients, batch_stats), axis_name)
             sums = jax.lax.psum(sums, axis_name)

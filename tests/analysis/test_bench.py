@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import pytest
 
 from jaxcnn.analysis.bench import bench, flops, peak_bytes
-from jaxcnn.errors import UsageError
+from jaxcnn.errors import DataMissingError, UsageError
 from jaxcnn.experiment import Experiment, Inputs, Paper
 from jaxcnn.models.layers import Dense
 from jaxcnn.training.losses import SoftmaxCrossEntropy
@@ -65,3 +65,27 @@ def test_a_backend_may_not_count(costs):
     compiled: Any = SimpleNamespace(cost_analysis=lambda: costs, memory_analysis=lambda: None)
     assert flops(compiled) == (5.0 if costs else None)
     assert peak_bytes(compiled) is None
+
+
+@pytest.mark.parametrize(("stored", "streams"), [(16, False), (65, True)])
+def test_with_a_data_set(stored, streams):
+    inputs = dataclasses.replace(LINEAR.inputs, size=stored, stored_size=stored, mean=127.0)
+    few = dataclasses.replace(LINEAR, inputs=inputs, model=Linear(num_classes=2))
+    found = bench(few, steps=3, data="digits")["data"]
+    assert (found["name"], found["pictures"], found["shorter_side"], found["streams"]) == (
+        "digits",
+        1438,
+        None,
+        streams,
+    )
+    rates = [found[name] for name in ("threads", "pictures_per_second", "pictures_per_second_per_core")]
+    assert all(rate > 0 for rate in rates) if streams else rates == [None] * 3
+    step = found["with_step"]
+    assert step["images_per_second"] == pytest.approx(64_000 / step["step_ms"])
+    assert sum(step[name] for name in ("waiting_ms", "transfer_ms", "compute_ms")) == pytest.approx(step["step_ms"])
+    assert step["slower_than_alone"] > 0 and isinstance(step["data_bound"], bool)
+
+
+def test_data_that_is_not_there():
+    with pytest.raises(DataMissingError, match="prepare --data=mnist"):
+        bench(LINEAR, steps=1, data="mnist")

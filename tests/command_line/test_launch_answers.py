@@ -75,6 +75,25 @@ def test_bench(answered, parallel, tiny):
     assert set(found["collectives"]) == {"all-reduce"}
 
 
+@pytest.mark.parametrize("parallel", ["jit", "pmap"])
+def test_dry_run(answered, call, tmp_path, tiny, no_network, parallel):
+    """Without the paper's data, which it doesn't try to get; and without a trace on disk."""
+    found = answered("--exp=cnn_primer", "--dry-run", f"--parallel={parallel}", "--epochs=2")
+    assert found.keys() == {
+        *("experiment", "variant", "data", "precision", "batch_size", "accumulate", "remat", "parallel", "devices"),
+        *("parameters", "compile_seconds", "memory", "flops_per_step", "collectives", "host_transfers"),
+        *("data_found", "length", "time", "disk", "warnings"),
+    }
+    assert (found["experiment"], found["data"], found["parameters"]) == ("cnn_primer", "fashion_mnist", 650)
+    assert found["length"] == {"steps_per_epoch": 7500, "steps": 15_000} and found["devices"]["count"] == 8
+    assert set(found["collectives"]) == {"all-reduce"} and "isn't there" in found["warnings"][0]
+    assert not (tmp_path / "runs").exists()
+    if parallel == "jit":
+        status, table, notices = call("--exp=cnn_primer", "--dry-run", "--data=digits")
+        assert status == 0 and "650 parameters" in table and "comes with installed packages" in table
+        assert "all-reduce" in table and "compiling cnn_primer:paper for 8 × cpu" in notices
+
+
 def test_doctor(answered, call):
     found = answered("doctor")
     assert {"devices", "versions", "canaries", "healthy", "data", "decode_images_per_second"} <= found.keys()

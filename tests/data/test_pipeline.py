@@ -100,11 +100,10 @@ def test_test_batches_have_every_record_once(batch_size):
         assert (got[359:] == expected[key][-1]).all()
 
 
-def test_a_damaged_picture_stops_the_run_and_is_named():
+def test_a_damaged_picture_stops_an_evaluation_and_is_named():
     source = Numbered(100, damaged=42)
     for iterate in (
         lambda: list(pipeline.test_batches(source, size=4, channels=1, batch_size=10)),
-        lambda: list(itertools.islice(pipeline.train_batches(source, size=4, channels=1, batch_size=10, seed=0), 10)),
         lambda: pipeline.load_resident(source, size=4, channels=1),
     ):
         with pytest.raises(RunStoppedError, match="numbered, train split, record 42: not a readable picture") as caught:

@@ -13,7 +13,7 @@ from PIL import Image
 from jaxcnn.evaluation.views import cut, make_dense_view, make_windows_view, mirror
 from jaxcnn.evaluation.windows import grid, squares
 from jaxcnn.experiment import Experiment, Inputs
-from jaxcnn.models.layers import MaxPool
+from jaxcnn.models.pooling import MaxPool
 from jaxcnn.models.vgg import VGG
 from jaxcnn.training.augment import normalise
 from jaxcnn.training.parallel import Devices, count_collectives

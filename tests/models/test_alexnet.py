@@ -69,7 +69,10 @@ def torch():
 
 
 def test_two_towers_equal_torch(compare_with_torch, torch):
-    """Order conv–ReLU–LRN–pool, groups and all; torch's LRN divides α by n, so it gets n times the paper's."""
+    """Order conv–ReLU–LRN–pool, groups and all, each tower normalised by itself.
+
+    torch's LRN divides α by n, so it gets n times the paper's.
+    """
     nn = torch.nn.functional
     model = AlexNet(num_classes=10, hidden_units=32, dropout_rate=0.0, kernel_init=Normal(0.05))
 
@@ -80,7 +83,7 @@ def test_two_towers_equal_torch(compare_with_torch, torch):
         return layers.apply(name, x, make)
 
     def lrn(x):
-        return nn.local_response_norm(x, 5, alpha=5 * 1e-4, beta=0.75, k=2.0)
+        return torch.cat([nn.local_response_norm(t, 5, alpha=5 * 1e-4, beta=0.75, k=2.0) for t in x.chunk(2, 1)], 1)
 
     def forward(layers, x):
         x = nn.max_pool2d(lrn(nn.relu(layers.conv("conv1", x, 96, 11, 4))), 3, 2)
@@ -113,7 +116,14 @@ def test_one_tower_equals_torch(compare_with_torch, torch):
 
 
 @pytest.mark.parametrize(
-    "change", [{"use_lrn": False}, {"pool_size": 2}, {"activation": jnp.tanh}, {"pool_first": True}]
+    "change",
+    [
+        {"use_lrn": False},
+        {"norm_across_towers": True},
+        {"pool_size": 2},
+        {"activation": jnp.tanh},
+        {"pool_first": True},
+    ],
 )
 def test_each_ablation_changes_the_function(compile_quickly, change):
     """A switch that did nothing would go unnoticed in a table of parameters."""

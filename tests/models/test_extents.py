@@ -11,9 +11,10 @@ import pytest
 from jaxcnn.models.alexnet import OneTowerAlexNet
 from jaxcnn.models.extents import Side, apply_within
 from jaxcnn.models.googlenet import GoogLeNet
-from jaxcnn.models.layers import Conv, GlobalAveragePool, MaxPool
+from jaxcnn.models.layers import Conv
 from jaxcnn.models.lenet import LeNet5
 from jaxcnn.models.nin import NIN
+from jaxcnn.models.pooling import GlobalAveragePool, MaxPool
 from jaxcnn.models.resnet import ResNet
 from jaxcnn.models.resnet_cifar import CifarResNet
 from jaxcnn.models.vgg import VGG

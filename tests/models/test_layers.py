@@ -8,18 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jaxcnn.models.forms.convolution import convolve
 from jaxcnn.models.initializers import Constant, Normal, VarianceScaling
-from jaxcnn.models.layers import (
-    AveragePool,
-    Conv,
-    Dense,
-    Dropout,
-    GlobalAveragePool,
-    LocalResponseNorm,
-    MaxPool,
-    convolve,
-    pool_padding,
-)
+from jaxcnn.models.layers import Conv, Dense, Dropout
+from jaxcnn.models.local_response_norm import LocalResponseNorm
+from jaxcnn.models.pooling import AveragePool, GlobalAveragePool, MaxPool, pool_padding
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +87,15 @@ def test_lrn_is_the_papers_formula(channels, size, k, alpha, beta):
     images = 3 * normal(2, 2, 3, channels)
     ours = LocalResponseNorm(size, k, alpha, beta).apply({}, jnp.asarray(images))
     np.testing.assert_allclose(ours, lrn_loop(images, size, k, alpha, beta), rtol=2e-5, atol=1e-6)
+
+
+def test_lrn_of_groups_keeps_to_them():
+    images = 3 * normal(2, 2, 3, 12)
+    ours = LocalResponseNorm(5, 2.0, 0.5, groups=3).apply({}, jnp.asarray(images))
+    theirs = [lrn_loop(part, 5, 2.0, 0.5, 0.75) for part in np.split(images, 3, axis=-1)]
+    np.testing.assert_allclose(ours, np.concatenate(theirs, axis=-1), rtol=2e-5, atol=1e-6)
+    with pytest.raises(ValueError, match=r"channels \(=12\) must be divisible by groups \(=5\)"):
+        LocalResponseNorm(groups=5).apply({}, jnp.asarray(images))
 
 
 def test_lrn_conventions_of_torch_and_caffe(torch):

@@ -20,11 +20,6 @@ from jaxcnn.training.schedules import Constant
 from jaxcnn.training.steps import make_train_step, on_resident
 
 STEPS, ROWS = 5, 16
-FULL = [
-    *("alexnet_2012", "alexnet_2012:ungrouped", "alexnet_2012:one_tower", "lenet5_1998", "cnn_primer", "nin_2013"),
-    *("vgg_2014", "vgg_2014:A-bn", "googlenet_2014", "resnet_cifar_2015"),
-    *(pytest.param(title, marks=pytest.mark.slow) for title in ("resnet_2015", "googlenet_2014:torchvision")),
-]
 
 
 @pytest.fixture(scope="module")
@@ -181,24 +176,6 @@ def run_compiled_step():
     errors = scores / scores.sum(axis=1, keepdims=True) - np.eye(3)[labels]
     gradient = inputs.T @ errors / ROWS
     return np.asarray(state.params["fc"]["kernel"]), weights - 0.5 * (gradient + 0.1 * weights)
-
-
-@pytest.mark.parametrize("title", FULL)
-def test_no_experiment_gathers(title):
-    """The full step, compiled for eight devices and never run: all-reduces and nothing else."""
-    experiment = jaxcnn.load(title)
-    devices = Devices("jit")
-    inputs, rows = experiment.inputs, 8
-    shape = (inputs.training_size, inputs.training_size, inputs.channels)
-    optimizer, statistics = experiment.optimizer.transformation(), train_state.zero_statistics(inputs)
-    state = jax.eval_shape(lambda: train_state.create_for(experiment, optimizer, seed=0, statistics=statistics))
-    placed = {
-        "image": jax.ShapeDtypeStruct((rows, *shape), jnp.uint8),
-        "label": jax.ShapeDtypeStruct((rows,), jnp.int32),
-    }
-    compiled = devices.compile(train_step(experiment, devices), state, placed)
-    found = count_collectives(compiled)
-    assert set(found) == {"all-reduce"}, found
 
 
 def test_batch_must_divide_over_the_devices():

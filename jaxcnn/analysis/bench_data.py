@@ -1,0 +1,94 @@
+"""The speed of a data set's pipeline, alone and together with a train step."""
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from jaxcnn.data.pipeline import default_threads
+from jaxcnn.data.sources import Source
+from jaxcnn.experiment import Experiment
+from jaxcnn.training.feed import Feed
+from jaxcnn.training.parallel import Devices
+from jaxcnn.training.step_times import StepTimes, is_data_bound
+
+
+def bench_data(
+    experiment: Experiment,
+    source: Source,
+    devices: Devices,
+    step: Callable,
+    state: Any,
+    *,
+    steps: int,
+    step_ms: float,
+) -> dict[str, Any]:
+    """Reads the training split as a run does, first alone, then with `steps` train steps.
+
+    Args:
+      experiment: whose model has outputs enough for the data.
+      source: the training split.
+      devices, step, state: as for `Devices.compile`; the state is used up.
+      steps: batches of each measurement, after those that fill the pipeline.
+      step_ms: of a train step alone.
+
+    Returns:
+      {"name", "pictures", "shorter_side" (of a compact copy), "streams" (False: the data set lives on the devices, and
+      there is no pipeline: the next three are None), "threads", "pictures_per_second", "pictures_per_second_per_core"
+      (by processor time), "with_step": {"images_per_second", "step_ms", "waiting_ms", "transfer_ms", "compute_ms",
+      "data_bound", "slower_than_alone" (a step's time by that of a step alone)}}.
+    """
+    feed = Feed(experiment, source, devices, seed=0, on_damage=lambda at, picture: None)
+    rates: dict[str, float | None] = dict.fromkeys(ALONE)
+    if feed.streams:
+        rates.update(alone(feed, experiment.batch_size, steps))
+    return {
+        "name": source.name,
+        "pictures": len(source),
+        "shorter_side": source.shorter_side,
+        "streams": feed.streams,
+        **rates,
+        "with_step": together(feed, experiment.batch_size, devices, step, state, steps=steps, step_ms=step_ms),
+    }
+
+
+ALONE = ("threads", "pictures_per_second", "pictures_per_second_per_core")
+
+
+def alone(feed: Feed, batch_size: int, steps: int) -> dict[str, float]:
+    """The figures named in `ALONE`, of batches in host memory."""
+    threads = default_threads()
+    batches = feed.host_batches(0)
+    for _ in range(threads + 2):  # as much is made ahead at the end as at the beginning
+        next(batches)
+    began, used = time.perf_counter(), time.process_time()
+    for _ in itertools.islice(batches, steps):
+        pass
+    used, passed = time.process_time() - used, time.perf_counter() - began
+    pictures = batch_size * steps
+    return dict(zip(ALONE, (threads, pictures / passed, pictures / used), strict=True))
+
+
+def together(
+    feed: Feed, batch_size: int, devices: Devices, step: Callable, state: Any, *, steps: int, step_ms: float
+) -> dict[str, Any]:
+    """A window of steps as a run has it, the last one timed by itself."""
+    compiled = devices.compile(feed.adapt(step), state, feed.example(), *feed.resident)
+    times = StepTimes()
+    batches = feed.batches(0, times)
+    state, _ = compiled(state, next(batches), *feed.resident)
+    jax.block_until_ready(state)
+    times.restart(0)
+    for batch in itertools.islice(batches, steps - 1):
+        state, _ = compiled(state, batch, *feed.resident)
+    times.timed(compiled, state, next(batches), *feed.resident)
+    split = times.split(steps)
+    batches.close()
+    return {
+        "images_per_second": 1000 * batch_size / split["step_ms"],
+        **split,
+        "data_bound": is_data_bound(split),
+        "slower_than_alone": split["step_ms"] / step_ms,
+    }

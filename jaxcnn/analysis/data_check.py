@@ -1,0 +1,72 @@
+"""Whether a run's data is there, and how fast its pictures can be read. Nothing is prepared or downloaded."""
+
+import contextlib
+import itertools
+import time
+from typing import Any
+
+from jaxcnn.data.datasets import data_set, prepare_command
+from jaxcnn.data.pipeline import read_batch, train_batches
+from jaxcnn.data.sources import is_prepared, open_source
+from jaxcnn.experiment import Experiment
+from jaxcnn.training.feed import lives_on_device
+
+SECONDS = 3.0  # of reading, and the batch that is being read then
+BATCHES = 5
+RECORDS = 2048
+
+
+def look_at_data(experiment: Experiment, name: str, *, data_dir: str | None, seed: int = 0) -> dict[str, Any]:
+    """Looks for the data set and reads a little of it, as a run would.
+
+    Returns:
+      {"name", "found", "folder", "bytes" (on disk; None where nothing is or where it is no local folder),
+      "train_pictures", "test_pictures" (counted if found, else those of the full set), "how_to_get" (a command, or
+      None), "on_device" (whether the training set is kept there), "pictures_per_second" (None if not found)}.
+    """
+    entry = data_set(name)
+    found = is_prepared(name, data_dir)
+    answer: dict[str, Any] = {"name": name, "found": found, "folder": None, "bytes": None, "how_to_get": None}
+    if not found:
+        pictures = {"train_pictures": entry.train_size, "test_pictures": entry.test_size}
+        answer |= {"how_to_get": prepare_command(name, data_dir), **pictures, "pictures_per_second": None}
+        return answer | {"on_device": lives_on_device(experiment.inputs, entry.train_size)}
+    source = open_source(name, "train", data_dir=data_dir)
+    answer |= {"train_pictures": len(source), "test_pictures": len(open_source(name, "test", data_dir=data_dir))}
+    if source.folder is not None:
+        answer["folder"] = str(source.folder)
+        if "://" not in answer["folder"]:
+            answer["bytes"] = sum(path.stat().length for path in source.folder.iterdir() if not path.is_dir())
+    on_device = lives_on_device(experiment.inputs, len(source))
+    speed = loading_speed(experiment, source) if on_device else reading_speed(experiment, source, seed=seed)
+    return answer | {"on_device": on_device, "pictures_per_second": speed}
+
+
+def loading_speed(experiment: Experiment, source: Any) -> float:
+    """Pictures a second while a data set that lives on the device is decoded for the first time, one thread."""
+    inputs, count = experiment.inputs, min(RECORDS, len(source))
+    read_batch(source, range(min(8, count)), size=inputs.training_size, channels=inputs.channels)  # opens files
+    began = time.perf_counter()
+    read_batch(source, range(count), size=inputs.training_size, channels=inputs.channels)
+    return count / (time.perf_counter() - began)
+
+
+def reading_speed(experiment: Experiment, source: Any, *, seed: int) -> float:
+    """Pictures a second that come out of the training pipeline on this machine, by all of its threads."""
+    inputs, rows = experiment.inputs, experiment.batch_size
+    source[0]  # opens the files
+    batches: Any = train_batches(
+        source,
+        size=inputs.training_size,
+        channels=inputs.channels,
+        batch_size=rows,
+        seed=seed,
+        crop=inputs.crop,
+    )
+    with contextlib.closing(batches):
+        began, count = time.perf_counter(), 0
+        for _ in itertools.islice(batches, BATCHES):
+            count += rows
+            if time.perf_counter() - began > SECONDS:
+                break
+        return count / (time.perf_counter() - began)

@@ -1,0 +1,207 @@
+"""`--dry-run`: what a run would take, without running it. The real step is compiled, and no step of it is made."""
+
+import contextlib
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxcnn.analysis.collectives import collectives, host_transfers
+from jaxcnn.analysis.data_check import look_at_data
+from jaxcnn.analysis.machine import device_memory, operations_a_second, process_peak
+from jaxcnn.analysis.memory import device_bytes, process_bytes, tree_bytes
+from jaxcnn.analysis.program import Program
+from jaxcnn.data.choose import Choice
+from jaxcnn.data.datasets import data_set
+from jaxcnn.experiment import Experiment
+from jaxcnn.reporting.progress import Display, Silent
+from jaxcnn.training.parallel import Devices, Mode
+from jaxcnn.training.run_folder import default_workdir
+from jaxcnn.training.setting import Length, resolve
+
+CHECKPOINTS = 3  # two are kept, and for a moment the next one lies beside them
+
+
+def dry_run(
+    experiment: Experiment,
+    *,
+    workdir: str | Path | None = None,
+    data: str = "auto",
+    data_dir: str | None = None,
+    steps: int | None = None,
+    epochs: float | None = None,
+    parallel: Mode = "jit",
+    settings: Sequence[str] = (),
+    simulated: bool = False,
+    display: Display | None = None,
+) -> dict[str, Any]:
+    """Compiles the step that a run with these arguments (those of `fit`) would make, and says what it would take.
+
+    With data "auto" that is a run on the paper's data set, also where it isn't there.
+
+    Args:
+      simulated: the devices are parts of one processor; then nothing is said of time.
+
+    Returns:
+      {"experiment", "variant", "data", "precision", "batch_size", "accumulate", "remat", "parallel", "devices",
+      "parameters", "compile_seconds", "memory", "flops_per_step", "collectives", "host_transfers", "data_found",
+      "length", "time", "disk", "warnings"}; docs/dry-run.md explains each.
+
+    Raises:
+      UsageError: as `fit`.
+    """
+    display = display or Silent()
+    name = experiment.data if data == "auto" else data
+    entry = data_set(name)
+    rehearsal = experiment.rehearsal if data == "auto" else None
+    experiment = resolve(experiment, Choice(name, False, "", ""), settings, entry.num_classes)
+    devices = Devices(parallel)
+    count = len(devices.devices)
+    devices.check_batch_size(experiment.batch_size, accumulate=experiment.accumulate)
+    with ticking(display, "looking at the data"):
+        found = look_at_data(experiment, name, data_dir=data_dir)
+    length = Length.of(experiment, found["train_pictures"], steps=steps, epochs=epochs)
+
+    pictures = found["train_pictures"], found["test_pictures"]
+    program = Program(experiment, devices, length, pictures=pictures, on_device=found["on_device"])
+    began = time.monotonic()
+    with ticking(display, f"compiling {experiment.title} for {count} × {devices.platform}"), uncached():
+        compiled = program.compile()
+        evaluation = program.compile_others() if devices.platform == "cpu" else 0
+    compile_seconds = time.monotonic() - began
+    text = compiled.as_text() or ""
+    memory = device_bytes(compiled, program)
+    if devices.platform == "cpu":
+        memory["process"] = process_bytes(memory, experiment, found, peak=process_peak(), evaluation=evaluation)
+    available = device_memory(devices.devices[0])
+    operations = program.operations() // count
+    speed = None if simulated else operations_a_second(devices.devices[0], experiment.precision)
+    folder = Path(workdir) if workdir else default_workdir(experiment, name, False)
+    answer = {
+        "experiment": experiment.name,
+        "variant": experiment.variant,
+        "data": name,
+        "precision": experiment.precision,
+        "batch_size": experiment.batch_size,
+        "accumulate": experiment.accumulate,
+        "remat": experiment.remat,
+        "parallel": parallel,
+        "devices": {
+            "kind": devices.devices[0].device_kind,
+            "platform": devices.platform,
+            "count": count,
+            "simulated": simulated,
+            "memory_bytes": available,
+        },
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(program.state.params)),
+        "compile_seconds": compile_seconds,
+        "memory": memory,
+        "flops_per_step": operations,
+        "collectives": collectives(text),
+        "host_transfers": host_transfers(text),
+        "data_found": found,
+        "length": {"steps_per_epoch": length.steps_per_epoch, "steps": length.stop},
+        "time": estimated_time(experiment, length, found, operations, speed),
+        "disk": disk_needed(folder, program, found),
+    }
+    return answer | {"warnings": warnings(answer, rehearsal.data if rehearsal else None)}
+
+
+@contextlib.contextmanager
+def uncached() -> Iterator[None]:
+    """Compiles anew: a program out of the cache doesn't show what compiling it takes."""
+    config: Any = jax.config  # its options are no attributes that a type checker knows
+    before = config.jax_enable_compilation_cache
+    config.update("jax_enable_compilation_cache", False)
+    try:
+        yield
+    finally:
+        config.update("jax_enable_compilation_cache", before)
+
+
+@contextlib.contextmanager
+def ticking(display: Display, what: str) -> Iterator[None]:
+    """Shows the seconds gone by while something that can't say how far it is takes its time."""
+    done, began = threading.Event(), time.monotonic()
+
+    def tick() -> None:
+        while not done.wait(1.0):
+            display.advance(what, round(time.monotonic() - began), None, "s")
+
+    thread = threading.Thread(target=tick, daemon=True)
+    display.message(what)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def estimated_time(
+    experiment: Experiment, length: Length, found: dict[str, Any], operations: int, speed: dict[str, float] | None
+) -> dict[str, Any]:
+    """Seconds a step, an epoch and a run, evaluations left out; None where nothing was measured to tell by.
+
+    A step takes as long as its operations do at the speed of a 3×3 convolution with its gradients, or as its
+    pictures take to be read where that is longer. "least_step_seconds" is at the speed of a matrix product.
+    """
+    if speed is None:
+        return {"basis": None, "step_seconds": None, "epoch_seconds": None, "run_seconds": None}
+    compute = operations / speed["convolution"]
+    streamed = found["pictures_per_second"] and not found["on_device"]
+    reading = experiment.batch_size / found["pictures_per_second"] if streamed else None
+    step = max(compute, reading or 0.0)
+    return {
+        "basis": speed,
+        "compute_seconds": compute,
+        "least_compute_seconds": operations / max(speed.values()),
+        "reading_seconds": reading,
+        "step_seconds": step,
+        "epoch_seconds": step * length.steps_per_epoch,
+        "run_seconds": step * length.stop,
+    }
+
+
+def disk_needed(folder: Path, program: Program, found: dict[str, Any]) -> dict[str, Any]:
+    """{"checkpoints" (bytes), "data" (bytes on disk, None if not there), "free" (bytes where the run would write)}."""
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    return {
+        "checkpoints": CHECKPOINTS * tree_bytes(program.state),
+        "data": found["bytes"],
+        "free": shutil.disk_usage(existing).free,
+    }
+
+
+def warnings(answer: dict[str, Any], rehearsal: str | None) -> list[str]:
+    """What would go wrong or be slow, a sentence each with what to do about it."""
+    lines, memory, found = [], answer["memory"], answer["data_found"]
+    available, count = answer["devices"]["memory_bytes"], answer["devices"]["count"]
+    needed = memory["peak"] * (count if "process" in memory else 1)  # simulated devices share the machine's memory
+    if available is not None and needed > available:
+        where = "this machine" if "process" in memory else "each device"
+        lines.append(
+            f"out of memory: {where} would need {needed / 2**30:.1f} GiB and has {available / 2**30:.1f} GiB; try "
+            f"--set accumulate={2 * answer['accumulate']}, --set remat=sums, or a smaller batch_size."
+        )
+    if not found["found"]:
+        instead = f"; a run with --data=auto would download it if it can, else rehearse on {rehearsal}"
+        lines.append(f"{found['name']} isn't there{instead if rehearsal else ''}; get it by: {found['how_to_get']}")
+    if answer["disk"]["checkpoints"] > answer["disk"]["free"]:
+        need, free = (answer["disk"][key] / 2**30 for key in ("checkpoints", "free"))
+        lines.append(f"disk: checkpoints need {need:.1f} GiB and {free:.1f} GiB are free; choose another --workdir.")
+    others = sorted(set(answer["collectives"]) - {"all-reduce"})
+    if count > 1 and others:
+        lines.append(f"the step communicates by {', '.join(others)}, not by all-reduces alone.")
+    if answer["host_transfers"]:
+        lines.append(f"the step talks to the host ({', '.join(answer['host_transfers'])}), which waits for it.")
+    reading, compute = (answer["time"].get(key) for key in ("reading_seconds", "compute_seconds"))
+    if reading and compute and reading > compute:
+        lines.append(
+            f"reading is the bottleneck: a batch takes {reading:.2g} s to read and {compute:.2g} s to compute."
+        )
+    return lines

@@ -1,0 +1,97 @@
+"""The programs that a run consists of, compiled from shapes: nothing is allocated and nothing run."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.analysis.memory import memory_plan
+from jaxcnn.analysis.operations import count_operations
+from jaxcnn.evaluation.crops import center
+from jaxcnn.experiment import Experiment
+from jaxcnn.training import state as train_state
+from jaxcnn.training.curvature import curvature_samples, make_refresh_step
+from jaxcnn.training.parallel import Devices, compile_step
+from jaxcnn.training.setting import Length
+from jaxcnn.training.steps import make_evaluation_step, make_train_step, on_resident
+
+
+class Program:
+    """The programs of a run and the shapes of what they take, as `training.run` and `training.feed` make them.
+
+    Args:
+      pictures: in the training set and in the test set.
+      on_device: whether the training set is kept on the device.
+    """
+
+    def __init__(
+        self, experiment: Experiment, devices: Devices, length: Length, *, pictures: tuple[int, int], on_device: bool
+    ) -> None:
+        self._experiment, self._devices, self._on_device = experiment, devices, on_device
+        self._pictures, self._test_pictures = pictures
+        self._optimizer = experiment.optimizer.transformation()
+        self._schedule = experiment.schedule.build(steps_per_epoch=length.steps_per_epoch, total_steps=length.planned)
+        statistics = train_state.zero_statistics(experiment.inputs)
+        self.state = jax.eval_shape(self._create, statistics)
+
+    def _create(self, statistics: Any) -> train_state.TrainState:
+        return train_state.create_for(self._experiment, self._optimizer, seed=0, statistics=statistics)
+
+    def examples(self, rows: int) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shapes of so many training pictures, as the host hands them over."""
+        inputs = self._experiment.inputs
+        shape = (rows, inputs.training_size, inputs.training_size, inputs.channels)
+        return {"image": jax.ShapeDtypeStruct(shape, jnp.uint8), "label": jax.ShapeDtypeStruct((rows,), jnp.int32)}
+
+    def batch(self) -> Any:
+        """What a step takes from the host: pictures, or places in the data set on the device."""
+        rows = self._experiment.batch_size
+        return jax.ShapeDtypeStruct((rows,), jnp.int32) if self._on_device else self.examples(rows)
+
+    def resident(self) -> tuple[Any, ...]:
+        return (self.examples(self._pictures),) if self._on_device else ()
+
+    def _step(self, axis_name: str | None) -> Any:
+        step = make_train_step(
+            self._experiment, optimizer=self._optimizer, schedule=self._schedule, axis_name=axis_name
+        )
+        return on_resident(step) if self._on_device else step
+
+    def compile(self) -> jax.stages.Compiled:
+        """The step, compiled for the run's devices."""
+        batch = self.batch()
+        if self._devices.mode == "pmap":
+            count = len(self._devices.devices)
+            batch = jax.tree.map(
+                lambda x: jax.ShapeDtypeStruct((count, x.shape[0] // count, *x.shape[1:]), x.dtype), batch
+            )
+        step = self._step(self._devices.axis_name)
+        save_memory = self._experiment.saves_memory
+        return self._devices.compile(step, self.state, batch, *self.resident(), save_memory=save_memory)
+
+    def compile_others(self) -> int:
+        """Compiles what else a run does, since that takes memory; bytes of temporary values of a test batch."""
+        experiment, devices = self._experiment, self._devices
+        statistics = train_state.zero_statistics(experiment.inputs)
+        created = jax.jit(self._create, out_shardings=devices.replicated).lower(statistics)
+        compile_step(created, devices.platform)
+        samples = curvature_samples(experiment)
+        if samples:
+            refreshed = jax.jit(make_refresh_step(experiment), out_shardings=devices.replicated, donate_argnums=0)
+            compile_step(refreshed.lower(self.state, self.examples(samples)), devices.platform)
+        inputs, count = experiment.inputs, len(devices.devices)
+        wanted = experiment.evaluation_batch_size or max(experiment.batch_size, 100)
+        rows = -(-min(wanted, self._test_pictures) // count) * count
+        shape = (rows, inputs.stored_size, inputs.stored_size, inputs.channels)
+        batch = {
+            "image": jax.ShapeDtypeStruct(shape, jnp.uint8),
+            "label": jax.ShapeDtypeStruct((rows,), jnp.int32),
+            "mask": jax.ShapeDtypeStruct((rows,), jnp.float32),
+        }
+        step = make_evaluation_step(experiment, center)
+        evaluation = devices.compile_evaluation(step, train_state.evaluation_variables(self.state), batch)
+        return memory_plan(evaluation).temp_size_in_bytes
+
+    def operations(self) -> int:
+        """Floating-point operations of one step, on all devices together."""
+        return count_operations(self._step(None), self.state, self.batch(), *self.resident())

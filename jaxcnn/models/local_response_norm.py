@@ -1,0 +1,47 @@
+"""Local response normalisation: Krizhevsky, Sutskever & Hinton, 2012, §3.3."""
+
+from collections.abc import Callable
+from typing import ClassVar, cast
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.models.forms.platform import on_cpu
+from jaxcnn.models.forms.response import respond, respond_by_hand
+from jaxcnn.models.layers import Layer
+
+
+class LocalResponseNorm(Layer):
+    """b = a / (k + α Σ a²)^β over `size` neighbouring channels; the window is clipped at the channels' ends.
+
+    Krizhevsky et al. 2012, §3.3: k = 2, n = 5, α = 1e-4, β = 0.75, α not divided by n. Caffe and torch divide α
+    by n, and Caffe's default k is 1: `from_caffe` and `from_torch` convert. Channels of different `groups`, equal
+    parts of them in their order, are no neighbours.
+    """
+
+    kind: ClassVar[str] = "lrn"
+
+    size: int = 5
+    k: float = 2.0
+    alpha: float = 1e-4
+    beta: float = 0.75
+    groups: int = 1
+
+    @classmethod
+    def from_caffe(cls, *, local_size=5, k=1.0, alpha=1.0, beta=0.75, **options) -> "LocalResponseNorm":
+        """The same function as a Caffe LRN layer with these values (its defaults), which divides α by n."""
+        return cls(size=local_size, k=k, alpha=alpha / local_size, beta=beta, **options)
+
+    @classmethod
+    def from_torch(cls, size: int, *, alpha=1e-4, beta=0.75, k=1.0, **options) -> "LocalResponseNorm":
+        """The same function as `torch.nn.LocalResponseNorm` with these values, which divides α by n."""
+        return cls(size=size, k=k, alpha=alpha / size, beta=beta, **options)
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> jax.Array:
+        if images.shape[-1] % self.groups:
+            raise ValueError(f"channels (={images.shape[-1]}) must be divisible by groups (={self.groups}).")
+        form = cast(Callable[..., jax.Array], respond_by_hand if on_cpu() else respond)
+        grouped = images.astype(jnp.float32).reshape(*images.shape[:-1], self.groups, -1)
+        return form(grouped, self.size, self.k, self.alpha, self.beta).reshape(images.shape).astype(images.dtype)

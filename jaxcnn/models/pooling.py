@@ -1,0 +1,86 @@
+"""Pooling layers. Arrays are NHWC: [batch, height, width, channels]."""
+
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from jaxcnn.models.forms.maximum import largest, largest_with_winners
+from jaxcnn.models.forms.platform import on_cpu
+from jaxcnn.models.layers import Layer, Shape, Window
+
+
+def pool_padding(size: int, window: int, strides: int, padding: int, ceil: bool) -> tuple[int, int]:
+    """Padding (before, after) of one axis. With `ceil`, a last window that would start inside the picture counts.
+
+    Caffe and cuda-convnet round the number of windows up, torch and Flax down.
+    """
+    if not ceil:
+        return padding, padding
+    windows = -(-(size + 2 * padding - window) // strides) + 1
+    if (windows - 1) * strides >= size + padding:  # Caffe: no window may start beyond the picture
+        windows -= 1
+    return padding, max((windows - 1) * strides + window - size - padding, 0)
+
+
+class MaxPool(Layer):
+    """The largest value of each window; padding counts as minus infinity."""
+
+    kind: ClassVar[str] = "maxpool"
+
+    size: int
+    strides: int
+    padding: int = 0
+    ceil: bool = False
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> jax.Array:
+        padding = [pool_padding(n, self.size, self.strides, self.padding, self.ceil) for n in images.shape[1:3]]
+        pool = largest_with_winners if on_cpu() else largest
+        return pool(images, self.size, self.strides, (padding[0], padding[1]))
+
+    def window(self, inputs: Shape) -> Window:
+        return Window(self.size, self.strides)
+
+
+class AveragePool(Layer):
+    """The mean of each window, which must lie inside the picture."""
+
+    kind: ClassVar[str] = "avgpool"
+
+    size: int
+    strides: int
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> jax.Array:
+        sums = sum_windows(images, self.size, self.strides)
+        return sums / np.array(self.size**2, images.dtype)
+
+    def window(self, inputs: Shape) -> Window:
+        return Window(self.size, self.strides)
+
+
+def sum_windows(images: jax.Array, size: int, strides: int) -> jax.Array:
+    """The sum of each `size`×`size` window, without padding. images: [batch, height, width, channels]."""
+    return jax.lax.reduce_window(
+        images,
+        np.array(0, images.dtype),
+        jax.lax.add,
+        (1, size, size, 1),
+        (1, strides, strides, 1),
+        "VALID",
+    )
+
+
+class GlobalAveragePool(Layer):
+    """The mean over height and width: [batch, height, width, channels] → [batch, channels]."""
+
+    kind: ClassVar[str] = "gap"
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> jax.Array:
+        return images.mean(axis=(1, 2))
+
+    def window(self, inputs: Shape) -> Window:
+        return Window(inputs[1])

@@ -1,0 +1,32 @@
+"""Train steps of experiments, compiled for shapes alone and never run."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.experiment import Experiment
+from jaxcnn.training import state as train_state
+from jaxcnn.training.parallel import Devices
+from jaxcnn.training.steps import make_train_step
+
+
+def state_shapes(experiment: Experiment) -> train_state.TrainState:
+    optimizer = experiment.optimizer.transformation()
+    statistics = train_state.zero_statistics(experiment.inputs)
+    return jax.eval_shape(lambda: train_state.create_for(experiment, optimizer, seed=0, statistics=statistics))
+
+
+def compiled_step(experiment: Experiment, devices: Devices) -> Any:
+    """The step for the experiment's batch, streamed from the host."""
+    inputs, rows = experiment.inputs, experiment.batch_size
+    step = make_train_step(
+        experiment,
+        optimizer=experiment.optimizer.transformation(),
+        schedule=experiment.schedule.build(steps_per_epoch=10, total_steps=100),
+        axis_name=devices.axis_name,
+    )
+    leading = (rows,) if devices.mode == "jit" else (len(devices.devices), rows // len(devices.devices))
+    shape = (*leading, inputs.training_size, inputs.training_size, inputs.channels)
+    batch = {"image": jax.ShapeDtypeStruct(shape, jnp.uint8), "label": jax.ShapeDtypeStruct(leading, jnp.int32)}
+    return devices.compile(step, state_shapes(experiment), batch, save_memory=experiment.saves_memory)

@@ -1,0 +1,159 @@
+"""What a run does about damaged pictures: the log, the limit, the exit status."""
+
+import json
+
+import pytest
+
+from jaxcnn.data.embedded import Photos
+from jaxcnn.data.pipeline import Damaged
+from jaxcnn.errors import RunStoppedError
+from jaxcnn.training.damaged_pictures import DamagedPictures
+
+
+class Log(list):
+    def write(self, step, event, **numbers):
+        self.append({"step": step, "event": event, **numbers})
+
+
+class Thousands:
+    name, split = "thousands", "train"
+
+    def __len__(self):
+        return 3000
+
+
+def test_written_in_the_order_of_steps_when_their_step_is_done():
+    pictures, log = DamagedPictures(Thousands(), steps_per_epoch=100), Log()
+    for step, record in ((7, 70), (3, 30), (12, 120)):
+        pictures.report(step, Damaged(record, "cut"))
+    pictures.write(log, 8)
+    assert log == [
+        {"step": 4, "event": "corrupt", "split": "train", "record": 30, "reason": "cut"},
+        {"step": 8, "event": "corrupt", "split": "train", "record": 70, "reason": "cut"},
+    ]
+    pictures.write(log, 12)
+    assert len(log) == 2
+    pictures.write(log, 13)
+    assert log[-1]["record"] == 120
+
+
+def test_more_than_a_thousandth_of_an_epoch_stops_the_run():
+    pictures, log = DamagedPictures(Thousands(), steps_per_epoch=100), Log()
+    for step in (5, 50, 99, 100, 101, 199):
+        pictures.report(step, Damaged(step, "cut"))
+    pictures.write(log, 200)  # three in each of two epochs of 3,000: a thousandth
+    pictures.report(150, Damaged(7, "cut"))
+    with pytest.raises(RunStoppedError, match=r"4 damaged pictures in epoch 2 .*records 7, 100, 101, 199\)") as caught:
+        pictures.write(log, 200)
+    assert caught.value.exit_status == 4 and log[-1] == {"step": 200, "event": "stopped", "corrupt": 4}
+
+
+def test_a_resumed_run_counts_what_was_logged_and_logs_nothing_twice():
+    first, log = DamagedPictures(Thousands(), steps_per_epoch=100), Log()
+    for step in (0, 5, 50):
+        first.report(step, Damaged(step, "cut"))
+    first.write(log, 60)
+    again, more = DamagedPictures(Thousands(), steps_per_epoch=100), Log()
+    again.resume(log)
+    again.report(0, Damaged(0, "cut"))
+    again.write(more, 60)
+    assert more == []
+    again.report(61, Damaged(61, "cut"))
+    with pytest.raises(RunStoppedError, match="4 damaged pictures in epoch 1"):
+        again.write(more, 62)
+
+
+def test_a_share_of_the_batch_has_its_share_of_the_limit():
+    pictures = DamagedPictures(Thousands(), steps_per_epoch=100, share=0.5)
+    for record in (1, 2):
+        pictures.report(0, Damaged(record, "cut"))
+    with pytest.raises(RunStoppedError):
+        pictures.write(Log(), 1)
+
+
+@pytest.fixture
+def spoil(monkeypatch):
+    """Damages these records of the embedded photographs' training split."""
+
+    def damage(*records):
+        original = Photos.__getitem__
+
+        def spoilt(self, index):
+            if self._split == "train" and index in records:
+                return {"image": b"junk", "label": 0}
+            return original(self, index)
+
+        monkeypatch.setattr(Photos, "__getitem__", spoilt)
+
+    return damage
+
+
+def events(workdir):
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_goes_on_with_a_few_and_stops_with_more(tiny_photos, spoil, tmp_path):
+    spoil(17, 900)
+    status, _, notices = tiny_photos(f"--workdir={tmp_path / 'few'}")
+    assert status == 0, notices
+    corrupt = [event for event in events(tmp_path / "few") if event["event"] == "corrupt"]
+    assert {event["record"] for event in corrupt} == {17, 900} and {event["split"] for event in corrupt} == {"train"}
+    assert all("not a readable picture" in event["reason"] for event in corrupt)
+    spoil(17, 900, 901)
+    status, output, notices = tiny_photos(f"--workdir={tmp_path / 'more'}")
+    assert (status, output) == (4, ""), notices
+    assert "3 damaged pictures in epoch 1 of photos's train split (records 17, 900, 901)" in notices
+    assert "Traceback" not in notices and not (tmp_path / "more" / "summary.json").exists()
+
+
+def test_an_evaluation_names_the_damaged_picture(tiny_photos, monkeypatch, tmp_path):
+    original = Photos.__getitem__
+
+    def spoilt(self, index):
+        return {"image": b"junk", "label": 0} if (self._split, index) == ("test", 33) else original(self, index)
+
+    monkeypatch.setattr(Photos, "__getitem__", spoilt)
+    status, _, notices = tiny_photos(f"--workdir={tmp_path}/r")
+    assert status == 4 and "photos, test split, record 33: not a readable picture" in notices
+
+
+@pytest.fixture
+def tiny_photos(monkeypatch, capsys):
+    """`launch.py` with a linear network on the embedded photographs, one epoch of four steps."""
+    import dataclasses
+    from typing import Any
+
+    import flax.linen as nn
+    import jax.numpy as jnp
+
+    import experiments.cnn_primer
+    from jaxcnn.experiment import Inputs
+    from jaxcnn.models.layers import Dense
+    from jaxcnn.training.schedules import Constant
+    from launch import main
+
+    class Linear(nn.Module):
+        num_classes: int = 10
+        dtype: Any = jnp.float32
+
+        @nn.compact
+        def __call__(self, images, *, train: bool):
+            del train
+            return Dense(self.num_classes, name="fc", dtype=self.dtype)(images[:, ::16, ::16]).astype(jnp.float32)
+
+    paper = dataclasses.replace(
+        experiments.cnn_primer.paper,
+        model=Linear(),
+        inputs=Inputs(size=65, channels=3, stored_size=65, scale=1 / 255, mean=127.0),
+        schedule=Constant(0.001),
+        batch_size=496,
+        rehearsal=None,
+    )
+    monkeypatch.setattr(experiments.cnn_primer, "VARIANTS", {"paper": paper})
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = main(["--exp=cnn_primer", "--data=photos", "--epochs=1.2", *arguments])
+        shown = capsys.readouterr()
+        return status, shown.out, shown.err
+
+    return run
