@@ -20,7 +20,8 @@ ALLOWED = {
     "jaxcnn.training.loop": ("jaxcnn",),
     "jaxcnn.training.run": ("jaxcnn",),
     "jaxcnn.training": (
-        *("jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.override", "jaxcnn.models.layers", "jaxcnn.models.towers"),
+        *("jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.override", "jaxcnn.models.batch_rows"),
+        *("jaxcnn.models.layers", "jaxcnn.models.towers"),
         *("jaxcnn.data", "jaxcnn.training"),
     ),
     "jaxcnn.reporting": ("jaxcnn.errors", "jaxcnn.reporting"),
