@@ -14,7 +14,8 @@ The ablations of §3 and §4.1, each beside the bare name:
 
 from dataclasses import replace
 
-from jaxcnn.experiment import Claim, Experiment, Inputs, Paper, Plateau, Rehearsal, Result
+from jaxcnn.experiment import Claim, Experiment, Paper, Plateau, Rehearsal, Result
+from jaxcnn.inputs import Inputs
 from jaxcnn.models.alexnet import AlexNet, OneTowerAlexNet
 from jaxcnn.models.initializers import HE_FAN_IN
 from jaxcnn.training.losses import SoftmaxCrossEntropy

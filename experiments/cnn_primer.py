@@ -5,7 +5,8 @@ Ours: not trained on Fashion-MNIST yet.
 Run: python launch.py --exp=cnn_primer
 """
 
-from jaxcnn.experiment import Claim, Experiment, Inputs, Paper, Rehearsal
+from jaxcnn.experiment import Claim, Experiment, Paper, Rehearsal
+from jaxcnn.inputs import Inputs
 from jaxcnn.models.primer import PrimerCNN
 from jaxcnn.training.losses import SoftmaxCrossEntropy
 from jaxcnn.training.optimizers import Momentum

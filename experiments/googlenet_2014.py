@@ -11,7 +11,8 @@ decay nor initial values: those are Caffe's (bvlc_googlenet), and say so. Withou
 
 from dataclasses import replace
 
-from jaxcnn.experiment import Claim, Experiment, Inputs, Paper, Photometric, Rehearsal, Result
+from jaxcnn.experiment import Claim, Experiment, Paper, Rehearsal, Result
+from jaxcnn.inputs import Inputs, Photometric
 from jaxcnn.models.googlenet import GoogLeNet
 from jaxcnn.training.crops import AreaCrop
 from jaxcnn.training.losses import AuxiliaryCrossEntropy

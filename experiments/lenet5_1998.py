@@ -13,7 +13,8 @@ from dataclasses import replace
 
 import flax.linen as nn
 
-from jaxcnn.experiment import Affine, Claim, Experiment, Inputs, Paper, Rehearsal, Result
+from jaxcnn.experiment import Claim, Experiment, Paper, Rehearsal, Result
+from jaxcnn.inputs import Affine, Inputs
 from jaxcnn.models.initializers import HE_FAN_IN
 from jaxcnn.models.lenet import LeNet5
 from jaxcnn.models.lenet_variants import CaffeLeNet, ModernLeNet5

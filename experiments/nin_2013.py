@@ -11,7 +11,8 @@ The variant `imagenet` is the authors' network in Caffe's model zoo; the paper d
 
 from dataclasses import replace
 
-from jaxcnn.experiment import Claim, Experiment, Inputs, Paper, Plateau, Rehearsal, Result, Whitening
+from jaxcnn.experiment import Claim, Experiment, Paper, Plateau, Rehearsal, Result
+from jaxcnn.inputs import Inputs, Whitening
 from jaxcnn.models.initializers import HE_FAN_IN, Normal
 from jaxcnn.models.nin import NIN, ImageNetNIN
 from jaxcnn.training.losses import SoftmaxCrossEntropy

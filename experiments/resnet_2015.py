@@ -11,7 +11,8 @@ projections everywhere; the bare depth is B), or "v1.5", torchvision's network a
 
 from dataclasses import replace
 
-from jaxcnn.experiment import Claim, Experiment, Inputs, Paper, Plateau, Rehearsal, Result
+from jaxcnn.experiment import Claim, Experiment, Paper, Plateau, Rehearsal, Result
+from jaxcnn.inputs import Inputs
 from jaxcnn.models.initializers import HE_FAN_OUT, VarianceScaling
 from jaxcnn.models.resnet import DEPTHS, ResNet
 from jaxcnn.training.crops import AreaCrop, ScaleJitter

@@ -7,7 +7,8 @@ Run: python launch.py --exp=resnet_cifar_2015
 
 from dataclasses import replace
 
-from jaxcnn.experiment import Claim, Experiment, Inputs, Paper, Rehearsal, Result, WarmUp
+from jaxcnn.experiment import Claim, Experiment, Paper, Rehearsal, Result, WarmUp
+from jaxcnn.inputs import Inputs
 from jaxcnn.models.resnet_cifar import CifarResNet
 from jaxcnn.training.losses import SoftmaxCrossEntropy
 from jaxcnn.training.optimizers import Momentum

@@ -12,7 +12,8 @@ A fixed scale (Table 3's S = 256): --set inputs.crop.shortest=256 --set inputs.c
 
 from dataclasses import replace
 
-from jaxcnn.experiment import Claim, Experiment, Inputs, Paper, Plateau, Rehearsal, Result, Scales
+from jaxcnn.experiment import Claim, Experiment, Paper, Plateau, Rehearsal, Result
+from jaxcnn.inputs import Inputs, Scales
 from jaxcnn.models import vgg
 from jaxcnn.models.initializers import GLOROT_UNIFORM, HE_FAN_IN, HE_FAN_OUT, Normal
 from jaxcnn.models.vgg import VGG

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "jaxcnn.errors": (),
     "jaxcnn.xla_flags": (),
-    "jaxcnn.experiment": ("jaxcnn.errors",),
+    "jaxcnn.inputs": ("jaxcnn.errors",),
+    "jaxcnn.experiment": ("jaxcnn.errors", "jaxcnn.inputs"),
     "jaxcnn.override": ("jaxcnn.errors", "jaxcnn.experiment"),
     "jaxcnn.models": ("jaxcnn.models",),
     "jaxcnn.data": ("jaxcnn.errors", "jaxcnn.data"),
@@ -20,8 +21,8 @@ ALLOWED = {
     "jaxcnn.training.loop": ("jaxcnn",),
     "jaxcnn.training.run": ("jaxcnn",),
     "jaxcnn.training": (
-        *("jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.override", "jaxcnn.models.batch_rows"),
-        *("jaxcnn.models.layers", "jaxcnn.models.towers"),
+        *("jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.inputs", "jaxcnn.override"),
+        *("jaxcnn.models.batch_rows", "jaxcnn.models.layers", "jaxcnn.models.towers"),
         *("jaxcnn.data", "jaxcnn.training"),
     ),
     "jaxcnn.reporting": ("jaxcnn.errors", "jaxcnn.reporting"),
@@ -29,7 +30,7 @@ ALLOWED = {
     "jaxcnn.analysis": ("jaxcnn",),
     "jaxcnn.interop": ("jaxcnn",),
     "jaxcnn": ("jaxcnn",),
-    "experiments": ("jaxcnn.experiment", "jaxcnn.models", "jaxcnn.training"),
+    "experiments": ("jaxcnn.experiment", "jaxcnn.inputs", "jaxcnn.models", "jaxcnn.training"),
     "launch": ("jaxcnn",),
 }
 # And what even those that may import anything of jaxcnn leave alone.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import jaxcnn
 from jaxcnn import override
 from jaxcnn.errors import UsageError
-from jaxcnn.experiment import Affine
+from jaxcnn.inputs import Affine
 from jaxcnn.override import set_path
 
 ALEXNET = jaxcnn.load("alexnet_2012")

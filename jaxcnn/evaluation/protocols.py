@@ -16,7 +16,8 @@ from jaxcnn.errors import UsageError
 from jaxcnn.evaluation import crops, windows
 from jaxcnn.evaluation.crops import Crops
 from jaxcnn.evaluation.windows import Choice
-from jaxcnn.experiment import Experiment, Scales, nearest
+from jaxcnn.experiment import Experiment, nearest
+from jaxcnn.inputs import Scales
 from jaxcnn.models.extents import apply_within
 from jaxcnn.training.setting import init
 from jaxcnn.training.steps import convolutional

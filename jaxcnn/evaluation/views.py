@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.evaluation.windows import Choice
-from jaxcnn.experiment import Experiment, Inputs
+from jaxcnn.experiment import Experiment
+from jaxcnn.inputs import Inputs
 from jaxcnn.models.extents import apply_within
 from jaxcnn.training.augment import normalise
 from jaxcnn.training.steps import convolutional, precise

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxcnn.data.contrast import global_contrast
 from jaxcnn.errors import UsageError
-from jaxcnn.experiment import Inputs, Whitening
+from jaxcnn.inputs import Inputs, Whitening
 from jaxcnn.training.distort import affine_distort
 from jaxcnn.training.local_contrast import local_contrast
 from jaxcnn.training.photometric import photometric_distort

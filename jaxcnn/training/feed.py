@@ -11,7 +11,8 @@ import numpy as np
 from jaxcnn.data.order import batch_indices
 from jaxcnn.data.pipeline import Damaged, load_resident, neighbours, read_batch, train_batches
 from jaxcnn.data.sources import Source
-from jaxcnn.experiment import Experiment, Inputs
+from jaxcnn.experiment import Experiment
+from jaxcnn.inputs import Inputs
 from jaxcnn.training.parallel import Devices
 from jaxcnn.training.step_times import StepTimes
 from jaxcnn.training.steps import on_resident

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxcnn.experiment import Experiment, Inputs, WarmUp
+from jaxcnn.experiment import Experiment, WarmUp
+from jaxcnn.inputs import Inputs
 from jaxcnn.training.metrics import zero_sums
 from jaxcnn.training.plateau import PlateauState
 

@@ -10,7 +10,8 @@ import pytest
 
 from jaxcnn.analysis.bench import bench, flops, peak_bytes
 from jaxcnn.errors import DataMissingError, UsageError
-from jaxcnn.experiment import Experiment, Inputs, Paper
+from jaxcnn.experiment import Experiment, Paper
+from jaxcnn.inputs import Inputs
 from jaxcnn.models.layers import Dense
 from jaxcnn.training.losses import SoftmaxCrossEntropy
 from jaxcnn.training.optimizers import Momentum

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import pytest
 
 import experiments.cnn_primer
-from jaxcnn.experiment import Inputs, Rehearsal
+from jaxcnn.experiment import Rehearsal
+from jaxcnn.inputs import Inputs
 from jaxcnn.models.layers import Dense
 from jaxcnn.training.schedules import Constant
 from launch import main

@@ -7,7 +7,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 import pytest
 
-from jaxcnn.experiment import Experiment, Inputs, Paper
+from jaxcnn.experiment import Experiment, Paper
+from jaxcnn.inputs import Inputs
 from jaxcnn.models.layers import Dense
 from jaxcnn.training import parallel
 from jaxcnn.training.losses import SoftmaxCrossEntropy

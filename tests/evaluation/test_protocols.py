@@ -7,7 +7,7 @@ import pytest
 import jaxcnn
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.protocols import PROTOCOLS, Squares, check_protocol
-from jaxcnn.experiment import Inputs, Scales
+from jaxcnn.inputs import Inputs, Scales
 from jaxcnn.models.googlenet import GoogLeNet
 from jaxcnn.models.nin import NIN
 from jaxcnn.models.resnet import ResNet

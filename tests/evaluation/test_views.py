@@ -12,7 +12,8 @@ from PIL import Image
 
 from jaxcnn.evaluation.views import cut, make_dense_view, make_windows_view, mirror
 from jaxcnn.evaluation.windows import grid, squares
-from jaxcnn.experiment import Experiment, Inputs
+from jaxcnn.experiment import Experiment
+from jaxcnn.inputs import Inputs
 from jaxcnn.models.pooling import MaxPool
 from jaxcnn.models.vgg import VGG
 from jaxcnn.training.augment import normalise

@@ -14,7 +14,8 @@ from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluate import Evaluator
 from jaxcnn.evaluation.protocols import PROTOCOLS, WholePictures
 from jaxcnn.evaluation.whole import WholePictureEvaluator
-from jaxcnn.experiment import Experiment, Inputs, Scales
+from jaxcnn.experiment import Experiment
+from jaxcnn.inputs import Inputs, Scales
 from jaxcnn.models.vgg import VGG
 from jaxcnn.training.augment import normalise
 from jaxcnn.training.parallel import Devices

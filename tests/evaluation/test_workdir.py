@@ -10,7 +10,7 @@ import jaxcnn
 from jaxcnn.data.choose import Choice
 from jaxcnn.errors import DataMissingError, UsageError
 from jaxcnn.evaluation.workdir import evaluate, rebuild, saved_experiment
-from jaxcnn.experiment import Scales
+from jaxcnn.inputs import Scales
 from jaxcnn.training.loop import fit
 from jaxcnn.training.run_folder import claim, identity, plain
 from jaxcnn.training.setting import resolve

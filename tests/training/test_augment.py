@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxcnn.errors import UsageError
-from jaxcnn.experiment import Affine, Inputs
+from jaxcnn.inputs import Affine, Inputs
 from jaxcnn.training.augment import COLOUR_COMPONENTS, COLOUR_DEVIATIONS, augment, colour_shift, normalise, random_crop
 
 

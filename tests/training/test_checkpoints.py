@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxcnn.errors import DataMissingError
-from jaxcnn.experiment import Inputs
+from jaxcnn.inputs import Inputs
 from jaxcnn.models.layers import Dense
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints

@@ -127,7 +127,7 @@ def tiny_photos(monkeypatch, capsys):
     import jax.numpy as jnp
 
     import experiments.cnn_primer
-    from jaxcnn.experiment import Inputs
+    from jaxcnn.inputs import Inputs
     from jaxcnn.models.layers import Dense
     from jaxcnn.training.schedules import Constant
     from launch import main

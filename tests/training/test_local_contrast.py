@@ -8,7 +8,7 @@ import pytest
 from jaxcnn.data.contrast import zca_whitening
 from jaxcnn.data.pipeline import load_resident
 from jaxcnn.data.sources import open_source
-from jaxcnn.experiment import Inputs, Whitening
+from jaxcnn.inputs import Inputs, Whitening
 from jaxcnn.training.augment import mean_over, normalise
 from jaxcnn.training.local_contrast import gaussian_window, local_contrast
 

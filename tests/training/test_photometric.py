@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageEnhance
 from skimage import data
 
-from jaxcnn.experiment import Inputs, Photometric
+from jaxcnn.inputs import Inputs, Photometric
 from jaxcnn.training.augment import recolour
 from jaxcnn.training.photometric import blend, photometric_distort
 

@@ -14,7 +14,8 @@ import pytest
 
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.workdir import evaluate, restore_state
-from jaxcnn.experiment import Experiment, Inputs, Paper, Photometric, Plateau, WarmUp, Whitening
+from jaxcnn.experiment import Experiment, Paper, Plateau, WarmUp
+from jaxcnn.inputs import Inputs, Photometric, Whitening
 from jaxcnn.models.layers import Dense
 from jaxcnn.models.vgg import VGG
 from jaxcnn.training import state as train_state

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import jaxcnn
-from jaxcnn.experiment import Experiment, Inputs
+from jaxcnn.experiment import Experiment
+from jaxcnn.inputs import Inputs
 from jaxcnn.models.alexnet import AlexNet
 from jaxcnn.models.initializers import Normal
 from jaxcnn.training import state as train_state
