@@ -6,8 +6,9 @@ other file (CMYK, PNG, 16 bit, …) and pictures that are arrays already through
 the measurements.
 """
 
+import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -93,7 +94,7 @@ def _of_jpeg(
 
 
 def _open(encoded: bytes, mode: str, size: int, choose: Callable[[int, int], Window] = central_square) -> Image.Image:
-    try:
+    with _readable(encoded):
         picture = Image.open(io.BytesIO(encoded))
         left, top, right, bottom = choose(*picture.size).box
         # A JPEG can be decoded at 1/2, 1/4 or 1/8, for which draft() keeps both sides at what is asked
@@ -101,14 +102,21 @@ def _open(encoded: bytes, mode: str, size: int, choose: Callable[[int, int], Win
         width, height = (2 * size * whole for whole in picture.size)
         picture.draft(mode, (int(width / (right - left)), int(height / (bottom - top))))
         picture.load()
+    if picture.mode.startswith("I"):  # 16 bit: Pillow's convert() would clip where it should scale
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    return picture
+
+
+@contextlib.contextmanager
+def _readable(encoded: bytes) -> Iterator[None]:
+    """Whatever Pillow raises within becomes ValueError."""
+    try:
+        yield
     except UnidentifiedImageError as error:  # whose own message names an object in memory
         raise ValueError(f"not a readable picture ({len(encoded)} bytes): of no known kind") from error
     # Pillow's decoders have no common error: a damaged PNG raises SyntaxError, a bomb its own.
     except (OSError, SyntaxError, ValueError, IndexError, Image.DecompressionBombError) as error:
         raise ValueError(f"not a readable picture ({len(encoded)} bytes): {error}") from error
-    if picture.mode.startswith("I"):  # 16 bit: Pillow's convert() would clip where it should scale
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    return picture
 
 
 BILINEAR = Image.Resampling.BILINEAR
@@ -153,6 +161,24 @@ def decode_whole(image: bytes | np.ndarray, *, shorter_side: int, channels: int)
         scaled = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
         picture = picture.resize(size, BILINEAR, box=scaled)
     return np.asarray(picture).reshape(size[1], size[0], channels)
+
+
+def whole_shape(image: bytes | np.ndarray, *, shorter_side: int) -> tuple[int, int]:
+    """Height and width of what `decode_whole` makes of a picture, read from its header alone.
+
+    Raises:
+        ValueError: the bytes are no picture.
+    """
+    frame = jpeg.read_frame(image) if isinstance(image, bytes) else None
+    if frame is not None:
+        sides = frame.width, frame.height
+    elif isinstance(image, bytes):
+        with _readable(image):
+            sides = Image.open(io.BytesIO(image)).size
+    else:
+        sides = image.shape[1], image.shape[0]
+    width, height = _without_ends(sides, shorter_side)[1]
+    return height, width
 
 
 def _without_ends(sides: tuple[int, int], shorter_side: int) -> tuple[Box, tuple[int, int]]:

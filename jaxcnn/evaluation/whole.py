@@ -28,8 +28,8 @@ class WholePictureEvaluator:
     """Evaluates one experiment on one split; each canvas is compiled once, for all protocols that share it.
 
     In host memory it keeps the class probabilities of the split, float32 [pictures, classes]. Of several processes each
-    decodes every picture, and its devices look at its rows of each batch. A batch holds no more
-    pixels than one of `batch_size` inputs of the network, or else one picture a device.
+    decodes its rows of each batch, and its devices look at them. A batch holds no more pixels than one of
+    `batch_size` inputs of the network, or else one picture a device.
     """
 
     def __init__(self, experiment: Experiment, source: Source, devices: Devices, *, batch_size: int) -> None:
@@ -66,9 +66,10 @@ class WholePictureEvaluator:
         """What the network sees at one scale, batch by batch, without the rows that only fill a batch up."""
         inputs = self._experiment.inputs
         ahead: deque[tuple[np.ndarray, dict[str, Any]]] = deque()
-        for batch in whole_batches(self._source, scale=scale, channels=inputs.channels, rows=self._rows):
-            index, label = batch.pop("index"), batch["label"]
-            placed = self._devices.divide_rows(self._devices.own_rows(batch))
+        shard = self._devices.shard
+        for batch in whole_batches(self._source, scale=scale, channels=inputs.channels, rows=self._rows, shard=shard):
+            index, label = batch.pop("index"), batch.pop("label")
+            placed = self._devices.divide_rows({**batch, "label": self._devices.own_rows(label)})
             view = self._view(protocol, scale, variables, placed)
             ahead.append((index, {**view(variables, placed), "label": label}))
             if len(ahead) > BATCHES_AHEAD:

@@ -1,6 +1,7 @@
 """Whole pictures at one scale: their shapes, their canvases, and that each comes once."""
 
 import io
+import unittest.mock
 from typing import Any, cast
 
 import numpy as np
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
 
-from jaxcnn.data.decode import decode, decode_whole
+from jaxcnn.data import whole_pictures
+from jaxcnn.data.decode import decode, decode_whole, whole_shape
 from jaxcnn.data.sources import Source
 from jaxcnn.data.whole_pictures import canvas, whole_batches
 from jaxcnn.errors import RunStoppedError
@@ -121,6 +123,35 @@ def test_every_picture_comes_once_in_the_corner_of_its_canvas(sizes, rows):
             assert not image[height:].any() and not image[:, width:].any()
             assert label == index % 7
     assert sorted(seen) == list(range(len(images)))
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.lists(st.tuples(st.integers(8, 40), st.integers(8, 40)), min_size=1, max_size=40), st.integers(1, 3))
+def test_each_process_decodes_its_rows_of_the_same_batches(sizes, half):
+    generator = np.random.default_rng(0)
+    pictures = source([jpeg(generator.integers(1, 256, (*size, 3), np.uint8)) for size in sizes])
+    options: Any = {"scale": 12, "channels": 3, "rows": lambda *_: 2 * half, "threads": 2}
+    with unittest.mock.patch.object(whole_pictures, "decode_whole", wraps=decode_whole) as decoder:
+        parts = [list(whole_batches(pictures, **options, shard=(index, 2))) for index in range(2)]
+    assert decoder.call_count == len(sizes), "each picture once, by one of them"
+    whole = list(whole_batches(pictures, **options))
+    assert len(parts[0]) == len(parts[1]) == len(whole)
+    for first, second, batch in zip(*parts, whole, strict=True):
+        for name in ("image", "extent"):
+            np.testing.assert_array_equal(np.concatenate([first[name], second[name]]), batch[name])
+        for name in ("label", "index"):
+            np.testing.assert_array_equal(first[name], batch[name])
+            np.testing.assert_array_equal(second[name], batch[name])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_header_says_the_shape(kind):
+    file = io.BytesIO()
+    Image.fromarray(CAT[:, :200]).save(file, kind)
+    for image in (file.getvalue(), CAT[:, :200]):
+        assert whole_shape(image, shorter_side=50) == decode_whole(image, shorter_side=50, channels=3).shape[:2]
+    with pytest.raises(ValueError, match="not a readable picture"):
+        whole_shape(b"none", shorter_side=50)
 
 
 BATCH = ("image", "extent", "label", "index")
