@@ -1,6 +1,6 @@
 """The one compiler flag that code outside our own `jit` calls needs, set before the first device is touched.
 
-On CPU, jaxlib 0.10.2's default fusion gives wrong numbers for some batched matrix products. Our own steps are
+On CPU, the default fusion of jaxlib 0.10.2 to 0.12.0.1 gives wrong numbers for some batched matrix products. Our own steps are
 compiled with an option against it (`training.parallel`); eager operations, notebooks and other libraries are
 reached only by XLA_FLAGS, which XLA reads once, when the first device is touched.
 """
@@ -10,8 +10,9 @@ import os
 import warnings
 
 CURE = "--xla_cpu_experimental_ynn_fusion_type="
-# Known to have both the fault and the flag. An unknown flag would abort the process, so others stay as they are.
-AFFECTED = {"0.10.2"}
+# Each was run, and has both the fault and the flag (0.10.0 and 0.10.1 compute rightly). An unknown flag would abort the
+# process, so others stay as they are; `launch.py doctor` shows whether one of them computes rightly.
+AFFECTED = {"0.10.2", "0.11.0", "0.11.1", "0.11.2", "0.12.0", "0.12.0.1"}
 
 
 def apply(*, too_late: bool) -> None:

@@ -13,9 +13,9 @@ from jaxcnn import xla_flags
 NAME = xla_flags.CURE.split("=")[0]
 
 
-@pytest.fixture
-def affected(monkeypatch):
-    monkeypatch.setattr(xla_flags.importlib.metadata, "version", lambda package: {"jaxlib": "0.10.2"}[package])
+@pytest.fixture(params=["0.10.2", "0.11.0", "0.12.0.1"])
+def affected(monkeypatch, request):
+    monkeypatch.setattr(xla_flags.importlib.metadata, "version", lambda package: {"jaxlib": request.param}[package])
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_cure_is_added_beside_what_the_user_set(affected, monkeypatch, befor
     assert os.environ["XLA_FLAGS"] == after
 
 
-@pytest.mark.parametrize("version", ["0.9.0", "0.10.1", "0.10.20", "0.11.0"])
+@pytest.mark.parametrize("version", ["0.9.0", "0.10.1", "0.10.20", "0.11.20", "0.13.0"])
 @pytest.mark.parametrize("too_late", [False, True])
 def test_other_versions_are_left_alone(monkeypatch, version, too_late):
     monkeypatch.setattr(xla_flags.importlib.metadata, "version", lambda package: version)

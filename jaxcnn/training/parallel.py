@@ -23,7 +23,7 @@ from jaxcnn.training.mesh import placement
 Tree = Any
 Mode = Literal["jit", "pmap"]
 
-# XLA's default CPU fusion (YNNPACK) gives wrong numbers for some batched matrix products in jaxlib 0.10.2, and
+# XLA's default CPU fusion (YNNPACK) gives wrong numbers for some batched matrix products since jaxlib 0.10.2, and
 # is several times slower on some weight gradients: it stays off. `launch.py doctor` runs the case.
 CPU_OPTIONS: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
