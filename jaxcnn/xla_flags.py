@@ -1,8 +1,8 @@
 """The one compiler flag that code outside our own `jit` calls needs, set before the first device is touched.
 
-On CPU, the default fusion of jaxlib 0.10.2 to 0.12.0.1 gives wrong numbers for some batched matrix products. Our own steps are
-compiled with an option against it (`training.parallel`); eager operations, notebooks and other libraries are
-reached only by XLA_FLAGS, which XLA reads once, when the first device is touched.
+On CPU, the default fusion of jaxlib 0.10.2 to 0.12.0.1 gives wrong numbers for some batched matrix products. Our
+own steps are compiled with an option against it (`training.parallel`); eager operations, notebooks and other libraries
+are reached only by XLA_FLAGS, which XLA reads once, when the first device is touched.
 """
 
 import importlib.metadata

@@ -40,7 +40,9 @@ def doctor(data_dir: str | None = None) -> dict[str, Any]:
 
 
 def canary(*, ours: bool) -> float:
-    """Relative error of Σ (E·½1)∘E over five 60×60 matrices, which the default fusion of jaxlib 0.10.2 and later computes wrongly.
+    """Relative error of Σ (E·½1)∘E over five 60×60 matrices.
+
+    The default fusion of jaxlib 0.10.2 and later computes it wrongly.
 
     ours: compile as our steps are compiled, instead of as any other code in this process is.
     """
