@@ -7,18 +7,21 @@ from typing import Any
 
 from tensorboardX import SummaryWriter
 
+FINAL = "final_"  # begins the names of the events that say what summary.json says
+
 
 class Record:
     """Appends to a run's metrics.jsonl and event file.
 
-    Resuming at a step drops the events after it: they will come again. So does a last line that a killed run
-    left half written. Where one process of several writes, the others only remember the events: what a run decides
+    Resuming at a step drops the events after it, and the last evaluation's: they will come again. So does a last line
+    that a killed run left half written. Where one process of several writes, the others only remember the events: what a run decides
     by them, every process has to decide.
     """
 
     def __init__(self, workdir: Path, *, step: int, writes: bool = True) -> None:
         self.path = Path(workdir) / "metrics.jsonl"
-        kept = [event for event in read_events(self.path) if event["step"] <= step]
+        events = read_events(self.path)
+        kept = [event for event in events if event["step"] <= step and not event["event"].startswith(FINAL)]
         self._remembered = None if writes else kept
         if not writes:
             return

@@ -14,6 +14,7 @@ from jaxcnn.evaluation.protocols import check_pictures, check_protocol
 from jaxcnn.experiment import Experiment
 from jaxcnn.models.towers import TOWER_AXIS
 from jaxcnn.reporting.progress import Display, Silent
+from jaxcnn.reporting.record import FINAL
 from jaxcnn.training import processes
 from jaxcnn.training.disk import full_disk_is_told
 from jaxcnn.training.mesh import parse_mesh, tower_axes
@@ -146,7 +147,7 @@ def summarise(run: Run, choice: Choice, display: Display) -> dict[str, Any]:
         for name in experiment.protocols
     }
     for name, metrics in evaluation.items():
-        run.record.write(run.step, f"final_{name}", **metrics)
+        run.record.write(run.step, FINAL + name, **metrics)
     return {
         "experiment": experiment.name,
         "variant": experiment.variant,

@@ -61,6 +61,14 @@ def test_resuming_drops_what_will_come_again(tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_a_run_that_was_killed_before_its_summary_says_its_last_errors_once(tmp_path):
+    for _ in range(2):
+        record = Record(tmp_path, step=4)
+        record.write(4, "final_center", top1_error=1.0)
+        record.close()
+    assert [event["event"] for event in read_events(record.path)] == ["final_center"]
+
+
 @pytest.mark.parametrize("torn", ["", '{"st', '{"step": 6, "event": "train"}'])
 def test_a_last_line_that_a_kill_left_unfinished_is_dropped(tmp_path, torn):
     path = tmp_path / "metrics.jsonl"
