@@ -14,8 +14,8 @@ class Record:
     """Appends to a run's metrics.jsonl and event file.
 
     Resuming at a step drops the events after it, and the last evaluation's: they will come again. So does a last line
-    that a killed run left half written. Where one process of several writes, the others only remember the events: what a run decides
-    by them, every process has to decide.
+    that a killed run left half written. Where one process of several writes, the others only remember the events: what
+    a run decides by them, every process has to decide.
     """
 
     def __init__(self, workdir: Path, *, step: int, writes: bool = True) -> None:
