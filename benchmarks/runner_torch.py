@@ -40,8 +40,8 @@ def torch_runner(task: Task, job: str, clock: Clock, *, channels_last: bool = Fa
     ]
     entropy = torch.nn.functional.cross_entropy
 
+    optimizer = _sgd(task, network)
     if job == "train":
-        optimizer = _sgd(task, network)
 
         def run(number: int) -> torch.Tensor:
             images, labels = batches[number % BATCHES]
@@ -62,17 +62,18 @@ def torch_runner(task: Task, job: str, clock: Clock, *, channels_last: bool = Fa
                 torch.stack(scores).softmax(-1).mean(0) if len(views) > 1 else scores[0]
                 return torch.stack([entropy(each, labels) for each in scores]).mean()
 
-    seconds = _compile(network, run, clock) if compiled else 0.0
+    seconds = _compile(network, optimizer, run, clock) if compiled else 0.0
     return Runner(seconds, run, lambda number: run(number).item())
 
 
-def _compile(network: Any, run: Any, clock: Clock) -> float:
-    """The seconds of the first call; weights and statistics are afterwards what they were before."""
+def _compile(network: Any, optimizer: torch.optim.SGD, run: Any, clock: Clock) -> float:
+    """The seconds of the first call; weights, statistics and velocities are afterwards what they were before."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
     began = clock()
     run(0)
     seconds = clock() - began
     network.load_state_dict(before)
+    optimizer.state.clear()
     return seconds
 
 

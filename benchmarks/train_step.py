@@ -145,6 +145,9 @@ def run(arguments: list[str] | None) -> int:
     contenders = choose("--contenders", flags.contenders, CONTENDERS)
     contenders = ["ours", *(name for name in contenders if name != "ours")]
     check_torch(contenders)
+    work = [(name, job) for name in chosen for job in jobs if job != "ten_crop" or name == "alexnet"]
+    if not work:
+        raise UsageError("--jobs=ten_crop is measured for --networks=alexnet alone.")
     threads = limit_threads(flags.threads)
     if flags.clock == "processor" and threads > 1:
         raise UsageError("--clock=processor adds up all threads' time; use it with --threads=1.")
@@ -157,15 +160,12 @@ def run(arguments: list[str] | None) -> int:
         "clock": flags.clock,
     }
     measured = []
-    for name in chosen:
+    for name, job in work:
         small = {"size": NETWORKS[name].small, "batch_size": 2} if flags.smoke else {}
         given = {"size": flags.size, "batch_size": flags.batch_size}
         task = make_task(name, drop=flags.dropout, **(small | {key: value for key, value in given.items() if value}))
-        for job in jobs:
-            if job == "ten_crop" and name != "alexnet":
-                continue
-            print(f"{name}, {job} …", file=sys.stderr)
-            measured.append(measure(task, job, asked, costs=not flags.no_costs))
+        print(f"{name}, {job} …", file=sys.stderr)
+        measured.append(measure(task, job, asked, costs=not flags.no_costs))
     wrong = [
         f"{each['network']}, {each['job']}: {name} by {value:.1e}"
         for each in measured

@@ -84,6 +84,20 @@ def test_plain_pools_round_up_like_ours(pixels):
     np.testing.assert_array_equal(plain, MaxPool(3, 2, ceil=True).apply({}, images))
 
 
+@pytest.mark.parametrize(("drop", "train"), [(True, True), (True, False), (False, True)])
+def test_dropout_in_training_where_it_is_asked_for(drop, train):
+    def network(layers, x):
+        return layers.dropout(x, 0.5)
+
+    layers = TorchLayers(torch, train=train)
+    layers.drop = drop
+    theirs = network(layers, torch.ones(1000)).numpy()
+    keys = {"dropout": jax.random.key(0)}
+    plain = PlainNetwork(network, drop).apply({}, jnp.ones(1000), train=train, rngs=keys)
+    for values in (theirs, np.asarray(plain)):
+        assert set(np.unique(values)) == ({0.0, 2.0} if drop and train else {1.0})
+
+
 def test_all_figures(capsys):
     command = ["--networks=lenet5", "--jobs=train", "--smoke", "--no-costs", f"--contenders={QUICK}", "--json"]
     assert train_step.main(command) == 0
@@ -156,6 +170,7 @@ def test_other_losses_are_a_failure(answered, capsys, loss):
         (["--networks=alexnett"], "--networks: there is no 'alexnett'; did you mean 'alexnet'?"),
         (["--jobs=training"], "--jobs: there is no 'training'"),
         (["--contenders=ours,theirs"], "--contenders: there is no 'theirs'"),
+        (["--networks=nin", "--jobs=ten_crop"], "--jobs=ten_crop is measured for --networks=alexnet alone"),
         (["--repeat=3"], "Did you mean --repeats?"),
         (["--threads=100000"], "--threads (=100000) must be at most"),
     ],
