@@ -39,11 +39,10 @@ def torch_runner(task: Task, job: str, clock: Clock, *, channels_last: bool = Fa
         for batch in task.batches(job)
     ]
     entropy = torch.nn.functional.cross_entropy
-
     optimizer = _sgd(task, network)
     if job == "train":
 
-        def run(number: int) -> torch.Tensor:
+        def run(number: int) -> Any:
             images, labels = batches[number % BATCHES]
             optimizer.zero_grad(set_to_none=True)
             outputs = forward(images)
@@ -54,16 +53,20 @@ def torch_runner(task: Task, job: str, clock: Clock, *, channels_last: bool = Fa
             return loss.detach()
     else:
 
-        def run(number: int) -> torch.Tensor:
+        def run(number: int) -> Any:
             images, labels = batches[number % BATCHES]
             with torch.inference_mode():
                 views = _views(images, task.size) if job == "ten_crop" else [images]
                 scores = [forward(view) for view in views]
-                torch.stack(scores).softmax(-1).mean(0) if len(views) > 1 else scores[0]
-                return torch.stack([entropy(each, labels) for each in scores]).mean()
+                loss = torch.stack([entropy(each, labels) for each in scores]).mean()
+                return loss, (torch.stack(scores).softmax(-1).mean(0) if job == "ten_crop" else scores[0])
+
+    def loss(number: int) -> float:
+        found = run(number)
+        return (found if job == "train" else found[0]).item()
 
     seconds = _compile(network, optimizer, run, clock) if compiled else 0.0
-    return Runner(seconds, run, lambda number: run(number).item())
+    return Runner(seconds, run, loss)
 
 
 def _compile(network: Any, optimizer: torch.optim.SGD, run: Any, clock: Clock) -> float:
