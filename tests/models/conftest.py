@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from torch_layers import TorchLayers
 
+from benchmarks.torch_layers import TorchLayers
 from jaxcnn.models.layers import Layer
 
 # The default CPU fusion of jaxlib 0.10.2 gives wrong numbers for some matrix products. Level 0 compiles in

@@ -1,12 +1,14 @@
 """AlexNet against its paper's shapes, and against torch with the same weights."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks import networks
 from jaxcnn.models.alexnet import AlexNet, OneTowerAlexNet
 from jaxcnn.models.initializers import Normal
 
@@ -68,34 +70,10 @@ def torch():
     return pytest.importorskip("torch", reason="the independent implementation is in torch")
 
 
-def test_two_towers_equal_torch(compare_with_torch, torch):
-    """Order conv–ReLU–LRN–pool, groups and all, each tower normalised by itself.
-
-    torch's LRN divides α by n, so it gets n times the paper's.
-    """
-    nn = torch.nn.functional
+def test_two_towers_equal_torch(compare_with_torch):
+    """Order conv–ReLU–LRN–pool, groups and all, each tower normalised by itself."""
     model = AlexNet(num_classes=10, hidden_units=32, dropout_rate=0.0, kernel_init=Normal(0.05))
-
-    def grouped(layers, name, x, features, size, padding):
-        def make():
-            return torch.nn.Conv2d(x.shape[1], features, size, padding=padding, groups=2)
-
-        return layers.apply(name, x, make)
-
-    def lrn(x):
-        return torch.cat([nn.local_response_norm(t, 5, alpha=5 * 1e-4, beta=0.75, k=2.0) for t in x.chunk(2, 1)], 1)
-
-    def forward(layers, x):
-        x = nn.max_pool2d(lrn(nn.relu(layers.conv("conv1", x, 96, 11, 4))), 3, 2)
-        x = nn.max_pool2d(lrn(nn.relu(grouped(layers, "conv2", x, 256, 5, 2))), 3, 2)
-        x = nn.relu(layers.conv("conv3", x, 384, 3, 1, 1))
-        x = nn.relu(grouped(layers, "conv4", x, 384, 3, 1))
-        x = nn.max_pool2d(nn.relu(grouped(layers, "conv5", x, 256, 3, 1)), 3, 2)
-        x = nn.relu(layers.linear("fc6", x, 32))
-        x = nn.relu(layers.linear("fc7", x, 32))
-        return layers.linear("fc8", x, 10)
-
-    compare_with_torch(model, forward, (227, 227, 3))
+    compare_with_torch(model, partial(networks.alexnet, hidden=32, classes=10), (227, 227, 3))
 
 
 def test_one_tower_equals_torch(compare_with_torch, torch):

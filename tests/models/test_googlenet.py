@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks import networks
 from jaxcnn.models.googlenet import AdaptiveAveragePool, GoogLeNet
 
 IMAGE = (224, 224, 3)
@@ -111,37 +112,12 @@ def test_adaptive_average_equals_torch(side):
     np.testing.assert_allclose(outputs, expected.permute(0, 2, 3, 1).numpy(), atol=1e-6)
 
 
-def torchvision(layers, x):
-    torch = layers.torch
-    pool = partial(torch.nn.functional.max_pool2d, ceil_mode=True)
+torchvision = partial(networks.googlenet, classes=10, as_in_torchvision=True)
 
-    def unit(x, name, features, size, stride=1):
-        x = layers.conv(name, x, features, size, stride, size // 2, bias=False)
-        return layers.relu(layers.norm(f"{name}.bn", x, epsilon=1e-3))
 
-    def inception(x, name):
-        (n1, r3, n3, r5, n5, proj), _, _ = MODULES[name]
-        b1 = unit(x, f"{name}.1x1", n1, 1)
-        b2 = unit(unit(x, f"{name}.3x3_reduce", r3, 1), f"{name}.3x3", n3, 3)
-        b3 = unit(unit(x, f"{name}.5x5_reduce", r5, 1), f"{name}.5x5", n5, 3)
-        b4 = unit(pool(x, 3, 1, 1), f"{name}.pool_proj", proj, 1)
-        return torch.cat([b1, b2, b3, b4], 1)
-
-    def head(x, name):
-        x = unit(torch.nn.functional.adaptive_avg_pool2d(x, 4), f"{name}.conv", 128, 1)
-        return layers.linear(f"{name}.classifier", layers.relu(layers.linear(f"{name}.fc", x, 1024)), 10)
-
-    x = pool(unit(x, "conv1", 64, 7, 2), 3, 2)
-    x = pool(unit(unit(x, "conv2_reduce", 64, 1), "conv2", 192, 3), 3, 2)
-    x = pool(inception(inception(x, "3a"), "3b"), 3, 2)
-    x = inception(x, "4a")
-    aux1 = head(x, "aux1") if layers.train else None
-    x = inception(inception(inception(x, "4b"), "4c"), "4d")
-    aux2 = head(x, "aux2") if layers.train else None
-    x = pool(inception(x, "4e"), 2, 2)
-    x = inception(inception(x, "5a"), "5b").mean((2, 3))
-    logits = layers.linear("fc", x, 10)
-    return (logits, (aux1, aux2)) if layers.train else logits
+def test_logits_equal_torch(compare_logits_with_torch):
+    """The paper's: biases, response normalisation, 5×5 filters."""
+    compare_logits_with_torch(GoogLeNet(num_classes=10), partial(networks.googlenet, classes=10), (96, 96, 3))
 
 
 def test_logits_as_in_torchvision_equal_torch(compare_logits_with_torch):

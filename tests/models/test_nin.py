@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks import networks
 from jaxcnn.models.initializers import Normal
 from jaxcnn.models.nin import NIN, ImageNetNIN
 
@@ -83,16 +84,4 @@ def test_presets_can_be_overridden():
 
 
 def test_equals_torch(compare_with_torch):
-    def network(layers, x):
-        relu, pool = layers.relu, layers.torch.nn.MaxPool2d(3, 2, ceil_mode=True)
-        x = relu(layers.conv("conv1", x, 192, 5, padding=2))
-        x = relu(layers.conv("cccp1", x, 160, 1))
-        x = pool(relu(layers.conv("cccp2", x, 96, 1)))
-        x = relu(layers.conv("conv2", x, 192, 5, padding=2))
-        x = relu(layers.conv("cccp3", x, 192, 1))
-        x = pool(relu(layers.conv("cccp4", x, 192, 1)))
-        x = relu(layers.conv("conv3", x, 192, 3, padding=1))
-        x = relu(layers.conv("cccp5", x, 192, 1))
-        return relu(layers.conv("cccp6", x, 10, 1)).mean((2, 3))
-
-    compare_with_torch(NIN(dropout_rate=0.0), network, (32, 32, 3))
+    compare_with_torch(NIN(dropout_rate=0.0), networks.nin, (32, 32, 3))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks import networks
 from jaxcnn.models.resnet import ResNet, identity_with_zeros
 
 IMAGE = (224, 224, 3)
@@ -116,46 +117,31 @@ def test_other_depths_are_refused():
         ResNet.of_depth(20)
 
 
-def torchvision(blocks, bottleneck, layers, x):
-    torch = layers.torch
-
-    def unit(x, name, features, size, stride=1):
-        return layers.norm(f"{name}.bn", layers.conv(name, x, features, size, stride, size // 2, bias=False))
-
-    x = layers.relu(unit(x, "conv1", 64, 7, 2))
-    x = torch.nn.functional.max_pool2d(x, 3, 2, padding=1)
-    for stage, count in enumerate(blocks, start=2):
-        width = 2 ** (stage + 4)
-        for number in range(1, count + 1):
-            name, stride = f"conv{stage}_{number}", 2 if stage > 2 and number == 1 else 1
-            if bottleneck:
-                y = layers.relu(unit(x, f"{name}.a", width, 1))
-                y = layers.relu(unit(y, f"{name}.b", width, 3, stride))
-                y = unit(y, f"{name}.c", 4 * width, 1)
-            else:
-                y = unit(layers.relu(unit(x, f"{name}.a", width, 3, stride)), f"{name}.b", width, 3)
-            if y.shape != x.shape:
-                x = unit(x, f"{name}.shortcut", y.shape[1], 1, stride)
-            x = layers.relu(y + x)
-    return layers.linear("fc", x.mean((2, 3)), 10)
+torchvision = partial(networks.resnet, stride_on_3x3=True, classes=10)
 
 
 def test_bottlenecks_equal_torch(compare_with_torch):
     """A projection, an identity and a stride, trained."""
     model = ResNet(blocks=(2, 1), num_classes=10, stride_on_3x3=True)
-    compare_with_torch(model, partial(torchvision, (2, 1), True), (32, 32, 3), smooth=True)
+    compare_with_torch(model, partial(torchvision, blocks=(2, 1)), (32, 32, 3), smooth=True)
+
+
+def test_stride_on_the_first_1x1_equals_torch(compare_logits_with_torch):
+    """The paper's."""
+    network = partial(networks.resnet, blocks=(1, 1), classes=10)
+    compare_logits_with_torch(ResNet(blocks=(1, 1), num_classes=10), network, (32, 32, 3))
 
 
 def test_logits_of_50_layers_equal_torch(compare_logits_with_torch):
     model = ResNet.of_depth(50, num_classes=10, stride_on_3x3=True)
-    compare_logits_with_torch(model, partial(torchvision, (3, 4, 6, 3), True), (64, 64, 3))
+    compare_logits_with_torch(model, torchvision, (64, 64, 3))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("depth", "blocks"), [(18, (2, 2, 2, 2)), (50, (3, 4, 6, 3))])
 def test_training_equals_torch(compare_with_torch, depth, blocks):
     model = ResNet.of_depth(depth, num_classes=10, stride_on_3x3=True)
-    compare_with_torch(model, partial(torchvision, blocks, depth == 50), (64, 64, 3), smooth=True)
+    compare_with_torch(model, partial(torchvision, blocks=blocks, bottleneck=depth == 50), (64, 64, 3), smooth=True)
 
 
 def test_he_initialisation():

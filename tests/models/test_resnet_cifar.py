@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from benchmarks import networks
 from jaxcnn.models.resnet_cifar import CifarResNet
 
 # He et al. 2015, Table 6, gives 0.27, 0.46, 0.66, 0.85, 1.7 and 19.4 million; the exact numbers are those of
@@ -56,28 +57,8 @@ def test_other_depths_are_refused(depth):
         CifarResNet.of_depth(depth)
 
 
-def option_a(layers, images):
-    torch = layers.torch
-    relu = layers.relu
-
-    def unit(x, name, features, stride):
-        return layers.norm(f"{name}.bn", layers.conv(name, x, features, 3, stride, 1, bias=False))
-
-    x = relu(unit(images, "conv1", 16, 1))
-    for stage, features in ((1, 16), (2, 32), (3, 64)):
-        for number in (1, 2, 3):
-            stride = 2 if stage > 1 and number == 1 else 1
-            name = f"s{stage}_{number}"
-            y = unit(relu(unit(x, f"{name}.a", features, stride)), f"{name}.b", features, 1)
-            if stride == 2:
-                x = x[:, :, ::2, ::2]
-                x = torch.cat([x, torch.zeros_like(x)], dim=1)
-            x = relu(x + y)
-    return layers.linear("fc", x.mean((2, 3)), 10)
-
-
 def test_20_layers_equal_torch(compare_with_torch):
-    compare_with_torch(CifarResNet.of_depth(20), option_a, IMAGE)
+    compare_with_torch(CifarResNet.of_depth(20), networks.cifar_resnet, IMAGE)
 
 
 def test_computes_in_the_given_type_and_answers_in_float32():

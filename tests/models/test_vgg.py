@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks import networks
 from jaxcnn.models import vgg
 from jaxcnn.models.layers import Dense
 from jaxcnn.models.vgg import VGG, DenseOverMap
@@ -73,41 +74,23 @@ def small(**fields):
 
 
 def test_a_equals_torch(compare_with_torch):
-    def network(layers, x):
-        relu = layers.relu
-        for block, features in ((1, (64,)), (2, (128,)), (3, (256,) * 2), (4, (512,) * 2), (5, (512,) * 2)):
-            for number, count in enumerate(features, start=1):
-                x = relu(layers.conv(f"conv{block}_{number}", x, count, 3, padding=1))
-            x = layers.torch.nn.functional.max_pool2d(x, 2)
-        x = relu(layers.linear("fc6", x, 32))
-        x = relu(layers.linear("fc7", x, 32))
-        return layers.linear("fc8", x, 5)
-
-    compare_with_torch(small(), network, (64, 64, 3))
+    blocks = ((64, 1), (128, 1), (256, 2), (512, 2), (512, 2))
+    compare_with_torch(small(), partial(networks.vgg, blocks=blocks, hidden=32, classes=5), (64, 64, 3))
 
 
-def with_batch_norm(blocks, layers, x):
-    for block, (features, count) in enumerate(blocks, start=1):
-        for number in range(1, count + 1):
-            name = f"conv{block}_{number}"
-            x = layers.relu(layers.norm(f"{name}.bn", layers.conv(name, x, features, 3, padding=1)))
-        x = layers.torch.nn.functional.max_pool2d(x, 2)
-    x = layers.relu(layers.linear("fc6", x, 32))
-    x = layers.relu(layers.linear("fc7", x, 32))
-    return layers.linear("fc8", x, 5)
+with_batch_norm = partial(networks.vgg, hidden=32, classes=5, batch_norm=True)
 
 
 def test_batch_norm_equals_torch(compare_with_torch):
     fields = {"hidden_units": 32, "num_classes": 5, "dropout_rate": 0.0}
     model = VGG(blocks=((3,), (3, 3)), features=(16, 32), batch_norm=True, **fields)
-    compare_with_torch(model, partial(with_batch_norm, [(16, 1), (32, 2)]), (32, 32, 3), smooth=True)
+    compare_with_torch(model, partial(with_batch_norm, blocks=[(16, 1), (32, 2)]), (32, 32, 3), smooth=True)
 
 
 @pytest.mark.slow
 def test_d_with_batch_norm_equals_torch(compare_with_torch):
-    blocks = [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)]
     model = VGG(blocks=vgg.D, batch_norm=True, hidden_units=32, num_classes=5, dropout_rate=0.0)
-    compare_with_torch(model, partial(with_batch_norm, blocks), (64, 64, 3), smooth=True)
+    compare_with_torch(model, with_batch_norm, (64, 64, 3), smooth=True)
 
 
 def test_dense_over_map_is_dense_at_every_place():
