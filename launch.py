@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jaxcnn
 from jaxcnn.command_line import BENCH, EVALUATE, FOLDERS, NAMED_EXPERIMENT, PREPARE, TRAIN, Flags, Parser
 from jaxcnn.errors import JaxcnnError, RunInterruptedError, UsageError
+from jaxcnn.host_memory import keep_freed_memory
 
 
 @contextlib.contextmanager
@@ -232,6 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, terminated)
         quiet()
+        keep_freed_memory()
         run(sys.argv[1:] if arguments is None else arguments)
     except JaxcnnError as error:
         print(f"launch.py: {error}", file=sys.stderr)
