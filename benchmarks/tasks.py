@@ -6,7 +6,8 @@ from typing import NamedTuple
 import jaxcnn
 from benchmarks.task import MEAN, SCALE, Task
 from jaxcnn.errors import UsageError
-from jaxcnn.experiment import Experiment, Inputs, nearest
+from jaxcnn.experiment import Experiment, nearest
+from jaxcnn.inputs import Inputs
 from jaxcnn.training.losses import AuxiliaryCrossEntropy
 from jaxcnn.training.optimizers import Momentum
 from jaxcnn.training.schedules import Constant
