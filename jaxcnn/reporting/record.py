@@ -1,11 +1,10 @@
 """metrics.jsonl, one JSON object an event, and the same numbers as TensorBoard events."""
 
+import functools
 import json
 import math
 from pathlib import Path
 from typing import Any
-
-from tensorboardX import SummaryWriter
 
 FINAL = "final_"  # begins the names of the events that say what summary.json says
 
@@ -29,8 +28,15 @@ class Record:
         temporary.write_text("".join(json.dumps(event) + "\n" for event in kept))
         temporary.replace(self.path)
         self._file = self.path.open("a")
+        self._resumed_at = step
+
+    @functools.cached_property
+    def _board(self) -> Any:
+        # Where torch is installed the library imports it, which takes seconds: not before the first step.
+        from tensorboardX import SummaryWriter
+
         # purge_step makes TensorBoard drop what an interrupted run wrote past this step.
-        self._board = SummaryWriter(str(workdir), purge_step=step + 1 if step else None)
+        return SummaryWriter(str(self.path.parent), purge_step=self._resumed_at + 1 if self._resumed_at else None)
 
     def write(self, step: int, event: str, **numbers: Any) -> None:
         """One event. Floats that JSON can't hold become null."""
@@ -57,7 +63,8 @@ class Record:
         if self._remembered is not None:
             return
         self._file.close()
-        self._board.close()
+        if "_board" in self.__dict__:
+            self._board.close()
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
