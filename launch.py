@@ -53,6 +53,8 @@ def train(flags: argparse.Namespace) -> Any:
         raise UsageError("argument --epochs: not allowed with argument --steps.")
     if not 0 <= flags.seed < 2**32:
         raise UsageError(f"--seed (={flags.seed}) must be from 0 to {2**32 - 1}.")
+    if flags.dry_run and flags.profile:
+        raise UsageError(f"--profile (={flags.profile}) needs steps to trace, and --dry-run runs none.")
     if flags.dry_run:
         return dry_run(flags)
     if flags.devices:
@@ -72,6 +74,7 @@ def train(flags: argparse.Namespace) -> Any:
             parallel=flags.parallel,
             mesh=flags.mesh,
             settings=flags.set,
+            profile=flags.profile,
             display=display,
         )
     if flags.distributed and not processes.is_first():

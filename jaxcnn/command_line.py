@@ -74,6 +74,7 @@ TRAIN: Flags = {
     **PARALLEL,
     "--dry-run": {"action": "store_true", "help": "compile the step, say what the run would take, and run nothing"},
     "--devices": {"metavar": "N", "type": positive(int), "help": "with --dry-run: simulate so many devices"},
+    "--profile": {"metavar": "DIR", "help": "write a trace of a few steps by JAX's profiler"},
     "--distributed": {"action": "store_true", "help": "be one process of several, by jax.distributed"},
 }
 BENCH: Flags = {

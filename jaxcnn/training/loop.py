@@ -19,6 +19,7 @@ from jaxcnn.training import processes
 from jaxcnn.training.disk import full_disk_is_told
 from jaxcnn.training.mesh import parse_mesh, tower_axes
 from jaxcnn.training.parallel import Devices, Mode
+from jaxcnn.training.profiler import nothing_to_trace
 from jaxcnn.training.run import Run
 from jaxcnn.training.run_folder import claim, default_workdir, identity, params_sha256, plain, write_json
 from jaxcnn.training.setting import Length, resolve
@@ -37,6 +38,7 @@ def fit(
     parallel: Mode = "jit",
     mesh: str | None = None,
     settings: Sequence[str] = (),
+    profile: str | Path | None = None,
     display: Display | None = None,
 ) -> dict[str, Any]:
     """Trains on every device, going on from what `workdir` holds, and evaluates by the paper's protocol.
@@ -55,6 +57,7 @@ def fit(
       parallel: "jit", or "pmap" with batch statistics per device.
       mesh: how the devices are laid out, as in "data=4,model=2"; by default all share the batch.
       settings: overrides ("batch_size=64"), applied last, over a rehearsal's too.
+      profile: a folder for a trace of a few steps by JAX's profiler.
       display: shows progress; by default nothing is shown.
 
     Returns:
@@ -95,6 +98,8 @@ def fit(
     summary_path = workdir / "summary.json"
     summary = processes.in_turn(lambda: finished(summary_path, length.stop))
     if summary is not None:
+        if profile is not None:
+            raise nothing_to_trace(Path(profile), length.stop)
         display.message(f"{workdir} is finished: {summary['steps']:,} steps")
         return summary
     if processes.is_first():
@@ -113,6 +118,7 @@ def fit(
             length=length,
             seed=seed,
             display=display,
+            profile=Path(profile) if profile else None,
             record={"experiment": mine, "class_names": list(train_source.class_names)},
         )
         with processes.closing(run):

@@ -33,6 +33,7 @@ from jaxcnn.training.interrupt import Interrupts, SharedInterrupts
 from jaxcnn.training.metrics import divide, zero_sums
 from jaxcnn.training.parallel import Devices, compile_step
 from jaxcnn.training.plateau import observe
+from jaxcnn.training.profiler import StepTrace
 from jaxcnn.training.setting import Length
 from jaxcnn.training.state import TrainState
 from jaxcnn.training.step_times import StepTimes, is_data_bound, shares
@@ -54,6 +55,7 @@ class Run:
         seed: int,
         display: Display,
         record: dict[str, Any],
+        profile: Path | None = None,
     ) -> None:
         self.experiment, self.length, self._devices, self._display = experiment, length, devices, display
         self._checkpoint_record = record
@@ -68,6 +70,7 @@ class Run:
         self.record = Record(workdir, step=self.step, writes=processes.is_first())
         self._damaged.resume(read_events(self.record.path))
         self._times, self._warned = StepTimes(), False
+        self._trace = StepTrace(profile, step=self.step, stop=length.stop, say=display.message)
         self._step_function: Callable | None = None
         self._refresh: Callable | None = None
 
@@ -142,10 +145,12 @@ class Run:
                 if samples and self.step % length.steps_per_epoch == 0:
                     self._refresh_curvature()
                 self.step += 1
+                self._trace.before(self.step)
                 last = self.step >= length.stop
                 logs = last or self.step % length.log_interval() == 0
                 run = partial(self._times.timed, self._step_function) if logs else self._step_function
                 self.state, rate = run(self.state, batch, *self._feed.resident)
+                self._trace.after(self.step, self.state)
                 if logs:
                     self._log(rate)
                 self._display.advance("train", self.step, length.stop, self._note)
@@ -266,5 +271,6 @@ class Run:
 
     def close(self) -> None:
         """Waits for what is being written, and closes the files."""
+        self._trace.close()
         self._checkpoints.close()
         self.record.close()
