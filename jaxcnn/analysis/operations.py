@@ -10,6 +10,8 @@ from typing import Any
 import jax
 from jax.extend import core
 
+from jaxcnn.models.forms.platform import plain_forms
+
 
 def count_operations(function: Callable, *arguments: Any) -> int:
     """Multiplications and additions of the convolutions and matrix products in one call.
@@ -17,7 +19,8 @@ def count_operations(function: Callable, *arguments: Any) -> int:
     Args:
       function, arguments: arrays or their shapes; nothing is computed.
     """
-    return _count(jax.make_jaxpr(function)(*arguments).jaxpr)
+    with plain_forms():
+        return _count(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
 def _count(jaxpr: core.Jaxpr) -> int:

@@ -1,6 +1,12 @@
 """Which platform a program is being traced for."""
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
 import jax
+
+_plain: ContextVar[bool] = ContextVar("plain", default=False)
 
 
 def on_cpu() -> bool:
@@ -9,4 +15,14 @@ def on_cpu() -> bool:
     Asked while a function is traced. A program traced beside a GPU and placed on the host by hand gets the plain
     form, which is slower there, and right.
     """
-    return jax.default_backend() == "cpu"
+    return not _plain.get() and jax.default_backend() == "cpu"
+
+
+@contextlib.contextmanager
+def plain_forms() -> Iterator[None]:
+    """What is traced within has the forms of other platforms, also on CPU: for counting what a network computes."""
+    token = _plain.set(True)
+    try:
+        yield
+    finally:
+        _plain.reset(token)
