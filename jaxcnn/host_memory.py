@@ -8,6 +8,8 @@ a step's processor time (one core: NiN on MNIST at a batch of 128, 252 MB: 643 m
 
 import ctypes
 import os
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # <malloc.h>
 # What glibc reads at the start of a process: whoever sets one of them has decided for himself.
@@ -23,9 +25,11 @@ def keep_freed_memory() -> bool:
     above 32 MB fit into the first thread's heap alone, which all threads share from then on.
 
     Returns:
-      whether it did: not where the C library isn't glibc, nor where the user has set the allocator up.
+      whether it did: not where an accelerator's plugin is installed (the steps' memory is elsewhere then, and many
+      threads decode pictures), nor where the C library isn't glibc or the user has set the allocator up.
     """
-    if any(name in os.environ for name in VARIABLES):
+    accelerated = bool(entry_points(group="jax_plugins")) or find_spec("libtpu") is not None
+    if accelerated or any(name in os.environ for name in VARIABLES):
         return False
     try:
         c_library = ctypes.CDLL(None)

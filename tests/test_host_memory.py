@@ -57,3 +57,11 @@ def test_another_c_library_is_left_alone(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(host_memory.ctypes, "CDLL", lambda name: object())
     assert not host_memory.keep_freed_memory()
+
+
+def test_a_machine_with_an_accelerator_is_left_alone(monkeypatch):
+    for name in host_memory.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(host_memory, "entry_points", lambda group: {"jax_plugins": ["xla_cuda13"]}[group])
+    monkeypatch.setattr(host_memory.ctypes, "CDLL", lambda name: pytest.fail("the allocator was asked"))
+    assert not host_memory.keep_freed_memory()

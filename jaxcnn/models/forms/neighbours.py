@@ -6,7 +6,8 @@ outputs of a row become `count` times as many maps of a convolution that steps `
 the row, with a kernel that holds each output's own shifted copy of the weights among zeros. The zeros are multiplied
 too, so it pays for few maps only; and what isn't a number spreads to the neighbours computed with it.
 
-A whole step of LeNet-5 (`lenet5_1998:modern`, batch 128, one core): 11.5 ms of processor time, without this 24.9.
+A whole step at batch 128 on one core, ms of processor time, without this and with: LeNet-5 (`modern`) 24.9 and 11.5;
+NiN (`mnist`) 644 and 629; ResNet-20 703 and 694.
 """
 
 import jax
