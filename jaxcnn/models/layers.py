@@ -14,6 +14,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from jaxcnn.models.batch_rows import own_rows
 from jaxcnn.models.forms.convolution import Padding, convolve
+from jaxcnn.models.forms.product import product
 from jaxcnn.models.forms.sums import add_bias
 from jaxcnn.models.initializers import HE_FAN_IN, Constant
 
@@ -107,7 +108,7 @@ class Dense(Layer):
         inputs = inputs.reshape(inputs.shape[0], -1).astype(self.dtype)
         kernel = self.param("kernel", self.kernel_init, (inputs.shape[-1], self.features), jnp.float32)
         bias = self.param("bias", self.bias_init, (self.features,), jnp.float32)
-        outputs = checkpoint_name(inputs @ kernel.astype(self.dtype), SUM)
+        outputs = checkpoint_name(product(inputs, kernel.astype(self.dtype)), SUM)
         return add_bias(outputs, bias)
 
     def window(self, inputs: Shape) -> Window:

@@ -53,8 +53,8 @@ def plain(images: jax.Array, kernel: jax.Array, strides: int, padding: Sides) ->
 def pointwise(images: jax.Array, weights: jax.Array) -> jax.Array:
     """A 1×1 convolution as one matrix product. images: [batch, height, width, inputs]; weights: [inputs, outputs].
 
-    XLA gives a convolution's weight gradient operands with the batch last; a product's it takes as they lie, if there is
-    one axis to sum over: with three it writes a transposed copy first (128×28×28, 96→64: 43 ms, here 21).
+    XLA gives a convolution's weight gradient operands with the batch last; a product's it takes as they lie, if there
+    is one axis to sum over: with three it writes a transposed copy first (128×28×28, 96→64: 43 ms, here 21).
     32×32×32, 192→160: 33 for 45 ms; 8×56×56, 256→512 at stride 2: 23 for 31; 8×7×7, 2048→512: 12 for 10.5.
     """
     *places, inputs = images.shape
