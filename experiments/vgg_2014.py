@@ -141,6 +141,7 @@ REHEARSAL = Rehearsal(
         "inputs.scale": 1 / 64,  # He initialisation wants inputs of about unit variance
         "model.kernel_init": HE_FAN_IN,
         "model.dense_init": HE_FAN_IN,
+        "schedule.rate": 0.002,  # at 0.01 batches of 16 fall back to ln 10 within the first steps
         "plateau": None,
         "batch_size": 16,
         "evaluation_batch_size": 50,
