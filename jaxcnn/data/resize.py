@@ -1,8 +1,8 @@
 """Resizing a window of a picture, antialiased, as Pillow does it, four times as fast.
 
 `cykooz_resizer` computes the convolutions that Pillow's `resize` does with the processor's vector instructions, and
-lets go of Python's lock meanwhile. Its results differ by at most one of 255; a cubic filter's by more where it
-overshoots black or white between its two passes, which the two libraries take in another order.
+lets go of Python's lock meanwhile. Its results differ by at most one of 255, a cubic filter's by two, as both round
+between two passes, which they take in another order; by more where it overshoots black or white between them.
 """
 
 import math

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -18,6 +18,8 @@ def sides(limit: int) -> st.SearchStrategy[tuple[float, float]]:
     return begins.flatmap(lambda a: st.tuples(st.just(a), st.one_of(st.just(float(limit)), st.floats(a + 1, limit))))
 
 
+# Rounding twice between cubic passes: two of 255 apart.
+@example((50.25870940559958, 90.0), (1.265625, 50.28125), (39, 98), Image.Resampling.BICUBIC, 1)
 @given(
     across=sides(90),
     down=sides(70),
@@ -32,7 +34,10 @@ def test_any_window_is_pillows(across, down, size, resampling, channels):
     expected = np.asarray(picture.resize(size, resampling, box=box)).reshape(size[1], size[0], channels)
     found = resize(pixels, box, size, resampling)
     assert found.dtype == np.uint8 and found.shape == expected.shape
-    assert np.abs(found.astype(int) - expected).max() <= 1
+    # Both round between their two passes, each by up to a half, which the second pass weighs; a cubic filter's weights
+    # come to more than 1 without their signs.
+    allowed = 2 if resampling == Image.Resampling.BICUBIC else 1
+    assert np.abs(found.astype(int) - expected).max() <= allowed
 
 
 def test_a_window_of_that_very_shape_is_bit_equal():

@@ -6,8 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.models.forms.convolution import convolve, plain
+from jaxcnn.models.forms.convolution import convolve
 from jaxcnn.models.forms.neighbours import in_rows, neighbours_at_once
+from jaxcnn.models.forms.plain import plain
 
 
 def normal(*shape: int, seed: int) -> jax.Array:
@@ -21,15 +22,15 @@ CASES = [(2, 8, ((0, 0), (0, 0))), (4, 11, ((2, 2), (2, 2))), (4, 6, ((0, 0), (0
 @pytest.mark.parametrize(("count", "width", "padding"), CASES)
 def test_values_and_derivatives(count, width, padding):
     images, kernel = normal(2, 8, width, 3, seed=0), normal(5, 5, 3, 4, seed=1)
-    toward = normal(*plain(images, kernel, 1, padding).shape, seed=2)
+    toward = normal(*plain(images, kernel, (1, 1), padding).shape, seed=2)
 
     def score(form):
         return lambda *arrays: (jnp.tanh(form(*arrays) / 5) * toward).sum()
 
     ours = score(lambda images, kernel: in_rows(images, kernel, padding, count))
-    xla = score(lambda images, kernel: plain(images, kernel, 1, padding))
+    xla = score(lambda images, kernel: plain(images, kernel, (1, 1), padding))
     chex.assert_trees_all_close(
-        in_rows(images, kernel, padding, count), plain(images, kernel, 1, padding), rtol=1e-5, atol=1e-5
+        in_rows(images, kernel, padding, count), plain(images, kernel, (1, 1), padding), rtol=1e-5, atol=1e-5
     )
     gradients = [jax.grad(each, argnums=(0, 1)) for each in (ours, xla)]
     chex.assert_trees_all_close(*(jax.jit(each)(images, kernel) for each in gradients), rtol=1e-5, atol=1e-5)
@@ -59,5 +60,5 @@ def test_few_maps_alone_take_this_form(kernel, count):
 def test_a_stride_keeps_to_plain_lax():
     images, kernel = normal(2, 9, 9, 1, seed=0), normal(5, 5, 1, 6, seed=1)
     chex.assert_trees_all_close(
-        convolve(images, kernel, 2, 2), plain(images, kernel, 2, ((2, 2), (2, 2))), rtol=0, atol=0
+        convolve(images, kernel, 2, 2), plain(images, kernel, (2, 2), ((2, 2), (2, 2))), rtol=0, atol=0
     )

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.models.forms.neighbours import in_rows, neighbours_at_once
+from jaxcnn.models.forms.plain import Sides, plain
 from jaxcnn.models.forms.platform import on_cpu
 from jaxcnn.models.towers import in_each_tower, tower_devices
 
-Sides = tuple[tuple[int, int], tuple[int, int]]
 Padding = int | Sides
 
 
@@ -41,13 +41,7 @@ def _convolve(images: jax.Array, kernel: jax.Array, strides: int, padding: Sides
         return pointwise(images[:, ::strides, ::strides], kernel[0, 0])
     if on_cpu() and strides == 1 and (count := neighbours_at_once(kernel)) > 1:
         return in_rows(images, kernel, padding, count)
-    return plain(images, kernel, strides, padding)
-
-
-def plain(images: jax.Array, kernel: jax.Array, strides: int, padding: Sides) -> jax.Array:
-    """As `jax.lax` has it."""
-    layout = ("NHWC", "HWIO", "NHWC")
-    return jax.lax.conv_general_dilated(images, kernel, (strides, strides), padding, dimension_numbers=layout)
+    return plain(images, kernel, (strides, strides), padding)
 
 
 def pointwise(images: jax.Array, weights: jax.Array) -> jax.Array:

@@ -10,6 +10,7 @@ AlexNet (batch 16): 1350 and 884.
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.models.forms.plain import plain
 from jaxcnn.models.forms.platform import on_cpu
 from jaxcnn.models.towers import tower_devices
 
@@ -44,9 +45,7 @@ def _backward(residuals, gradient):
 def times_transposed(rows: jax.Array, weights: jax.Array) -> jax.Array:
     """rows [batch, outputs] @ weights.T, for weights [inputs, outputs]; result: [batch, inputs]."""
     picture, filters = weights[None, :, None, :], rows.T[None, None]
-    layout = ("NHWC", "HWIO", "NHWC")
-    found = jax.lax.conv_general_dilated(picture, filters, (1, 1), "VALID", dimension_numbers=layout)
-    return found[0, :, 0].T
+    return plain(picture, filters, (1, 1), ((0, 0), (0, 0)))[0, :, 0].T
 
 
 _product_by_hand.defvjp(_forward, _backward)
