@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import jaxcnn
+from jaxcnn.analysis import describe as description
 from jaxcnn.data import datasets
 from launch import COMMANDS, main
 
@@ -29,7 +30,7 @@ def small_archives(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_list(answered, call):
+def test_list(answered, call, monkeypatch):
     entries = answered("--list")
     for entry in entries:
         assert entry.keys() == {"experiment", "variant", "paper", "data", "input_shape", "total_params"}
@@ -38,6 +39,8 @@ def test_list(answered, call):
     counts = {title: entry["total_params"] for title, entry in zip(shown, entries, strict=True)}
     assert counts["lenet5_1998:paper"] == 60_000 and counts["alexnet_2012:paper"] == 60_965_224
     assert entries[shown.index("alexnet_2012:one_tower")]["input_shape"] == [224, 224, 3]
+    assert entries[shown.index("cnn_primer:paper")]["data"] == "fashion_mnist"
+    monkeypatch.setattr(description, "listing", lambda: entries)  # counting them all takes ten seconds
     status, table, _ = call("--list")
     assert status == 0 and "60,965,224" in table and "227×227×3" in table and "lenet5_1998" in table
 

@@ -139,14 +139,21 @@ def net(model: VGG, **fields: Any) -> Experiment:
     )
 
 
-def test_deeper_nets_begin_with_layers_of_net_a(tmp_path):
+@pytest.fixture(scope="module")
+def run_of_a(tmp_path_factory) -> Path:
+    """The folder of a run of net A."""
+    workdir = tmp_path_factory.mktemp("runs") / "A"
+    fit(net(SMALL_A), workdir=workdir)
+    return workdir
+
+
+def test_deeper_nets_begin_with_layers_of_net_a(tmp_path, run_of_a):
     """VGG §3.1: some layers are A's, the others random; at a rate of 0 they stay so."""
-    fit(net(SMALL_A), workdir=tmp_path / "A")
-    theirs = restore_state(net(SMALL_A), tmp_path / "A", Devices()).params
+    theirs = restore_state(net(SMALL_A), run_of_a, Devices()).params
     layers = ("conv1_1", "conv2_1", "conv2_2", "fc6", "fc7", "fc8")
     options = {"schedule": Constant(0.0), "init_layers": layers}
     fit(net(SMALL_D, **options), workdir=tmp_path / "random")
-    fit(net(SMALL_D, init_from=str(tmp_path / "A"), **options), workdir=tmp_path / "D")
+    fit(net(SMALL_D, init_from=str(run_of_a), **options), workdir=tmp_path / "D")
     random, ours = (restore_state(net(SMALL_D), tmp_path / name, Devices()).params for name in ("random", "D"))
     for name in layers:
         chex.assert_trees_all_equal(ours[name], theirs[name])
@@ -155,22 +162,20 @@ def test_deeper_nets_begin_with_layers_of_net_a(tmp_path):
         chex.assert_trees_all_equal(ours[name], random[name])
 
 
-def test_all_layers_can_be_taken_over(tmp_path):
+def test_all_layers_can_be_taken_over(tmp_path, run_of_a):
     """As VGG's nets for larger scales begin with those for smaller ones."""
-    fit(net(SMALL_A), workdir=tmp_path / "A")
-    theirs = restore_state(net(SMALL_A), tmp_path / "A", Devices()).params
-    again = net(SMALL_A, init_from=str(tmp_path / "A"), schedule=Constant(0.0), averaging=0.5)
+    theirs = restore_state(net(SMALL_A), run_of_a, Devices()).params
+    again = net(SMALL_A, init_from=str(run_of_a), schedule=Constant(0.0), averaging=0.5)
     fit(again, workdir=tmp_path / "again")
     state = restore_state(again, tmp_path / "again", Devices())
     chex.assert_trees_all_equal(state.params, theirs)
     chex.assert_trees_all_close(state.average, theirs)
 
 
-def test_what_cant_be_taken_over_is_answered_in_a_line(tmp_path):
+def test_what_cant_be_taken_over_is_answered_in_a_line(tmp_path, run_of_a):
     with pytest.raises(UsageError, match=r"init_from \(=.*nowhere\) is no run's folder"):
         fit(net(SMALL_D, init_from=str(tmp_path / "nowhere")), workdir=tmp_path / "D")
-    fit(net(SMALL_A), workdir=tmp_path / "A", steps=1)
-    options = {"init_from": str(tmp_path / "A")}
+    options = {"init_from": str(run_of_a)}
     with pytest.raises(UsageError, match=r"init_layers: the network in .*A has no layer 'conv1_2'"):
         fit(net(SMALL_D, init_layers=("conv1_2",), **options), workdir=tmp_path / "D2")
     with pytest.raises(UsageError, match=r"init_layers: small:test has no layer 'conv9_9'"):
