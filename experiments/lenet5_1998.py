@@ -49,6 +49,9 @@ PAPER = Paper(
         "averages and trains nothing. Notes on the paper have both 'sum' and 'average': only the coefficient differs.",
         "Nonlinearity: the paper squashes after C1, S2, C3, S4, C5 and F6; lectures put it after pooling only, or "
         "list sigmoid and tanh by turns.",
+        "Initial weights: the paper has ±2.4/F with F the inputs of a unit, and explains it by the deviation of the "
+        "unit's sum, which follows √F. A well-known reproduction of the group's network of 1989 reads the same rule as "
+        "±2.4/√F.",
         "Output: distances to ten fixed pictures of digits, and arg-min, in the paper; softmax in textbook code. The "
         "paper's ten bitmaps (Fig. 3) are drawn differently in every copy; those here are ours in shape.",
         "Input statistics: the paper says mean about 0 and variance about 1 for values from −0.1 to 1.175; MNIST in "
@@ -67,7 +70,7 @@ paper = Experiment(
     loss=MaximumAPosteriori(j=5.0),  # eq. 9; the paper gives no j
     # §III-B: 500 samples before each pass; μ is 0.02 there. The scale of 8 turns the mean over a batch of 8 into its
     # sum, which is what single updates with the same small rate come to.
-    optimizer=LevenbergMarquardt(mu=1.0, samples=500, scale=8.0),
+    optimizer=LevenbergMarquardt(mu=0.3, samples=500, scale=8.0),
     schedule=PerEpoch(  # §III-B
         rates=(0.0005, 0.0002, 0.0001, 0.00005, 0.00001),
         epochs=(2, 3, 3, 4, 8),
@@ -78,11 +81,13 @@ paper = Experiment(
     checkpoint_every=2500,
     deviations=(
         "Batches of 8, their gradients added up; the paper's updates follow every single example.",
-        "μ = 1; with the paper's 0.02 the units saturate in the first pass, by single examples as well as by batches: "
-        "at the start nearly all curvatures are below 0.05, and the step is η/μ.",
+        "μ = 0.3; with the paper's 0.02 units saturate in the second pass, when the curvature of saturated ones has "
+        "fallen and the step is η/μ.",
         "The constant j of eq. 9 is 5; the paper gives no value.",
         "The prototypes' bitmaps are ours; the paper's Fig. 3 can't be read off to the pixel.",
-        "Weights are drawn from ±2.4/F, as the paper says; its reason for it would ask for 2.4/√F.",
+        "Weights are drawn from ±2.4/√F, as the paper's reason for its ±2.4/F asks: with that, signals fade from layer "
+        "to layer and nearly all curvatures begin below 0.05. The coefficients of S2 and S4, whose four inputs are "
+        "nearly equal, keep ±2.4/4. --set model.fan_in_power=1 is the paper's letter.",
         "A unit's fan-in, by which its weights are drawn, leaves out the bias; the paper doesn't say.",
     ),
     rehearsal=Rehearsal(data="digits", overrides={"checkpoint_every": 500}),

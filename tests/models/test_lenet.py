@@ -68,7 +68,7 @@ def test_c3_sees_what_table_1_says():
 
 def test_c3_is_the_dense_convolution_with_the_table():
     inputs = np.random.default_rng(2).normal(size=(2, 14, 14, 6)).astype(np.float32)
-    weights, apply = initialised(FeatureMaps(16, table=C3_TABLE), inputs)
+    weights, apply = initialised(FeatureMaps(16, 0.5, table=C3_TABLE), inputs)
     kernel, bias = weights["kernel"], weights["bias"]
     pairs = [(source, target) for target, seen in enumerate(C3_TABLE) for source in seen]
     expected = np.zeros((2, 10, 10, 16))
@@ -83,7 +83,7 @@ def test_c3_is_the_dense_convolution_with_the_table():
 
 def test_a_connection_that_is_not_in_the_table_carries_nothing():
     inputs = np.random.default_rng(2).normal(size=(1, 14, 14, 6)).astype(np.float32)
-    _, apply = initialised(FeatureMaps(16, table=C3_TABLE), inputs)
+    _, apply = initialised(FeatureMaps(16, 0.5, table=C3_TABLE), inputs)
     for source in range(6):
         changed = apply(inputs + (np.arange(6) == source).astype(np.float32))
         moved = np.abs(changed - apply(inputs)).max(axis=(0, 1, 2)) > 1e-6
@@ -92,7 +92,7 @@ def test_a_connection_that_is_not_in_the_table_carries_nothing():
 
 def test_subsampling_adds_four_neighbours():
     inputs = np.random.default_rng(0).normal(size=(1, 6, 4, 2)).astype(np.float32)
-    weights, apply = initialised(Subsampling(2), inputs)
+    weights, apply = initialised(Subsampling(2, 1.0), inputs)
     coefficient, bias, outputs = weights["coefficient"], weights["bias"], apply(inputs)
     for row in range(3):
         for column in range(2):
@@ -135,16 +135,19 @@ def test_bitmaps_are_ten_different_pictures_of_plus_and_minus_one():
     assert (one[-1] == 1).all() and (one[4, :3] == -1).all()  # the foot of the 1, and nothing left of its stem
 
 
-def test_initial_weights_fill_their_range(params):
-    # U(±2.4 / F); the fan-in of a C3 map is 25 for each S2 map that it sees.
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_initial_weights_fill_their_range(power):
+    # U(±2.4 / F^power); the fan-in of a C3 map is 25 for each S2 map that it sees.
+    images = np.zeros((1, 32, 32, 1), np.float32)
+    params = LeNet5(fan_in_power=power).init(jax.random.key(3), images, train=False)["params"]
     params = jax.tree.map(np.asarray, params)
     for name, fan_in in {"C1": 25, "C5": 400, "F6": 120}.items():
         largest = np.abs(params[name]["kernel"]).max()
-        assert 0.9 * 2.4 / fan_in < largest <= 2.4 / fan_in
+        assert 0.9 * 2.4 / fan_in**power < largest <= 2.4 / fan_in**power
     pair_fan_in = np.array([25 * len(seen) for seen in C3_TABLE for _ in seen])
-    share = np.abs(params["C3"]["kernel"]).reshape(25, 60) * pair_fan_in / 2.4
+    share = np.abs(params["C3"]["kernel"]).reshape(25, 60) * pair_fan_in**power / 2.4
     assert share.max() <= 1.0 and share.max(axis=0).min() > 0.6
-    assert np.abs(params["S4"]["coefficient"]).max() <= 0.6
+    assert np.abs(params["S4"]["coefficient"]).max() <= 0.6  # 2.4 / 4, whatever the power
 
 
 def test_scores_are_float32_and_features_their_source(images, params):
