@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.models.forms import winograd
 from jaxcnn.models.forms.neighbours import in_rows, neighbours_at_once
 from jaxcnn.models.forms.plain import Sides, plain
 from jaxcnn.models.forms.platform import on_cpu
@@ -41,6 +42,8 @@ def _convolve(images: jax.Array, kernel: jax.Array, strides: int, padding: Sides
         return pointwise(images[:, ::strides, ::strides], kernel[0, 0])
     if on_cpu() and strides == 1 and (count := neighbours_at_once(kernel)) > 1:
         return in_rows(images, kernel, padding, count)
+    if on_cpu() and strides == 1 and winograd.suits(images, kernel, padding):
+        return winograd.four_at_once(images, kernel, padding)
     return plain(images, kernel, (strides, strides), padding)
 
 

@@ -18,6 +18,11 @@ def on_cpu() -> bool:
     return not _plain.get() and jax.default_backend() == "cpu"
 
 
+def alone() -> bool:
+    """Whether there is one device, so that no sum over a batch is one over devices. Asked while tracing."""
+    return jax.device_count() == 1
+
+
 @contextlib.contextmanager
 def plain_forms() -> Iterator[None]:
     """What is traced within has the forms of other platforms, also on CPU: for counting what a network computes."""
