@@ -54,7 +54,8 @@ PAPER = Paper(
         "doesn't say so.",
         "Recipe: the authors' cuda-convnet file (for CIFAR-100) has rates of 0.01 for weights and 0.02 for biases on "
         "a loss counted twice, and a decay of 0.001; their Caffe solver a rate of 0.1 and a decay of 0.0001 in "
-        "120,000 steps; the paper gives no numbers.",
+        "120,000 steps; the paper gives no numbers. Their cuda-convnet file for SVHN has rates of 1 and 2 on a tenth "
+        "of the loss (cccp6: 0.1 and 0.2) and a decay of 0.00001, that is 0.1 and 0.2 (0.01 and 0.02) and 0.0001.",
         "Initial values: N(0, 0.05²) everywhere for CIFAR-10; for CIFAR-100 0.001 in conv1 and 0.01 in cccp1 and "
         "cccp2, which the paper doesn't mention.",
     ),
@@ -178,6 +179,8 @@ VARIANTS = {
         inputs=Inputs(size=32, channels=3, stored_size=32, local_contrast=7),  # §4.4; the window is ours
         deviations=(
             *DEVIATIONS,
+            "The authors' file for SVHN has other rates: 0.1, of cccp6 0.01, twice that for biases, and a decay of "
+            "0.0001 (on the loss as it is counted here).",
             "Trains on the 73,257 pictures of SVHN's training set; the paper adds most of the 531,131 extra ones.",
             "Local contrast normalisation channel by channel in a window of 7 (ours); the paper points to others.",
         ),

@@ -7,6 +7,8 @@ Run: python launch.py --exp=resnet_2015
 
 Variants: the depth; behind it the shortcut (A: zeros for new channels, B: projections where the shape changes, C:
 projections everywhere; the bare depth is B), or "v1.5", torchvision's network and recipe; or a plain network.
+The authors' Caffe weights (of 50 layers they have a bias in conv1, to be taken off its batch norm's mean):
+--set model.pool1_ceil=True
 """
 
 from dataclasses import replace
@@ -98,8 +100,14 @@ PAPER = Paper(
         "Option A's zeros: fb.resnet.torch puts them behind the channels, other code on both sides. The accuracy is "
         "the same, the tensors aren't. Here: behind.",
         "Decay: fb.resnet.torch and torchvision decay every parameter, the paper's authors the weights only.",
+        "pool1: 3×3 at stride 2. The authors' prototxts don't pad and round the number of windows up; torch, and this "
+        "code, pad 1 pixel and round down: as many windows, moved by one pixel. `--set model.pool1_ceil=True` is the "
+        "authors'.",
         "Keras's networks keep biases in the convolutions: 25,583,592 trainable parameters of 50 layers, 25,636,712 "
-        "with the running statistics.",
+        "with the running statistics. Their batch normalisation has ε = 1.001e-5; here, as in torch, 1e-5.",
+        "Momentum: in the authors' Caffe the rate stands inside the velocity; torch and optax multiply the velocity by "
+        "it, which differs after every drop of the rate. Here: the authors'.",
+        "GoogLeNet's top-5 error on the test set is 6.66 % in Table 5, 6.67 % in its own paper.",
         "Batch statistics at test time: the authors averaged over a large batch after training; others, and this "
         "code, keep running averages.",
         "Mean: §3.4 takes off the mean of each pixel; the released models have one mean colour or picture, and "
@@ -108,10 +116,23 @@ PAPER = Paper(
     ),
 )
 
+STATISTICS = (
+    "Running averages of the batch statistics serve at test time; the paper's were taken over a batch after training."
+)
+PADDED_POOL = (
+    "pool1 pads 1 pixel and rounds down, as torch does; the authors' prototxts round up without padding, and the paper "
+    "says neither."
+)
 COMMON = (
-    "Running averages of the batch statistics serve at test time; the paper's were taken over a batch after training.",
+    STATISTICS,
+    PADDED_POOL,
     "The rate drops after 5 epochs without a better validation error, three times (ours); the paper gives no rule.",
     "The colour components are those that fb.resnet.torch measured on ImageNet; the paper follows AlexNet's.",
+    "The mean picture is of the central 256 pixels. Training takes its middle 224 off every crop, wherever that was "
+    "cut out; ten_crop takes all of it off and then crops; whole pictures lose the mean of each channel. The paper "
+    "says no more than that the mean is per pixel.",
+    "multi_scale_dense averages class probabilities over the scales and over the mirror image too; the paper averages "
+    "scores, and doesn't mention mirrors.",
 )
 
 REHEARSAL = Rehearsal(
@@ -176,7 +197,7 @@ V15_50 = replace(
     epochs=90,
     protocols=("center",),
     deviations=(
-        *COMMON[:1],
+        STATISTICS,
         "torchvision's network, initial values, input and recipe: the stride on the 3×3, fan-out, random areas, 90 "
         "epochs, decay of all parameters; the paper's are those of the bare depth.",
         "The rate stands inside the velocity, as in the paper's Caffe; in torch it multiplies it.",

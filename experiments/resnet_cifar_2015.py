@@ -56,6 +56,8 @@ PAPER = Paper(
 
 DEVIATIONS = (
     "Trains on all 50,000 pictures; the paper settled its schedule on 45,000 and 5,000.",
+    "Running averages of the batch statistics serve at test time; the authors' ImageNet networks have statistics of a "
+    "batch after training, and the paper doesn't say.",
     "Biases and the scales of batch normalisation aren't decayed, as in the authors' ImageNet networks; the paper "
     "doesn't say.",
 )

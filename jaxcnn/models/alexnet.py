@@ -33,6 +33,8 @@ class AlexNet(nn.Module):
     dropout_rate: float = 0.5  # §4.2, in the first two fully connected layers
     activation: Callable[[jax.Array], jax.Array] = nn.relu  # §3.1; tanh is what it is compared with
     use_lrn: bool = True  # §3.3; off: −1.4 / −1.2 % without it
+    lrn_k: float = 2.0  # §3.3; Caffe: 1
+    lrn_alpha: float = 1e-4  # §3.3, not divided by n = 5; Caffe divides it
     pool_size: int = 3  # §3.4: overlapping, 3 at stride 2; 2 does not overlap
     # The paper's towers meet at conv3 first (§3.2), so each normalises its own maps; Caffe's have all of them.
     norm_across_towers: bool = False
@@ -40,6 +42,12 @@ class AlexNet(nn.Module):
     kernel_init: Initializer = Normal(0.01)  # §5
     bias_value: float = 1.0  # §5: conv2, conv4, conv5 and the hidden fully connected layers; 0 elsewhere
     dtype: Any = jnp.float32
+
+    @classmethod
+    def as_in_caffe(cls, **fields: Any) -> "AlexNet":
+        """bvlc_alexnet, which normalises over the maps of both towers, with k = 1 and α / n; `pool_first`: CaffeNet."""
+        norm = LocalResponseNorm.from_caffe(alpha=1e-4)
+        return cls(norm_across_towers=True, lrn_k=norm.k, lrn_alpha=norm.alpha).clone(**fields)
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
@@ -85,7 +93,8 @@ class AlexNet(nn.Module):
 
     def normalise_and_pool(self, x: jax.Array, number: int) -> jax.Array:
         groups = 1 if self.norm_across_towers else self.towers
-        norm = LocalResponseNorm(groups=groups, name=f"norm{number}") if self.use_lrn else lambda images: images
+        respond = partial(LocalResponseNorm, k=self.lrn_k, alpha=self.lrn_alpha, groups=groups)
+        norm = respond(name=f"norm{number}") if self.use_lrn else lambda images: images
         pool = MaxPool(self.pool_size, 2, name=f"pool{number}")
         return norm(pool(x)) if self.pool_first else pool(norm(x))
 
@@ -94,6 +103,7 @@ class OneTowerAlexNet(nn.Module):
     """The network of 2014 as torchvision has it: no towers, no normalisation, dropout before fc6 and fc7.
 
     Input: float32 [batch, 224, 224, 3]. Output: logits, float32 [batch, num_classes].
+    Deviation: He initialisation and biases of 0 (ours); torchvision leaves torch's U(±1/√fan-in) for both.
     """
 
     num_classes: int = 1000

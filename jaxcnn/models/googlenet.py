@@ -1,6 +1,7 @@
 """GoogLeNet: Szegedy et al., "Going Deeper with Convolutions", 2014. Sections and Table 1 are that paper's.
 
-What the paper leaves out (biases, initial values) is as in Caffe's bvlc_googlenet.
+What the paper leaves out (biases, initial values) is as in Caffe's bvlc_googlenet, but for the response normalisation:
+its constants are AlexNet's, k = 2 and α not divided by n, where Caffe has k = 1 and α / n.
 """
 
 from collections.abc import Callable
@@ -125,6 +126,8 @@ class GoogLeNet(nn.Module):
 
     num_classes: int = 1000
     use_lrn: bool = True  # figure 3
+    lrn_k: float = 2.0  # AlexNet's, as the paper gives none; Caffe: 1
+    lrn_alpha: float = 1e-4  # likewise; Caffe: divided by n = 5
     batch_norm: bool = False
     large_kernel: int = 5  # of the branch called 5x5
     pool4_size: int = 3
@@ -137,7 +140,9 @@ class GoogLeNet(nn.Module):
 
     @classmethod
     def as_in_torchvision(cls, **fields: Any) -> "GoogLeNet":
-        """Batch norm (ε = 1e-3) for biases and LRN; 3×3 for 5×5, by a mistake of theirs; 2×2 in pool4."""
+        """Batch norm (ε = 1e-3) for biases and LRN; 3×3 for 5×5, by a mistake of theirs; 2×2 in pool4; a 4×4 grid of
+        averages before the heads. Deviation: the linear layers' biases begin at 0; torchvision leaves torch's values.
+        """
         net = cls(use_lrn=False, batch_norm=True, large_kernel=3, pool4_size=2, dropout_rate=0.2)
         net = net.clone(adaptive_aux_pool=True, kernel_init=TruncatedNormal(0.01), bias_value=0.0)
         return net.clone(**fields)
@@ -150,7 +155,7 @@ class GoogLeNet(nn.Module):
         unit = partial(unit, batch_norm=self.batch_norm)
         dense = partial(Dense, **weights)
         inception = partial(Inception, unit=unit, large_kernel=self.large_kernel)
-        norm = LocalResponseNorm if self.use_lrn else no_norm
+        norm = partial(LocalResponseNorm, k=self.lrn_k, alpha=self.lrn_alpha) if self.use_lrn else no_norm
         auxiliary = partial(
             AuxiliaryHead,
             self.num_classes,

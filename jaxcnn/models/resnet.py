@@ -81,6 +81,8 @@ class ResNet(nn.Module):
     bottleneck: bool = True
     shortcut: Shortcut = "B"
     stride_on_3x3: bool = False  # "v1.5", torchvision's: a bottleneck's stride on its 3×3, not its first 1×1
+    # The authors' Caffe rounds pool1's windows up, without padding: as many as with torch's 1 pixel, moved by one.
+    pool1_ceil: bool = False
     kernel_init: Initializer = HE_FAN_IN  # §3.4, after He et al. 2015; torchvision: HE_FAN_OUT
     dense_init: Initializer = HE_FAN_IN
     dtype: Any = jnp.float32
@@ -98,7 +100,7 @@ class ResNet(nn.Module):
         weights = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         x = Conv(64, 7, 2, padding=3, use_bias=False, name="conv1", **weights)(images)  # 112×112×64
         x = nn.relu(BatchNorm(dtype=self.dtype, name="conv1.bn")(x, train=train))
-        x = MaxPool(3, 2, padding=1, name="pool1")(x)  # 56×56×64
+        x = MaxPool(3, 2, padding=0 if self.pool1_ceil else 1, ceil=self.pool1_ceil, name="pool1")(x)  # 56×56×64
         for stage, count in enumerate(self.blocks):  # 56, 28, 14, 7 pixels
             for number in range(1, count + 1):
                 x = ResidualBlock(

@@ -18,16 +18,17 @@ def show_list(entries: list[dict[str, Any]]) -> None:
     """Every experiment and variant; the first variant of each is what the bare name runs."""
     table = Table("experiment", "variant", "paper", "data", "input")
     table.add_column("parameters", justify="right")
-    previous = None
+    previous = paper = None
     for entry in entries:
         fresh = entry["experiment"] != previous
         if fresh and previous:
             table.add_section()
-        previous = entry["experiment"]
+        named = fresh or entry["paper"] != paper  # one_tower is of another paper than the rest of its file
+        previous, paper = entry["experiment"], entry["paper"]
         table.add_row(
             entry["experiment"] if fresh else "",
             entry["variant"],
-            entry["paper"] if fresh else "",
+            entry["paper"] if named else "",
             entry["data"],
             shape(entry["input_shape"]),
             f"{entry['total_params']:,}",

@@ -17,9 +17,9 @@ from jaxcnn.training.distort import affine_distort
 from jaxcnn.training.local_contrast import local_contrast
 from jaxcnn.training.photometric import photometric_distort
 
-# Principal components of RGB over ImageNet's training set, for pixels in 0–1: standard deviations along them, and
-# the components as columns. Measured by the authors of fb.resnet.torch; AlexNet (§4.1) prints none.
-COLOUR_DEVIATIONS = np.array([0.2175, 0.0188, 0.0045], np.float32)
+# Principal components of RGB over ImageNet's training set: eigenvalues λ of the covariance of pixels in 0–1, which are
+# variances, and eigenvectors as columns. Measured by the authors of fb.resnet.torch; AlexNet (§4.1) prints none.
+COLOUR_EIGENVALUES = np.array([0.2175, 0.0188, 0.0045], np.float32)
 COLOUR_COMPONENTS = np.array(
     [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]], np.float32
 )
@@ -114,7 +114,7 @@ def augment(images: jax.Array, keys: jax.Array, inputs: Inputs) -> jax.Array:
 def colour_shift(keys: jax.Array, std: float) -> jax.Array:
     """AlexNet §4.1: [p1 p2 p3][α1λ1, α2λ2, α3λ3]ᵀ, α ~ N(0, std), one draw a picture. float32 [batch, 3], of 0–255."""
     alphas = std * jax.vmap(lambda key: jax.random.normal(key, (3,)))(keys)
-    return 255.0 * (alphas * COLOUR_DEVIATIONS[None]) @ COLOUR_COMPONENTS.T
+    return 255.0 * (alphas * COLOUR_EIGENVALUES[None]) @ COLOUR_COMPONENTS.T
 
 
 def random_crop(images: jax.Array, keys: jax.Array, size: int) -> jax.Array:

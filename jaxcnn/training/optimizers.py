@@ -58,7 +58,7 @@ class Momentum:
 
 @dataclasses.dataclass(frozen=True)
 class LevenbergMarquardt:
-    """Stochastic diagonal Levenberg–Marquardt: ε_k = η / (μ + h_kk) (LeCun et al. 1998, §III-F, appendix C).
+    """Stochastic diagonal Levenberg–Marquardt: ε_k = η / (μ + h_kk) (LeCun et al. 1998, §III-B, appendix C).
 
     `scale` multiplies η: 1 is the paper's, for batches of 1.
     """

@@ -23,14 +23,14 @@ class Constant:
 
 @dataclasses.dataclass(frozen=True)
 class PerEpoch:
-    """`rates[i]` for `epochs[i]` passes over the training set; the last rate holds from there on."""
+    """`rates[i]` for `epochs[i]` passes over the training set, or parts of one; the last rate holds from there on."""
 
     rates: tuple[float, ...]
-    epochs: tuple[int, ...]
+    epochs: tuple[float, ...]
 
     def build(self, *, steps_per_epoch: int, total_steps: int) -> optax.Schedule:
         del total_steps
-        ends = [steps_per_epoch * passes for passes in itertools.accumulate(self.epochs[:-1])]
+        ends = [round(steps_per_epoch * passes) for passes in itertools.accumulate(self.epochs[:-1])]
         return optax.join_schedules([optax.constant_schedule(rate) for rate in self.rates], ends)
 
 

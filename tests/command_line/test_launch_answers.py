@@ -38,7 +38,8 @@ def test_list(answered, call, monkeypatch):
     assert shown == [f"{name}:{variant}" for name in jaxcnn.names() for variant in jaxcnn.variants(name)]
     counts = {title: entry["total_params"] for title, entry in zip(shown, entries, strict=True)}
     assert counts["lenet5_1998:paper"] == 60_000 and counts["alexnet_2012:paper"] == 60_965_224
-    assert entries[shown.index("alexnet_2012:one_tower")]["input_shape"] == [224, 224, 3]
+    one_tower = entries[shown.index("alexnet_2012:one_tower")]
+    assert (one_tower["paper"], one_tower["input_shape"]) == ("Krizhevsky, 2014", [224, 224, 3])
     assert entries[shown.index("cnn_primer:paper")]["data"] == "fashion_mnist"
     monkeypatch.setattr(description, "listing", lambda: entries)  # counting them all takes ten seconds
     status, table, _ = call("--list")

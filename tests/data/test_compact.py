@@ -137,7 +137,7 @@ def test_what_cannot_be_resized(tmp_path, name, side, words):
 
 
 def test_protocols_at_larger_scales_are_refused(archives, tmp_path):
-    experiment = override(load("vgg_2014:A"), "scales.dense=(256,)")
+    experiment = override(load("vgg_2014:D"), "scales.dense=(256,)")
     prepare("imagenette", data_dir=tmp_path / "small", manual_dir=archives, resize=256)
     small = open_source("imagenette", "test", data_dir=tmp_path / "small")
     check_pictures("center", experiment, small)
@@ -145,6 +145,6 @@ def test_protocols_at_larger_scales_are_refused(archives, tmp_path):
     with pytest.raises(UsageError, match=r"'multi_crop' looks at .* 512 pixels, and this copy of imagenette has 256"):
         check_pictures("multi_crop", experiment, small)
     with pytest.raises(UsageError, match="512 pixels, and this copy of imagenette has 256"):
-        fit(load("vgg_2014:A"), data="imagenette", data_dir=str(tmp_path / "small"), settings=["batch_size=8"])
+        fit(load("vgg_2014:D"), data="imagenette", data_dir=str(tmp_path / "small"), settings=["batch_size=8"])
     prepare("imagenette", data_dir=tmp_path / "full", manual_dir=archives)
     check_pictures("multi_crop", experiment, open_source("imagenette", "test", data_dir=tmp_path / "full"))

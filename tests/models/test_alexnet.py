@@ -76,6 +76,30 @@ def test_two_towers_equal_torch(compare_with_torch):
     compare_with_torch(model, partial(networks.alexnet, hidden=32, classes=10), (227, 227, 3))
 
 
+def test_caffenet_equals_torch(compare_logits_with_torch, torch):
+    """Pools first, then normalises over all maps, with k = 1 and α / n: torch's normalisation, called as Caffe's is."""
+    nn = torch.nn.functional
+    model = AlexNet.as_in_caffe(pool_first=True, num_classes=10, hidden_units=32)
+    assert (model.lrn_k, model.lrn_alpha, model.norm_across_towers) == (1.0, pytest.approx(1e-4 / 5), True)
+    alpha = 1.0  # activities here are near 1, and at 1e-4 its convention would make no difference
+    model = model.clone(lrn_alpha=alpha / 5)
+
+    def pool_and_respond(x):
+        return nn.local_response_norm(nn.max_pool2d(nn.relu(x), 3, 2), 5, alpha=alpha, beta=0.75, k=1.0)
+
+    def forward(layers, x):
+        x = pool_and_respond(layers.conv("conv1", x, 96, 11, 4))
+        x = pool_and_respond(layers.conv("conv2", x, 256, 5, padding=2, groups=2))
+        x = nn.relu(layers.conv("conv3", x, 384, 3, padding=1))
+        x = nn.relu(layers.conv("conv4", x, 384, 3, padding=1, groups=2))
+        x = nn.max_pool2d(nn.relu(layers.conv("conv5", x, 256, 3, padding=1, groups=2)), 3, 2)
+        x = nn.relu(layers.linear("fc6", x, 32))
+        x = nn.relu(layers.linear("fc7", x, 32))
+        return layers.linear("fc8", x, 10)
+
+    compare_logits_with_torch(model, forward, (227, 227, 3))
+
+
 def test_one_tower_equals_torch(compare_with_torch, torch):
     nn = torch.nn.functional
     model = OneTowerAlexNet(num_classes=10, hidden_units=32, dropout_rate=0.0)
@@ -97,6 +121,8 @@ def test_one_tower_equals_torch(compare_with_torch, torch):
     "change",
     [
         {"use_lrn": False},
+        {"lrn_k": 1.0},
+        {"lrn_alpha": 2e-5},
         {"norm_across_towers": True},
         {"pool_size": 2},
         {"activation": jnp.tanh},

@@ -3,6 +3,7 @@
 from functools import partial
 
 import chex
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from benchmarks import networks
 from jaxcnn.models.googlenet import AdaptiveAveragePool, GoogLeNet
+from jaxcnn.models.local_response_norm import LocalResponseNorm
 
 IMAGE = (224, 224, 3)
 
@@ -118,6 +120,21 @@ torchvision = partial(networks.googlenet, classes=10, as_in_torchvision=True)
 def test_logits_equal_torch(compare_logits_with_torch):
     """The paper's: biases, response normalisation, 5×5 filters."""
     compare_logits_with_torch(GoogLeNet(num_classes=10), partial(networks.googlenet, classes=10), (96, 96, 3))
+
+
+@pytest.mark.parametrize("change", [{}, {"lrn_k": 1.0}, {"lrn_alpha": 2e-5}])
+def test_both_norms_have_the_constants_that_are_asked_for(change):
+    found = {}
+
+    def record(call, args, kwargs, context):
+        if isinstance(context.module, LocalResponseNorm):
+            found[context.module.name] = (context.module.k, context.module.alpha)
+        return call(*args, **kwargs)
+
+    with nn.intercept_methods(record):
+        jax.eval_shape(partial(GoogLeNet(**change).init, train=False), jax.random.key(0), jnp.zeros((1, 79, 79, 3)))
+    asked = (change.get("lrn_k", 2.0), change.get("lrn_alpha", 1e-4))  # AlexNet's, unless asked otherwise
+    assert found == {"norm1": asked, "norm2": asked}
 
 
 def test_logits_as_in_torchvision_equal_torch(compare_logits_with_torch):

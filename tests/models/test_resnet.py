@@ -102,6 +102,26 @@ def test_any_size_of_picture_will_do():
         assert logits.shape == (1, 1000)
 
 
+@pytest.mark.parametrize("pixels", [32, 42])  # pool1 sees an even and an odd side
+@pytest.mark.parametrize("as_in_caffe", [False, True])
+def test_windows_of_pool1(as_in_caffe, pixels):
+    """Caffe's begin in the corner, and the last hang over the edge; torch's begin one pixel outside."""
+    torch = pytest.importorskip("torch", reason="the independent implementation is in torch")
+    model = ResNet(blocks=(), num_classes=2, pool1_ceil=as_in_caffe)
+    images = jax.random.normal(jax.random.key(1), (2, pixels, pixels, 3))
+    variables = model.init(jax.random.key(0), images, train=False)
+
+    def watched(module, _):
+        return module.name in ("conv1.bn", "pool1")
+
+    _, state = model.apply(variables, images, train=False, capture_intermediates=watched)
+    seen, pooled = (np.asarray(state["intermediates"][name]["__call__"][0]) for name in ("conv1.bn", "pool1"))
+    maps = torch.from_numpy(seen.transpose(0, 3, 1, 2).copy()).relu()
+    windows = {"ceil_mode": True} if as_in_caffe else {"padding": 1}
+    expected = torch.nn.functional.max_pool2d(maps, 3, 2, **windows).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_array_equal(pooled, expected)
+
+
 def test_option_a_takes_every_second_pixel_and_appends_zeros():
     x = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype(np.float32)
     outputs = np.asarray(identity_with_zeros(jnp.asarray(x), 2, 6))

@@ -1,5 +1,7 @@
 """Tables on standard output, of made-up answers."""
 
+import re
+
 import pytest
 
 from jaxcnn.reporting import tables
@@ -52,6 +54,14 @@ def test_list_names_an_experiment_once(capsys):
     assert [row[-1] for row in rows[1:]] == ["60,000", "61,706", "1"]
     assert rows[1][:2] == ["net", "paper"] and rows[3][0] == "other"
     assert "modern" in rows[2] and "net" not in rows[2]
+
+
+def test_list_names_a_paper_again_where_it_is_another(capsys):
+    papers = ("A, 1998", "A, 1998", "B, 2014", "A, 1998")
+    entries = [{**ENTRY, "variant": "v", "paper": paper, "total_params": 1} for paper in papers]
+    tables.show_list(entries)
+    shown = [re.findall(r"[AB], \d+", line) for line in capsys.readouterr().out.splitlines() if "mnist" in line]
+    assert shown == [["A, 1998"], [], ["B, 2014"], ["A, 1998"]]
 
 
 def test_description(capsys):

@@ -10,7 +10,7 @@ import pytest
 
 from jaxcnn.errors import UsageError
 from jaxcnn.inputs import Affine, Inputs
-from jaxcnn.training.augment import COLOUR_COMPONENTS, COLOUR_DEVIATIONS, augment, colour_shift, normalise, random_crop
+from jaxcnn.training.augment import COLOUR_COMPONENTS, COLOUR_EIGENVALUES, augment, colour_shift, normalise, random_crop
 
 
 def keys(count: int, seed: int = 0) -> jax.Array:
@@ -74,7 +74,7 @@ def test_half_of_the_pictures_are_mirrored():
 def test_colour_noise_has_the_papers_covariance():
     """§4.1: Σ αᵢλᵢpᵢ with α ~ N(0, 0.1) has covariance 0.01·P·diag(λ²)·Pᵀ, here for pixels in 0–255."""
     shifts = np.asarray(colour_shift(keys(20_000), 0.1), np.float64)
-    expected = 0.01 * 255**2 * COLOUR_COMPONENTS @ np.diag(COLOUR_DEVIATIONS**2) @ COLOUR_COMPONENTS.T
+    expected = 0.01 * 255**2 * COLOUR_COMPONENTS @ np.diag(COLOUR_EIGENVALUES**2) @ COLOUR_COMPONENTS.T
     np.testing.assert_allclose(shifts.T @ shifts / len(shifts), expected, rtol=0.05, atol=0.5)
     np.testing.assert_allclose(COLOUR_COMPONENTS.T @ COLOUR_COMPONENTS, np.eye(3), atol=2e-4)
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.training.schedules import PerStep, StepDecay
+from jaxcnn.training.schedules import PerEpoch, PerStep, StepDecay
 
 torch = pytest.importorskip("torch", reason="torch is the second source")
 
@@ -33,4 +33,11 @@ def test_step_decay_is_torchs_step_lr():
 def test_per_step_is_torchs_multi_step_lr():
     expected = torch_rates(lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [32, 48], 0.1), 0.1, 64)
     ours = our_rates(PerStep(rates=(0.1, 0.01, 0.001), until=(32, 48)), 64)
+    np.testing.assert_allclose(ours, expected, rtol=1e-5)
+
+
+def test_passes_may_be_parts_of_one():
+    """Of 5 steps a pass, 2.2 and 1.8 passes are 11 and 9 steps."""
+    expected = torch_rates(lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [11, 20], 0.1), 0.1, 30)
+    ours = our_rates(PerEpoch(rates=(0.1, 0.01, 0.001), epochs=(2.2, 1.8, 2)), 30)
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
