@@ -1,6 +1,6 @@
 """LeNet-5 on MNIST (LeCun, Bottou, Bengio & Haffner, 1998).
 
-Reported: 0.95 % test error after 20 passes; 0.8 % with distortions added (§III-C).
+Reported: 0.95 % test error after 20 passes; 0.8 % with distortions added (§III-B).
 Ours: 1.01 % (three seeds: 1.03, 1.00, 0.99); 0.74 % with distortions (one seed).
 Run: python launch.py --exp=lenet5_1998
 
@@ -28,8 +28,8 @@ PAPER = Paper(
     year=1998,
     venue="Proceedings of the IEEE 86(11)",
     results=(
-        Result(data="mnist", top1_error=0.95, source="§III-C, LeNet-5"),
-        Result(data="mnist", top1_error=0.8, source="§III-C, LeNet-5 with distortions"),
+        Result(data="mnist", top1_error=0.95, source="§III-B, LeNet-5"),
+        Result(data="mnist", top1_error=0.8, source="§III-B, LeNet-5 with distortions"),
     ),
     claims=(
         Claim(what="parameters", stated="60,000", source="§II-B", counted="60,000"),
@@ -38,7 +38,7 @@ PAPER = Paper(
         Claim(what="parameters of C5, F6", stated="48,120 and 10,164", source="§II-B", counted="the same"),
         Claim(what="parameters", stated="about 60,000", source="lectures", counted="61,706 in their Keras code"),
         Claim(what="layers", stated="7", source="§II-B and lectures", counted="7, the input not counted"),
-        Claim(what="training error after 19 passes", stated="0.35 %", source="§III-C"),
+        Claim(what="training error after 19 passes", stated="0.35 %", source="§III-B"),
     ),
     contradictions=(
         "C3: the paper joins each map to some of S2's maps (Table I; 1,516 parameters, 60,000 in all). Textbook code "
@@ -95,7 +95,7 @@ paper = Experiment(
 
 distortions = replace(
     paper,
-    # §III-C names the kinds (translation, scaling, squeezing, horizontal shearing) and no limits: these are ours.
+    # §III-B names the kinds (translation, scaling, squeezing, horizontal shearing) and no limits: these are ours.
     inputs=replace(
         paper.inputs,
         distortion=Affine(max_translation=1.5, max_scaling=0.1, max_squeeze=0.08, max_shear=0.15),

@@ -8,7 +8,7 @@ from jaxcnn.errors import UsageError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Affine:
-    """Limits of random planar affine distortions (LeCun et al. 1998, §III-C); each is drawn anew for a picture."""
+    """Limits of random planar affine distortions (LeCun et al. 1998, §III-B); each is drawn anew for a picture."""
 
     max_translation: float = 0.0  # pixels, in each direction
     max_scaling: float = 0.0  # of both axes, as a logarithm: a factor from exp(−max) to exp(max)

@@ -1,6 +1,6 @@
 """The affine distortions of LeNet-5's paper, drawn anew at each presentation, on the device.
 
-Source: LeCun, Bottou, Bengio & Haffner 1998, §III-C: "planar affine transformations", namely horizontal and
+Source: LeCun, Bottou, Bengio & Haffner 1998, §III-B: "planar affine transformations", namely horizontal and
 vertical translation, scaling, squeezing (compression along one axis, elongation along the other) and horizontal
 shearing. The paper gives no ranges.
 """
