@@ -11,7 +11,8 @@ by Linen's layers and optax under `jax.jit` with JAX's defaults. `evaluation` gi
 averages AlexNet's ten.
 
 All have the same weights and batches. First they take `--check-steps` steps, and the losses of the first and the last
-are compared: without dropout. Then they take turns in one process, on the same threads: the cores that it may use.
+are compared: without dropout. Then they take turns in one process, on the same threads (the cores that it may use),
+in which the C library keeps freed memory, as under `launch.py`: torch gains from that too.
 Memory and the time to the first step (from the start of Python) are of a process that has one contender alone.
 """
 
