@@ -54,7 +54,8 @@ class AveragePool(Layer):
 
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
-        sums = sum_windows(images, self.size, self.strides)
+        apart = self.size == self.strides and all(n % self.size == 0 for n in images.shape[1:3])
+        sums = sum_squares(images, self.size) if apart else sum_windows(images, self.size, self.strides)
         return sums / np.array(self.size**2, images.dtype)
 
     def window(self, inputs: Shape) -> Window:
@@ -71,6 +72,16 @@ def sum_windows(images: jax.Array, size: int, strides: int) -> jax.Array:
         (1, strides, strides, 1),
         "VALID",
     )
+
+
+def sum_squares(images: jax.Array, size: int) -> jax.Array:
+    """The same for windows that lie side by side and cover the picture.
+
+    Its gradient is a plain copy to each place; that of `reduce_window` is another window's sum (128×28×28×6, 2×2, on
+    one core: 0.1 for 0.5 ms).
+    """
+    batch, height, width, channels = images.shape
+    return images.reshape(batch, height // size, size, width // size, size, channels).sum(axis=(2, 4))
 
 
 class GlobalAveragePool(Layer):

@@ -140,11 +140,21 @@ def test_max_pooling_ignores_its_padding():
     chex.assert_trees_all_equal(ours, jnp.full((1, 2, 2, 1), -5.0))
 
 
-def test_average_pools(torch):
+@pytest.mark.parametrize(("size", "strides"), [(5, 3), (2, 2), (4, 4)])  # 2 covers 14 pixels, 4 doesn't
+def test_average_pools(torch, size, strides):
     images = normal(2, 14, 14, 3)
-    theirs = torch.nn.functional.avg_pool2d(torch.from_numpy(channels_first(images)), 5, 3)
-    ours = AveragePool(5, 3).apply({}, jnp.asarray(images))
-    np.testing.assert_allclose(channels_first(np.asarray(ours)), theirs.numpy(), rtol=1e-5, atol=1e-6)
+    given = torch.from_numpy(channels_first(images)).requires_grad_()
+    theirs = torch.nn.functional.avg_pool2d(given, size, strides)
+    ours, pull_back = jax.vjp(lambda images: AveragePool(size, strides).apply({}, images), jnp.asarray(images))
+    np.testing.assert_allclose(channels_first(np.asarray(ours)), theirs.detach().numpy(), rtol=1e-5, atol=1e-6)
+    toward = normal(*ours.shape)
+    theirs.backward(torch.from_numpy(channels_first(toward)))
+    (gradient,) = pull_back(jnp.asarray(toward))
+    np.testing.assert_allclose(channels_first(np.asarray(gradient)), given.grad.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_global_average_pool():
+    images = normal(2, 14, 14, 3)
     whole = GlobalAveragePool().apply({}, jnp.asarray(images))
     np.testing.assert_allclose(whole, images.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
 
