@@ -22,6 +22,7 @@ import numpy as np
 
 from jaxcnn.models.forms.plain import Sides, plain
 from jaxcnn.models.forms.platform import alone
+from jaxcnn.models.forms.rows import summed, times
 
 Grid = list[list[jax.Array]]  # of the places of a tile, of a kernel or of an output: rows of columns
 Matrix = Sequence[Sequence[float]]
@@ -75,11 +76,10 @@ four_at_once.defvjp(_forward, _backward)
 def _correlate(images: jax.Array, places: Grid, padding: Sides, *, transposed: bool = False) -> jax.Array:
     """places: of the kernel, [inputs, outputs] each; `transposed`: [outputs, inputs]."""
     rows, columns = (n + sum(sides) - 2 for n, sides in zip(images.shape[1:3], padding, strict=True))
-    against = 1 if transposed else 0
 
     def product(tiles: jax.Array, weights: jax.Array) -> jax.Array:
         *tile, inputs = tiles.shape
-        found = jax.lax.dot_general(tiles.reshape(-1, inputs), weights, (((1,), (against,)), ((), ())))
+        found = times(tiles.reshape(-1, inputs), weights, transposed=transposed)
         return found.reshape(*tile, found.shape[1])
 
     tiles = _tiles(images, padding)
@@ -98,11 +98,10 @@ def _kernel_gradient(images: jax.Array, gradient: jax.Array, padding: Sides) -> 
     gradient = jnp.pad(gradient, beyond)
     outputs = _transform(_turned(OF_OUTPUT), [[gradient[:, i::2, j::2] for j in range(2)] for i in range(2)])
 
-    def summed(tile: jax.Array, output: jax.Array) -> jax.Array:
-        rows = (each.reshape(-1, each.shape[-1]) for each in (tile, output))
-        return jax.lax.dot_general(*rows, (((0,), (0,)), ((), ())))
+    def product(tile: jax.Array, output: jax.Array) -> jax.Array:
+        return summed(*(each.reshape(-1, each.shape[-1]) for each in (tile, output)))
 
-    sums = [list(map(summed, *row)) for row in zip(tiles, outputs, strict=True)]
+    sums = [list(map(product, *row)) for row in zip(tiles, outputs, strict=True)]
     return jnp.stack([jnp.stack(row) for row in _transform(_turned(OF_KERNEL), sums)])
 
 
