@@ -87,7 +87,7 @@ def dry_run(flags: argparse.Namespace) -> Any:
     from jaxcnn.analysis.simulated import simulated_dry_run
     from jaxcnn.reporting.tables import show_dry_run
 
-    names = ("workdir", "data", "data_dir", "steps", "epochs", "parallel")
+    names = ("workdir", "data", "data_dir", "steps", "epochs", "parallel", "mesh")
     arguments = {name: getattr(flags, name) for name in names} | {"settings": flags.set}
     if flags.devices:
         return simulated_dry_run(flags.exp, flags.devices, **arguments), show_dry_run

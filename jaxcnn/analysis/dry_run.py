@@ -18,7 +18,9 @@ from jaxcnn.analysis.program import Program
 from jaxcnn.data.choose import Choice
 from jaxcnn.data.datasets import data_set
 from jaxcnn.experiment import Experiment
+from jaxcnn.models.towers import BATCH_AXIS, TOWER_AXIS
 from jaxcnn.reporting.progress import Display, Silent
+from jaxcnn.training.mesh import parse_mesh, tower_axes
 from jaxcnn.training.parallel import Devices, Mode
 from jaxcnn.training.run_folder import default_workdir
 from jaxcnn.training.setting import Length, resolve
@@ -35,6 +37,7 @@ def dry_run(
     steps: int | None = None,
     epochs: float | None = None,
     parallel: Mode = "jit",
+    mesh: str | None = None,
     settings: Sequence[str] = (),
     simulated: bool = False,
     display: Display | None = None,
@@ -47,7 +50,7 @@ def dry_run(
       simulated: the devices are parts of one processor; then nothing is said of time.
 
     Returns:
-      {"experiment", "variant", "data", "precision", "batch_size", "accumulate", "remat", "parallel", "devices",
+      {"experiment", "variant", "data", "precision", "batch_size", "accumulate", "remat", "parallel", "mesh", "devices",
       "parameters", "compile_seconds", "memory", "flops_per_step", "collectives", "host_transfers", "data_found",
       "length", "time", "disk", "warnings"}; docs/dry-run.md explains each.
 
@@ -59,7 +62,8 @@ def dry_run(
     entry = data_set(name)
     rehearsal = experiment.rehearsal if data == "auto" else None
     experiment = resolve(experiment, Choice(name, False, "", ""), settings, entry.num_classes)
-    devices = Devices(parallel)
+    towers = parse_mesh(mesh, len(jax.devices()), parallel=parallel)[TOWER_AXIS]
+    devices = Devices(parallel, model=towers, tower_axes=tower_axes(experiment, towers))
     count = len(devices.devices)
     devices.check_batch_size(experiment.batch_size, accumulate=experiment.accumulate)
     with ticking(display, "looking at the data"):
@@ -90,6 +94,7 @@ def dry_run(
         "accumulate": experiment.accumulate,
         "remat": experiment.remat,
         "parallel": parallel,
+        "mesh": {BATCH_AXIS: devices.batch_parts, TOWER_AXIS: towers},
         "devices": {
             "kind": devices.devices[0].device_kind,
             "platform": devices.platform,
@@ -195,7 +200,7 @@ def warnings(answer: dict[str, Any], rehearsal: str | None) -> list[str]:
         need, free = (answer["disk"][key] / 2**30 for key in ("checkpoints", "free"))
         lines.append(f"disk: checkpoints need {need:.1f} GiB and {free:.1f} GiB are free; choose another --workdir.")
     others = sorted(set(answer["collectives"]) - {"all-reduce"})
-    if count > 1 and others:
+    if count > 1 and others and answer["mesh"][TOWER_AXIS] == 1:  # towers exchange maps
         lines.append(f"the step communicates by {', '.join(others)}, not by all-reduces alone.")
     if answer["host_transfers"]:
         lines.append(f"the step talks to the host ({', '.join(answer['host_transfers'])}), which waits for it.")

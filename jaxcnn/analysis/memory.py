@@ -36,7 +36,7 @@ def device_bytes(compiled: jax.stages.Compiled, program: Any) -> dict[str, Any]:
       {"parameters", "optimizer_state", "other_state", "resident_data", "batch", "activations" (all temporary values of
       the step, gradients included), "program" (its machine code), "peak" (of all that while a step runs)}.
     """
-    state = program.state
+    state = program.state_of_a_device()
     plan = memory_plan(compiled)
     parameters, optimizer = tree_bytes(state.params), tree_bytes(state.opt_state)
     resident = tree_bytes(program.resident())

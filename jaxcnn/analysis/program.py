@@ -37,6 +37,14 @@ class Program:
     def _create(self, statistics: Any) -> train_state.TrainState:
         return train_state.create_for(self._experiment, self._optimizer, seed=0, statistics=statistics)
 
+    def state_of_a_device(self) -> train_state.TrainState:
+        """The shapes of what one device holds of the state: of a divided parameter its own part."""
+
+        def part(leaf: Any, sharding: Any) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct(sharding.shard_shape(leaf.shape), leaf.dtype)
+
+        return jax.tree.map(part, self.state, self._devices.placement(self.state))
+
     def examples(self, rows: int) -> dict[str, jax.ShapeDtypeStruct]:
         """Shapes of so many training pictures, as the host hands them over."""
         inputs = self._experiment.inputs
@@ -61,7 +69,7 @@ class Program:
         """The step, compiled for the run's devices."""
         batch = self.batch()
         if self._devices.mode == "pmap":
-            count = len(self._devices.devices)
+            count = self._devices.batch_parts
             batch = jax.tree.map(
                 lambda x: jax.ShapeDtypeStruct((count, x.shape[0] // count, *x.shape[1:]), x.dtype), batch
             )
@@ -73,13 +81,13 @@ class Program:
         """Compiles what else a run does, since that takes memory; bytes of temporary values of a test batch."""
         experiment, devices = self._experiment, self._devices
         statistics = train_state.zero_statistics(experiment.inputs)
-        created = jax.jit(self._create, out_shardings=devices.replicated).lower(statistics)
+        created = jax.jit(self._create, out_shardings=devices.placement(self.state)).lower(statistics)
         compile_step(created, devices.platform)
         samples = curvature_samples(experiment)
         if samples:
             refreshed = jax.jit(make_refresh_step(experiment), out_shardings=devices.replicated, donate_argnums=0)
             compile_step(refreshed.lower(self.state, self.examples(samples)), devices.platform)
-        inputs, count = experiment.inputs, len(devices.devices)
+        inputs, count = experiment.inputs, devices.batch_parts
         wanted = experiment.evaluation_batch_size or max(experiment.batch_size, 100)
         rows = -(-min(wanted, self._test_pictures) // count) * count
         shape = (rows, inputs.stored_size, inputs.stored_size, inputs.channels)

@@ -51,9 +51,13 @@ class Record:
                 self._board.add_scalar(f"{event}/{name}", value, step)
 
     def train_means(self, *, since: int) -> dict[str, float]:
-        """The training metrics after step `since`, each window weighted by its examples; empty before the first."""
+        """The training metrics after step `since`, each window weighted by its examples; empty before the first.
+
+        A window that a stop cut short ("early") counts until the whole one is there, which holds it.
+        """
         events = read_events(self.path) if self._remembered is None else self._remembered
         events = [event for event in events if event["event"] == "train" and event["step"] > since]
+        events = [event for event in events if not event.get("early") or event is events[-1]]
         count = sum(event["count"] for event in events)
         names = ("loss", "top1_error", "top5_error") if count else ()
         means = {name: sum(event[name] * event["count"] for event in events) / count for name in names}

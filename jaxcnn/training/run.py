@@ -152,11 +152,11 @@ class Run:
                 self.state, rate = run(self.state, batch, *self._feed.resident)
                 self._trace.after(self.step, self.state)
                 if logs:
-                    self._log(rate)
+                    self._log(rate, early=self.step % length.log_interval() > 0)
                 self._display.advance("train", self.step, length.stop, self._note)
                 received = interrupts.at(self.step)
                 if last or self.step % length.evaluation_interval(experiment) == 0:
-                    self._evaluate()
+                    self._evaluate(early=self.step % length.evaluation_interval(experiment) > 0)
                 if last or received or self.step % length.checkpoint_interval(experiment) == 0:
                     self.save()
                 if received and not last:
@@ -182,17 +182,20 @@ class Run:
             self._refresh = compile_step(jitted.lower(self.state, placed), self._devices.platform)
         (self.state,) = self._refresh(self.state, placed)
 
-    def _log(self, rate: jax.Array) -> None:
+    def _log(self, rate: jax.Array, *, early: bool) -> None:
+        """early: at a stop within a window, which nothing but the log may know of: a longer run wouldn't be there."""
         self._check_finite(float(self.state.sums["loss"]))
         means = divide(self.state.sums)
-        self.state = dataclasses.replace(self.state, sums=self._devices.replicate(zero_sums()))
-        self._end_warmup(means["top1_error"])
+        if not early:
+            self.state = dataclasses.replace(self.state, sums=self._devices.replicate(zero_sums()))
+            self._end_warmup(means["top1_error"])
         self._damaged.write(self.record, self.step)
         split = self._times.split(self.step)
         self._times.restart(self.step)
         speed = 1000 * self.experiment.batch_size / split["step_ms"]
         epoch = self.step / self.length.steps_per_epoch
-        self.record.write(self.step, "train", epoch=epoch, rate=float(rate), images_per_second=speed, **means, **split)
+        numbers: dict[str, Any] = {"epoch": epoch, "rate": float(rate), "images_per_second": speed, **means, **split}
+        self.record.write(self.step, "train", **numbers, **({"early": True} if early else {}))
         self._note = (
             f"epoch {epoch:.2f}  loss {means['loss']:.4f}  error {means['top1_error']:.2f} %  "
             f"rate {float(rate):.2g}  {speed:,.0f} images/s  ({shares(split)})"
@@ -240,7 +243,8 @@ class Run:
         """What an evaluation needs of the state."""
         return train_state.evaluation_variables(self.state)
 
-    def _evaluate(self) -> None:
+    def _evaluate(self, *, early: bool) -> None:
+        """early: at a stop between two evaluations, which the plateau controller mustn't see."""
         metrics = self.evaluator("center", self.variables, progress=partial(self._display.advance, "evaluate"))
         self._check_finite(metrics["loss"])
         self.record.write(self.step, "evaluation", epoch=self.step / self.length.steps_per_epoch, **metrics)
@@ -248,7 +252,8 @@ class Run:
             f"step {self.step:,}: test error {metrics['top1_error']:.2f} % (top-5 {metrics['top5_error']:.2f} %) "
             f"of {metrics['count']:,}, loss {metrics['loss']:.4f}"
         )
-        self._observe_plateau(metrics)
+        if not early:
+            self._observe_plateau(metrics)
         self._times.restart(self.step)
 
     def _observe_plateau(self, metrics: dict[str, float]) -> None:

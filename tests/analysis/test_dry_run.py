@@ -13,8 +13,9 @@ from jaxcnn.analysis import dry_run as module
 from jaxcnn.analysis.dry_run import dry_run, ticking
 from jaxcnn.analysis.simulated import simulated_dry_run
 from jaxcnn.errors import UsageError
-from jaxcnn.experiment import Rehearsal
+from jaxcnn.experiment import Rehearsal, load
 from jaxcnn.reporting.progress import Silent
+from jaxcnn.training import parallel
 from jaxcnn.training.crops import AreaCrop
 from jaxcnn.training.parallel import Devices
 
@@ -30,9 +31,9 @@ def run(experiment: Any = LINEAR, **options: Any) -> dict[str, Any]:
     return dry_run(experiment, settings=("model.num_classes=64",), **options)
 
 
-@pytest.mark.parametrize("parallel", ["jit", "pmap"])
-def test_the_figures_of_a_linear_network(parallel, tmp_path):
-    found = run(parallel=parallel)
+@pytest.mark.parametrize("mode", ["jit", "pmap"])
+def test_the_figures_of_a_linear_network(mode, tmp_path):
+    found = run(parallel=mode)
     memory = found["memory"]
     assert found["parameters"] == PARAMETERS and memory["parameters"] == 4 * PARAMETERS
     assert memory["optimizer_state"] == 4 * PARAMETERS  # the velocity
@@ -100,6 +101,26 @@ def test_the_seconds_tick_while_it_compiles():
     with ticking(Watching(), "compiling"):
         time.sleep(1.3)
     assert seen == [("compiling", 1, None, "s")] and threading.active_count() == before
+
+
+def test_towers_are_laid_out_as_a_run_would(monkeypatch):
+    monkeypatch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "0")
+    small = ("inputs.size=67", "inputs.stored_size=72", "model.hidden_units=64", "batch_size=8")
+    alexnet = load("alexnet_2012")
+    found = dry_run(alexnet, data="photos", mesh="data=4,model=2", settings=small)
+    whole = dry_run(alexnet, data="photos", settings=small)
+    assert found["mesh"] == {"data": 4, "model": 2} and whole["mesh"] == {"data": 8, "model": 1}
+    shared = 4 * 10  # the classes' biases are on both
+    assert found["memory"]["parameters"] == (whole["memory"]["parameters"] - shared) // 2 + shared
+    assert "all-gather" in found["collectives"] and "all-gather" not in whole["collectives"]
+    assert not any("communicates" in line for line in found["warnings"])
+
+
+def test_a_mesh_that_does_not_fit():
+    with pytest.raises(UsageError, match="there is no axis 'foo'"):
+        run(mesh="foo=8")
+    with pytest.raises(UsageError, match="lays out 16 devices, there are 8"):
+        run(mesh="data=16")
 
 
 def test_devices_that_are_not_there(monkeypatch):

@@ -96,6 +96,20 @@ def test_the_plateau_can_watch_the_training_error(tmp_path):
     assert dropped and dropped[-1]["scale"] == pytest.approx(scale)
 
 
+@pytest.mark.parametrize("watch", ["training", "validation"])
+def test_a_stop_on_the_way_changes_nothing(tmp_path, watch):
+    """What is logged and evaluated at a stop, the controllers don't see: the longer run wouldn't have been there."""
+    plateau = Plateau(factor=0.5, patience=1, reductions=9, watch=watch)
+    warmup = WarmUp(factor=0.1, until_error=90.0)
+    experiment = dataclasses.replace(DIGITS, plateau=plateau, warmup=warmup, evaluate_every=8 / 89, steps=24)
+    whole = fit(experiment, workdir=tmp_path / "whole")
+    for stop in (3, 11, 13):
+        assert fit(experiment, workdir=tmp_path / "cut", steps=stop)["steps"] == stop
+    cut = fit(experiment, workdir=tmp_path / "cut")
+    assert cut["params_sha256"] == whole["params_sha256"] and cut["train"] == whole["train"]
+    assert events(tmp_path / "cut", "plateau") == events(tmp_path / "whole", "plateau")
+
+
 def test_the_average_is_what_is_evaluated(tmp_path):
     experiment = dataclasses.replace(DIGITS, averaging=0.9)
     summary = fit(experiment, workdir=tmp_path)
