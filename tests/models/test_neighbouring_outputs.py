@@ -15,12 +15,15 @@ def normal(*shape: int, seed: int) -> jax.Array:
     return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
 
 
-# 4, 11, 2 and 10 columns: some that `count` divides, some that it does not, fewer than one block.
-CASES = [(2, 8, ((0, 0), (0, 0))), (4, 11, ((2, 2), (2, 2))), (4, 6, ((0, 0), (0, 0))), (4, 11, ((1, 0), (0, 3)))]
+# 4, 11, 2 and 10 columns: some that `count` divides, some that it does not, fewer than one block. Up to 3 maps are
+# given as pixels of a row, 6 as maps.
+CASES = [
+    *[(2, 8, ((0, 0), (0, 0)), 3), (4, 11, ((2, 2), (2, 2)), 3), (4, 6, ((0, 0), (0, 0)), 3)],
+    *[(4, 11, ((1, 0), (0, 3)), 3), (4, 11, ((1, 0), (0, 3)), 6)],
+]
 
 
-@pytest.mark.parametrize("inputs", [3, 6])  # pixels as maps, and maps
-@pytest.mark.parametrize(("count", "width", "padding"), CASES)
+@pytest.mark.parametrize(("count", "width", "padding", "inputs"), CASES)
 def test_values_and_derivatives(count, width, padding, inputs):
     images, kernel = normal(2, 8, width, inputs, seed=0), normal(5, 5, inputs, 4, seed=1)
     toward = normal(*plain(images, kernel, (1, 1), padding).shape, seed=2)

@@ -28,7 +28,7 @@ def test_the_matrices_are_a_correlation():
 SIDES = st.integers(0, 2)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(3, 8), st.integers(3, 8), st.tuples(st.tuples(SIDES, SIDES), st.tuples(SIDES, SIDES)))
 def test_values_of_every_size_and_padding(height, width, padding):
     images, kernel = normal(2, height, width, 3, seed=0), normal(3, 3, 3, 4, seed=1)
@@ -37,9 +37,8 @@ def test_values_of_every_size_and_padding(height, width, padding):
     chex.assert_trees_all_close(ours, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize(
-    ("size", "padding"), [((8, 8), ((1, 1), (1, 1))), ((7, 5), ((1, 1), (1, 1))), ((6, 9), ((0, 2), (1, 0)))]
+    ("size", "padding", "alone"), [((7, 4), ((1, 1), (1, 1)), False), ((6, 5), ((0, 2), (1, 0)), True)]
 )
 def test_derivatives(size, padding, alone, monkeypatch):
     monkeypatch.setattr(winograd, "alone", lambda: alone)
