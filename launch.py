@@ -216,7 +216,11 @@ def quiet() -> None:
 
     import jax
 
+    from jaxcnn.training.disk import is_news
+
     logging.getLogger("absl").setLevel(logging.ERROR)
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).addFilter(is_news)  # adding it again changes nothing
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
         jax.config.update("jax_compilation_cache_dir", os.path.join(cache, "jaxcnn", "compiled"))
