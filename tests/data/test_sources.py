@@ -116,7 +116,7 @@ def test_damaged_files_stop_the_run_with_the_way_out(small_mnist, tmp_path, harm
     source = open_source("mnist", "train", data_dir=tmp_path)
     with pytest.raises(RunStoppedError, match="mnist is damaged") as caught:
         source.__getitems__(range(len(source)))
-        anew = f"remove {tmp_path}/mnist/3.0.1, then run: python launch.py prepare --data=mnist --data-dir={tmp_path}"
+    anew = f"remove {tmp_path}/mnist/3.0.1, then run: python launch.py prepare --data=mnist --data-dir={tmp_path}"
     assert str(caught.value).endswith(anew)
 
 
