@@ -13,7 +13,17 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jaxcnn
-from jaxcnn.command_line import BENCH, EVALUATE, FOLDERS, NAMED_EXPERIMENT, PREPARE, TRAIN, Flags, Parser
+from jaxcnn.command_line import (
+    BENCH,
+    EVALUATE,
+    FOLDERS,
+    NAMED_EXPERIMENT,
+    PREPARE,
+    TRAIN,
+    Flags,
+    Parser,
+    missing_platform_is_told,
+)
 from jaxcnn.errors import JaxcnnError, RunInterruptedError, UsageError
 from jaxcnn.host_memory import keep_freed_memory
 
@@ -195,13 +205,14 @@ def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     for flag, options in command.flags.items():
         parser.add_argument(flag, **options)
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
-    return command, parser.parse_args(arguments[1:] if name else arguments)
+    return command, parser.parse(arguments[1:] if name else arguments)
 
 
 def run(arguments: Sequence[str]) -> None:
     """Runs one command; what it answers goes to standard output, everything else to standard error."""
     command, flags = parse(arguments)
-    answer, show = command.job(flags)
+    with missing_platform_is_told():
+        answer, show = command.job(flags)
     if answer is None:  # another process says it
         return
     if flags.json:
@@ -216,7 +227,11 @@ def quiet() -> None:
 
     import jax
 
+    from jaxcnn.training.disk import is_news
+
     logging.getLogger("absl").setLevel(logging.ERROR)
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).addFilter(is_news)  # adding it again changes nothing
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
         jax.config.update("jax_compilation_cache_dir", os.path.join(cache, "jaxcnn", "compiled"))

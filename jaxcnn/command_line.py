@@ -1,9 +1,13 @@
 """The flags of the command line, as data, and a parser that answers a wrong one in one line."""
 
 import argparse
+import contextlib
 import difflib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
+
+from jax._src import xla_bridge  # there is no public way to ask whether a device has been touched
 
 from jaxcnn.errors import UsageError
 
@@ -20,6 +24,29 @@ class Parser(argparse.ArgumentParser):
         near = difflib.get_close_matches(unknown.split("=")[0], flags, n=1)
         hint = f" Did you mean {near[0]}?" if near else f" See {self.prog} --help."
         raise UsageError(f"{message}.{hint}")
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """The flags' values. Raises UsageError, also where one is empty: of a shell's variable that isn't set."""
+        flags = self.parse_args(arguments)
+        for action in self._actions:
+            value = getattr(flags, action.dest, None)
+            if value == "" or (isinstance(value, list) and "" in value):
+                raise UsageError(f"{action.option_strings[0]}= is empty; give it a value, or leave it out.")
+        return flags
+
+
+@contextlib.contextmanager
+def missing_platform_is_told() -> Iterator[None]:
+    """Turns what JAX says where `JAX_PLATFORMS` names no device of this machine into a UsageError."""
+    try:
+        yield
+    except (AssertionError, RuntimeError) as error:
+        platforms = os.environ.get("JAX_PLATFORMS")
+        if not platforms or xla_bridge.backends_are_initialized():
+            raise
+        raise UsageError(
+            f"JAX_PLATFORMS (={platforms}) names no device that JAX finds here; install JAX for it, or set it to cpu."
+        ) from error
 
 
 def positive(kind: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -138,6 +138,11 @@ class Experiment:
                 raise UsageError(f"{field} (={value}) must be positive.")
         if self.averaging is not None and not 0 < self.averaging < 1:
             raise UsageError(f"averaging (={self.averaging}) must be None or lie between 0 and 1.")
+        for field in ("size", "stored_size"):
+            if getattr(self.inputs, field) <= 0:
+                raise UsageError(f"inputs.{field} (={getattr(self.inputs, field)}) must be positive.")
+        if self.inputs.channels not in (1, 3):
+            raise UsageError(f"inputs.channels (={self.inputs.channels}) must be 1 (grey) or 3 (RGB).")
         if self.inputs.size > self.inputs.stored_size + 2 * self.inputs.pad:
             raise UsageError(
                 f"inputs.size (={self.inputs.size}) must not exceed inputs.stored_size + 2·inputs.pad "
@@ -172,9 +177,9 @@ def load(title: str) -> Experiment:
     Raises:
       UsageError: there is no such experiment or variant; the message names the nearest.
     """
-    name, _, variant = title.partition(":")
+    name, colon, variant = title.partition(":")
     choices = _module(name).VARIANTS
-    variant = variant or next(iter(choices))
+    variant = variant if colon else next(iter(choices))
     if variant not in choices:
         raise UsageError(f"{name} has no variant {variant!r}; {nearest(variant, list(choices))}")
     return dataclasses.replace(choices[variant], name=name, variant=variant)

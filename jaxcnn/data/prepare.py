@@ -14,6 +14,8 @@ from jaxcnn.errors import DataMissingError, JaxcnnError, UsageError
 
 SIDES = range(32, 1025)  # of compact copies, pixels
 
+UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG}
+
 
 def prepare(
     name: str,
@@ -68,11 +70,11 @@ def prepare(
         if full is None:
             paths = find_archives(entry, data_dir=target, manual_dir=manual, progress=progress)
         return _write(entry, paths or Path(str(full)), target, resize, progress)
-    except PermissionError as error:
-        raise UsageError(
-            f"can't write {error.filename or target}: {error.strerror}; choose another --data-dir"
-        ) from error
     except OSError as error:
+        if error.errno in UNUSABLE:
+            raise UsageError(
+                f"can't write {error.filename or target}: {error.strerror}; choose another --data-dir"
+            ) from error
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         free = shutil.disk_usage(target).free / 1e9

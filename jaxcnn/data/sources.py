@@ -21,14 +21,18 @@ def data_folder(data_dir: epath.PathLike | None = None) -> epath.Path:
     """The given TFDS data folder; without one `$TFDS_DATA_DIR`, else `~/tensorflow_datasets`, as TFDS has it.
 
     Raises:
-        UsageError: it is the address of a bucket that can't be opened here.
+        UsageError: it is the address of a bucket that can't be opened here, or no folder.
     """
     data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     try:
         folder = epath.Path(data_dir).expanduser()
-        folder.exists()  # a bucket's library is looked for only now
+        is_other = folder.exists() and not folder.is_dir()  # a bucket's library is looked for only now
     except (ImportError, KeyError) as error:
         raise UsageError(f"--data-dir={data_dir} can't be opened: {error}; or mount the bucket as a folder") from error
+    except OSError as error:
+        raise UsageError(f"--data-dir={data_dir} can't be opened: {error.strerror}; name another folder") from error
+    if is_other:
+        raise UsageError(f"--data-dir={data_dir} is no folder; name the one with the data sets, or a new one")
     return folder
 
 
@@ -51,7 +55,7 @@ def prepared_folder(
         versions = [folder for folder in parent.iterdir() if _is_version(folder.name)]
         versions.sort(key=lambda folder: (folder.name == entry.version, [int(n) for n in folder.name.split(".")]))
         for folder in reversed(versions):
-            if _file_format(folder) == RANDOM_ACCESS_FORMAT:
+            if _file_format(entry, folder) == RANDOM_ACCESS_FORMAT:
                 return folder
     return None
 
@@ -72,10 +76,22 @@ def _is_version(name: str) -> bool:
     return len(name.split(".")) == 3 and all(part.isdigit() for part in name.split("."))
 
 
-def _file_format(folder: epath.Path) -> str | None:
-    """How the records are stored, or None if the folder holds no data set."""
+def _file_format(entry: DataSet, folder: epath.Path) -> str | None:
+    """How the records are stored, or None if the folder holds no data set. Raises DataMissingError: it is damaged."""
     info = folder / "dataset_info.json"
-    return json.loads(info.read_text()).get("fileFormat", "tfrecord") if info.exists() else None
+    try:
+        return json.loads(info.read_text()).get("fileFormat", "tfrecord") if info.exists() else None
+    except (ValueError, AttributeError) as error:
+        raise DataMissingError(f"{info} is damaged; {_prepare_anew(entry, folder)}") from error
+
+
+def _prepare_anew(entry: DataSet, folder: epath.Path) -> str:
+    """What to do about a damaged data set: its folder has no other use."""
+    depth = 2 if folder.parent.name == entry.tfds_name else 3  # name/version or name/configuration/version
+    root = folder.parents[depth - 1]
+    command = prepare_command(entry.name, None if root == data_folder() else root)
+    side = compact_side(folder.parent.name)
+    return f"remove {folder}, then run: {command}{f' --resize={side}' if side is not None else ''}"
 
 
 class Record(TypedDict):
@@ -118,10 +134,14 @@ class Source:
             return records, records.class_names
         import tensorflow_datasets as tfds  # takes half a second, and not everybody needs it
 
-        builder = cast(Any, tfds.builder_from_directory(os.fspath(self.folder)))
+        try:
+            builder = cast(Any, tfds.builder_from_directory(os.fspath(self.folder)))
+        except Exception as error:  # a JSON file's, a protocol buffer's, a missing field's
+            anew = _prepare_anew(self._entry, self.folder)
+            raise DataMissingError(f"{self.folder}/*.json can't be read ({type(error).__name__}); {anew}") from error
         split = self._entry.train_split if self.split == "train" else self._entry.test_split
         if split not in builder.info.splits:
-            raise DataMissingError(f"{self.folder} holds no {split!r} split; prepare {self.name} anew")
+            raise DataMissingError(f"{self.folder} holds no {split!r} split; {_prepare_anew(self._entry, self.folder)}")
         records = builder.as_data_source(split, decoders={"image": cast(Any, tfds.decode.SkipDecoding)()})
         return records, tuple(builder.info.features["label"].names)
 
@@ -173,7 +193,7 @@ class Source:
             found = records.__getitems__([int(index) for index in indices])
         except (RuntimeError, OSError) as error:  # array_record's own checksums, or a file that has gone
             raise RunStoppedError(
-                f"{self.name} is damaged ({error}); remove {self.folder}, then run: {prepare_command(self.name)}"
+                f"{self.name} is damaged ({error}); {_prepare_anew(self._entry, self.folder)}"
             ) from error
         return [{"image": record["image"], "label": int(record["label"])} for record in found]
 

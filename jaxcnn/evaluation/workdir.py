@@ -1,6 +1,5 @@
 """Evaluating what a run's folder holds."""
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,8 +17,9 @@ from jaxcnn.override import ACTIVATIONS, LENGTHS, override, set_path
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
+from jaxcnn.training.disk import full_disk_is_told
 from jaxcnn.training.parallel import Devices
-from jaxcnn.training.run_folder import FREE, differences, plain
+from jaxcnn.training.run_folder import FREE, differences, local_folder, plain, saved_identity
 from jaxcnn.training.setting import resolve
 
 SETTINGS = ("scales", "evaluation_batch_size", "precision")  # what of an experiment can change after its training
@@ -55,7 +55,8 @@ def evaluate(
       UsageError, DataMissingError: see `jaxcnn.errors`.
     """
     display = display or Silent()
-    saved = saved_experiment(Path(workdir))
+    workdir = local_folder(workdir)
+    saved = saved_experiment(workdir)
     experiment = experiment or rebuild(saved)
     for setting in settings:
         if setting.split("=")[0].split(".")[0].strip() not in SETTINGS:
@@ -73,7 +74,7 @@ def evaluate(
     if source.num_classes != classes:
         raise UsageError(f"--data={name} has {source.num_classes} classes, the network in {workdir} {classes}.")
     devices = Devices()
-    state = restore_state(experiment, Path(workdir), devices)
+    state = restore_state(experiment, workdir, devices)
     variables = train_state.evaluation_variables(state)
     evaluator = Evaluator(experiment, source, devices)
     results = {
@@ -90,11 +91,11 @@ def evaluate(
 
 
 def saved_experiment(workdir: Path) -> dict[str, Any]:
-    """What experiment.json says. Raises UsageError where the folder is no run's."""
-    path = workdir / "experiment.json"
-    if not path.exists():
+    """What experiment.json says. Raises UsageError where the folder is no run's, and as `saved_identity` does."""
+    saved = saved_identity(workdir)
+    if saved is None:
         raise UsageError(f"{workdir} is no run's folder: it has no experiment.json.")
-    return json.loads(path.read_text())["experiment"]
+    return saved
 
 
 def rebuild(saved: dict[str, Any]) -> Experiment:
@@ -142,9 +143,10 @@ def restore_state(experiment: Experiment, workdir: Path, devices: Devices) -> tr
     """The newest state in a run's folder, on these devices. Raises DataMissingError where none was saved."""
     optimizer, statistics = experiment.optimizer.transformation(), train_state.zero_statistics(experiment.inputs)
     create = partial(train_state.create_for, experiment, optimizer, seed=0, statistics=statistics)
-    checkpoints = Checkpoints(workdir)
-    try:
-        state, _ = checkpoints.restore(jax.eval_shape(create), devices.replicated)
-    finally:
-        checkpoints.close()
+    with full_disk_is_told(workdir):
+        checkpoints = Checkpoints(workdir)
+        try:
+            state, _ = checkpoints.restore(jax.eval_shape(create), devices.replicated)
+        finally:
+            checkpoints.close()
     return state

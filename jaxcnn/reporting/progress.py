@@ -2,10 +2,12 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from typing import Protocol, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 MAIN = "train"  # the stretch that a run consists of
 
@@ -84,6 +86,16 @@ class Plain:
         pass
 
 
+class Bars(Progress):
+    """A line of its own for each bar's note, which would push the bar and the numbers off a narrow terminal."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            if task.fields["note"]:
+                yield Text(f"  {task.fields['note']}", no_wrap=True, overflow="ellipsis")
+
+
 class Live:
     """Bars that redraw themselves on a terminal."""
 
@@ -93,9 +105,9 @@ class Live:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}{task.fields[note]}"),
+            TextColumn("{task.fields[left]}"),
         ]
-        self._progress = Progress(*columns, console=console or Console(stderr=True), refresh_per_second=4)
+        self._progress = Bars(*columns, console=console or Console(stderr=True), refresh_per_second=4)
         self._tasks = {}
         self._left: dict[str, TimeLeft] = {}
         self._progress.start()
@@ -107,7 +119,7 @@ class Live:
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total, left="", note="")
         left = _left(self._left.setdefault(what, TimeLeft())(done, total))
-        self._progress.update(self._tasks[what], completed=done, total=total, left=left, note=f"  {note}")
+        self._progress.update(self._tasks[what], completed=done, total=total, left=left, note=note)
         if done == total and what != MAIN:
             self._progress.remove_task(self._tasks.pop(what))
             del self._left[what]

@@ -6,6 +6,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from jaxcnn.errors import JaxcnnError
+
 FINAL = "final_"  # begins the names of the events that say what summary.json says
 
 
@@ -72,11 +74,25 @@ class Record:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """The events of a metrics.jsonl, without a last line that is incomplete; nothing where there is no file."""
+    """The events of a metrics.jsonl, without a last line that is incomplete; nothing where there is no file.
+
+    Raises:
+      JaxcnnError: another line is damaged.
+    """
     if not path.exists():
         return []
-    lines = path.read_text().split("\n")
-    return [json.loads(line) for line in lines[:-1]]  # what follows the last newline is incomplete
+    lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last newline is incomplete
+    return [_event(line, f"line {number} of {path}") for number, line in enumerate(lines, start=1)]
+
+
+def _event(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+        if {"step", "event"} <= event.keys():
+            return event
+    except (ValueError, AttributeError):
+        pass
+    raise JaxcnnError(f"{where} is damaged; remove that line, and the same command goes on.")
 
 
 def _finite(value: Any) -> Any:

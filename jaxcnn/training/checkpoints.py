@@ -1,6 +1,7 @@
 """Saving and restoring a run by Orbax: asynchronously, all or nothing, on any number of devices."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import jax
 import orbax.checkpoint as ocp
 from jax.sharding import Sharding
 
-from jaxcnn.errors import DataMissingError
+from jaxcnn.errors import DataMissingError, JaxcnnError
 from jaxcnn.training.state import TrainState
 
 Tree = Any
@@ -47,35 +48,54 @@ class Checkpoints:
 
         Raises:
           DataMissingError: the folder has no complete checkpoint.
+          JaxcnnError: the newest one is damaged.
         """
-        step = self.latest_step()
-        if step is None:
-            raise DataMissingError(f"{self.folder} holds no complete checkpoint: train there first.")
+        step = self._newest()
         shapes = placed(like, placement)
         arguments = ocp.args.Composite(state=ocp.args.StandardRestore(shapes), record=ocp.args.JsonRestore())
-        restored = self._manager.restore(step, args=arguments)
+        with self._damage_is_told(step):
+            restored = self._manager.restore(step, args=arguments)
         return restored["state"], restored["record"]
 
     def parameters(self, placement: Callable[[Tree], Tree]) -> dict[str, Any]:
-        """The newest state's parameters, whatever network they are of. Raises DataMissingError as `restore` does.
+        """The newest state's parameters, whatever network they are of. Raises as `restore` does.
 
         placement: shapes of the whole state → their shardings.
         """
-        step = self.latest_step()
-        if step is None:
-            raise DataMissingError(f"{self.folder} holds no complete checkpoint: train there first.")
-        with ocp.StandardCheckpointer() as checkpointer:
+        step = self._newest()
+        with self._damage_is_told(step), ocp.StandardCheckpointer() as checkpointer:
             saved = checkpointer.metadata(self.folder / str(step) / "state").item_metadata.tree
             shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), saved)
             shapes = placed(shapes, placement(shapes))
             return checkpointer.restore(self.folder / str(step) / "state", shapes)["params"]
 
     def record(self) -> dict[str, Any]:
-        """The newest checkpoint's record alone. Raises DataMissingError as `restore` does."""
+        """The newest checkpoint's record alone. Raises as `restore` does."""
+        step = self._newest()
+        with self._damage_is_told(step):
+            return self._manager.restore(step, args=ocp.args.Composite(record=ocp.args.JsonRestore()))["record"]
+
+    def _newest(self) -> int:
         step = self.latest_step()
         if step is None:
             raise DataMissingError(f"{self.folder} holds no complete checkpoint: train there first.")
-        return self._manager.restore(step, args=ocp.args.Composite(record=ocp.args.JsonRestore()))["record"]
+        return step
+
+    @contextlib.contextmanager
+    def _damage_is_told(self, step: int) -> Iterator[None]:
+        """Turns the many ways in which a damaged checkpoint fails into one JaxcnnError."""
+        try:
+            yield
+        except PermissionError:
+            raise
+        # By the libraries: files that are gone, are too short, or aren't JSON; a tree without a part.
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            before = max((other for other in self._manager.all_steps() if other < step), default=None)
+            go_on = "begins anew" if before is None else f"goes on from step {before:,}"
+            raise JaxcnnError(
+                f"the checkpoint {self.folder / str(step)} is damaged or of another version "
+                f"({type(error).__name__}); remove that folder, and the run {go_on}."
+            ) from error
 
     def wait(self) -> None:
         """Until everything saved is on disk; raises what went wrong in writing it."""

@@ -1,18 +1,29 @@
-"""A full disk, said in one line."""
+"""A full disk, or a folder that may not be used, said in one line."""
 
 import contextlib
 import errno
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxcnn.errors import JaxcnnError
+from jaxcnn.errors import JaxcnnError, UsageError
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def refusal(path: Path, error: OSError) -> UsageError:
+    """What to say where the system refuses a run's folder, or a file in it."""
+    return UsageError(
+        f"can't use {path}: {error.strerror}; let yourself read and write it, or choose another --workdir."
+    )
 
 
 @contextlib.contextmanager
 def full_disk_is_told(folder: Path) -> Iterator[None]:
     """Turns the many ways in which libraries report a full disk into one JaxcnnError.
+
+    A file in the folder that may not be read or written becomes a UsageError.
 
     What was saved before stays as it was: checkpoints are renamed into place only when complete.
     """
@@ -20,8 +31,20 @@ def full_disk_is_told(folder: Path) -> Iterator[None]:
         yield
     except Exception as error:
         # Orbax writes by TensorStore, whose errors carry the system's words and no number.
+        if isinstance(error, OSError) and error.errno in FORBIDDEN and _is_within(error.filename, folder):
+            raise refusal(Path(error.filename), error) from error
         if getattr(error, "errno", None) not in FULL and "No space left on device" not in str(error):
             raise
         raise JaxcnnError(
             f"the disk that holds {folder} is full; make room, and the same command goes on from the newest checkpoint."
         ) from error
+
+
+def _is_within(filename: object, folder: Path) -> bool:
+    return isinstance(filename, str) and Path(filename).absolute().is_relative_to(folder.absolute())
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """A filter for the libraries' loggers: false for a full disk, whose many tracebacks would hide our line."""
+    text = f"{record.getMessage()} {record.exc_info[1] if record.exc_info else ''}"
+    return "No space left on device" not in text and "Disk quota exceeded" not in text

@@ -16,12 +16,12 @@ from jaxcnn.models.towers import TOWER_AXIS
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.reporting.record import FINAL
 from jaxcnn.training import processes
-from jaxcnn.training.disk import full_disk_is_told
+from jaxcnn.training.disk import full_disk_is_told, refusal
 from jaxcnn.training.mesh import parse_mesh, tower_axes
 from jaxcnn.training.parallel import Devices, Mode
 from jaxcnn.training.profiler import nothing_to_trace
 from jaxcnn.training.run import Run
-from jaxcnn.training.run_folder import claim, default_workdir, identity, params_sha256, plain, write_json
+from jaxcnn.training.run_folder import claim, default_workdir, identity, local_folder, params_sha256, plain, write_json
 from jaxcnn.training.setting import Length, resolve
 
 
@@ -66,6 +66,7 @@ def fit(
     Raises:
       UsageError, DataMissingError, RunStoppedError, RunInterruptedError: see `jaxcnn.errors`.
     """
+    workdir = local_folder(workdir) if workdir else None
     display = (display if processes.is_first() else None) or Silent()
     sizes = parse_mesh(mesh, len(jax.devices()), parallel=parallel)
     rehearsal_data = experiment.rehearsal.data if experiment.rehearsal else None
@@ -90,7 +91,7 @@ def fit(
     devices.check_batch_size(experiment.batch_size, accumulate=experiment.accumulate)
     length = Length.of(experiment, len(train_source), steps=steps, epochs=epochs)
 
-    workdir = Path(workdir) if workdir else default_workdir(experiment, choice.name, choice.rehearsal)
+    workdir = workdir or default_workdir(experiment, choice.name, choice.rehearsal)
     mine = identity(experiment, data=choice.name, rehearsal=choice.rehearsal, seed=seed)
     if train_source.shorter_side is not None:
         mine["shorter_side"] = train_source.shorter_side  # a compact copy has other pictures
@@ -102,13 +103,12 @@ def fit(
             raise nothing_to_trace(Path(profile), length.stop)
         display.message(f"{workdir} is finished: {summary['steps']:,} steps")
         return summary
-    if processes.is_first():
-        summary_path.unlink(missing_ok=True)
-
     banner(display, experiment, choice)
     for note in {train_source.note, test_source.note} - {""}:
         display.message(f"note: {note}")
     with full_disk_is_told(workdir):
+        if processes.is_first():
+            summary_path.unlink(missing_ok=True)
         run = Run(
             experiment,
             workdir=workdir,
@@ -137,12 +137,16 @@ def fit(
 
 
 def finished(path: Path, stop: int) -> dict[str, Any] | None:
-    """The summary of a run that has reached step `stop`, None where there is no such."""
+    """The summary of a run that has reached step `stop`, None where there is no such, or only a damaged one."""
     try:
         summary = json.loads(path.read_text())
+        return summary if summary["steps"] >= stop else None
     except FileNotFoundError:
         return None
-    return summary if summary["steps"] >= stop else None
+    except OSError as error:
+        raise refusal(path, error) from error
+    except (ValueError, KeyError, TypeError):  # it comes anew from the newest checkpoint
+        return None
 
 
 def summarise(run: Run, choice: Choice, display: Display) -> dict[str, Any]:

@@ -14,8 +14,9 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from jaxcnn.errors import UsageError
+from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.experiment import Experiment
+from jaxcnn.training.disk import refusal
 
 # What may change between two starts of one run without making it another run.
 FREE = {"paper", "rehearsal", "deviations", "checkpoint_every", "evaluation_batch_size"}
@@ -50,17 +51,45 @@ def identity(experiment: Experiment, *, data: str, rehearsal: bool, seed: int) -
     return resolved | {"data": data, "rehearsal": rehearsal, "seed": seed}
 
 
+def local_folder(workdir: str | Path) -> Path:
+    """A run's folder. Raises UsageError where it is a bucket's address, which would become a folder named "gs:"."""
+    if "://" in str(workdir):
+        raise UsageError(f"--workdir={workdir} must be a local folder; mount the bucket, and name the folder there.")
+    return Path(workdir)
+
+
+def saved_identity(workdir: Path) -> dict[str, Any] | None:
+    """What experiment.json says of the run; None where there is no such file.
+
+    Raises:
+      UsageError: it can't be read.
+      JaxcnnError: it is damaged.
+    """
+    path = workdir / "experiment.json"
+    try:
+        return dict(json.loads(path.read_text())["experiment"])
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise refusal(path, error) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise JaxcnnError(
+            f"{path} is damaged; put a sound one there (training's command with another --workdir writes the same), "
+            "or choose another --workdir."
+        ) from error
+
+
 def claim(workdir: Path, mine: dict[str, Any], *, first: bool = True) -> None:
     """Makes `workdir` this run's folder by writing experiment.json, or checks that it already is.
 
     first: whether this is the process that writes; the others come after it.
 
     Raises:
-      UsageError: the folder holds another experiment, or can't be written.
+      UsageError: the folder holds another experiment, or can't be read or written.
+      JaxcnnError: its experiment.json is damaged.
     """
-    path = workdir / "experiment.json"
-    if path.exists():
-        theirs = json.loads(path.read_text())["experiment"]
+    theirs = saved_identity(workdir)
+    if theirs is not None:
         different = next((name for name in differences(theirs, mine)), None)
         if different:
             was, now = (_at(tree, different) for tree in (theirs, mine))
@@ -71,11 +100,11 @@ def claim(workdir: Path, mine: dict[str, Any], *, first: bool = True) -> None:
         return
     if not first:
         raise UsageError(f"{workdir} isn't what the first process sees; --workdir must be on a disk that all share.")
-    if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
-        raise UsageError(f"{workdir} exists and is no run's folder; choose another --workdir.")
     try:
+        if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
+            raise UsageError(f"{workdir} exists and is no run's folder; choose another --workdir.")
         workdir.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"experiment": mine, "versions": versions(), "commit": commit()})
+        write_json(workdir / "experiment.json", {"experiment": mine, "versions": versions(), "commit": commit()})
     except OSError as error:
         raise UsageError(f"can't write to {workdir}: {error.strerror}; choose another --workdir.") from error
 

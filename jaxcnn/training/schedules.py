@@ -85,3 +85,11 @@ class Cosine:
         decay = optax.cosine_decay_schedule(self.rate, max(total_steps - warmup, 1))
         joined = optax.join_schedules([optax.linear_schedule(0.0, self.rate, max(warmup, 1)), decay], [warmup])
         return lambda step: joined(jnp.asarray(step, jnp.float32))  # optax's own don't take integers strictly
+
+
+def how_to_lower(schedule: object) -> str:
+    """The setting that lowers the rate of this schedule, whichever of our fields it has."""
+    for field in ("rate", "rates"):
+        if hasattr(schedule, field):
+            return f"--set schedule.{field}={'(…)' if field == 'rates' else '…'}"
+    return "--set schedule.…"

@@ -13,6 +13,8 @@ from jaxcnn.errors import UsageError
 from jaxcnn.experiment import Experiment
 from jaxcnn.override import override, set_path
 
+LARGE = 256  # pixels that are enough for every network that takes pictures of any size
+
 
 def resolve(experiment: Experiment, choice: Choice, settings: Sequence[str], num_classes: int) -> Experiment:
     """The experiment as it runs on the chosen data: a rehearsal's overrides first, the user's settings last.
@@ -34,10 +36,22 @@ def resolve(experiment: Experiment, choice: Choice, settings: Sequence[str], num
 
 def check_network(experiment: Experiment, what: str) -> None:
     """Raises UsageError, a line that begins with `what`, where the network can't be made for its input."""
+    error = _failure(experiment)
+    if error is None:
+        return
+    size = experiment.inputs.size
+    larger = dataclasses.replace(experiment.inputs, size=LARGE, stored_size=LARGE)
+    if size < LARGE and _failure(dataclasses.replace(experiment, inputs=larger)) is None:
+        raise UsageError(f"{what}: inputs.size (={size}) is too small for the network; set a larger one.") from error
+    raise UsageError(f"{what}: {str(error).splitlines()[0]}") from error
+
+
+def _failure(experiment: Experiment) -> Exception | None:
     try:
         jax.eval_shape(lambda: init(experiment.model, experiment))
     except (ValueError, TypeError, ZeroDivisionError) as error:
-        raise UsageError(f"{what}: {str(error).splitlines()[0]}") from error
+        return error
+    return None
 
 
 def init(model: nn.Module, experiment: Experiment, seed: int = 0):

@@ -7,6 +7,8 @@ import re
 import pytest
 
 import jaxcnn
+from jaxcnn import command_line
+from jaxcnn.errors import UsageError
 from jaxcnn.training.run_folder import claim, identity
 
 TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inputs.stored_size=14")
@@ -64,6 +66,22 @@ TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inpu
         (("bench", "--exp=alexnet_2012:ungrouped", "--mesh=data=4,model=2"), r"this network has towers=1"),
         (("eval", "--workdir=nowhere"), r"nowhere is no run's folder: it has no experiment\.json"),
         ((*TINY, "--workdir=/dev/null/run"), r"can't write to /dev/null/run: .*choose another --workdir"),
+        ((*TINY, f"--workdir={'x' * 300}"), r"can't use x+/experiment\.json: File name too long; .*another --workdir"),
+        ((*TINY, "--workdir=gs://bucket/x"), r"--workdir=gs://bucket/x must be a local folder"),
+        (("eval", "--workdir=gs://bucket/x"), r"--workdir=gs://bucket/x must be a local folder"),
+        ((*TINY, "--workdir="), r"--workdir= is empty; give it a value, or leave it out"),
+        ((*TINY, "--profile="), r"--profile= is empty"),
+        (("prepare", "--data=mnist", "--manual-dir="), r"--manual-dir= is empty"),
+        (("eval", "--workdir=nowhere", "--protocol="), r"--protocol= is empty"),
+        (("--exp=lenet5_1998:",), r"lenet5_1998 has no variant ''; .*Allowed: paper, modern"),
+        (("prepare", "--data=mnist", "--data-dir=/dev/null"), r"--data-dir=/dev/null is no folder"),
+        (("prepare", "--data=mnist", f"--data-dir={'x' * 300}"), r"can't write x+: File name too long; choose another"),
+        ((*TINY, "--set=inputs.channels=2"), r"inputs\.channels \(=2\) must be 1 \(grey\) or 3 \(RGB\)"),
+        (("describe", "--exp=vgg_2014", "--set=inputs.channels=0"), r"inputs\.channels \(=0\) must be 1"),
+        (("describe", "--exp=vgg_2014", "--set=inputs.size=-3"), r"inputs\.size \(=-3\) must be positive"),
+        (("describe", "--exp=vgg_2014", "--set=inputs.size=0"), r"inputs\.size \(=0\) must be positive"),
+        (("describe", "--exp=vgg_2014", "--set=inputs.size=10"), r"inputs\.size \(=10\) is too small for the network"),
+        (("describe", "--exp=alexnet_2012", "--set=inputs.size=10"), r"inputs\.size \(=10\) is too small"),
         ((*TINY, "--workdir=/dev/null"), r"/dev/null exists and is no run's folder; choose another --workdir"),
     ],
 )
@@ -126,3 +144,14 @@ def test_a_loss_that_is_not_finite_stops_the_run(refused, tmp_path, steps, tiny)
     events = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     assert [event["event"] for event in events][-1] == "stopped"
     assert not [path for path in (workdir / "checkpoints").iterdir() if path.name.isdigit()]
+
+
+def test_devices_that_are_not_there(monkeypatch):
+    monkeypatch.setattr(command_line.xla_bridge, "backends_are_initialized", lambda: False)
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    refused = pytest.raises(UsageError, match=r"JAX_PLATFORMS \(=cuda\) names no device")
+    with refused, command_line.missing_platform_is_told():
+        raise AssertionError
+    monkeypatch.delenv("JAX_PLATFORMS")
+    with pytest.raises(AssertionError), command_line.missing_platform_is_told():
+        raise AssertionError

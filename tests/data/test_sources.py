@@ -116,7 +116,18 @@ def test_damaged_files_stop_the_run_with_the_way_out(small_mnist, tmp_path, harm
     source = open_source("mnist", "train", data_dir=tmp_path)
     with pytest.raises(RunStoppedError, match="mnist is damaged") as caught:
         source.__getitems__(range(len(source)))
-    assert str(tmp_path) in str(caught.value) and "prepare --data=mnist" in str(caught.value)
+    anew = f"remove {tmp_path}/mnist/3.0.1, then run: python launch.py prepare --data=mnist --data-dir={tmp_path}"
+    assert str(caught.value).endswith(anew)
+
+
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
+def test_damaged_descriptions_are_named(small_mnist, tmp_path, monkeypatch, name):
+    shutil.copytree(small_mnist.data_dir / "mnist", tmp_path / "mnist")
+    (tmp_path / "mnist" / "3.0.1" / name).write_text('{"na')
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    with pytest.raises(DataMissingError, match=r"3\.0\.1/.*json (is damaged|can't be read)") as caught:
+        len(open_source("mnist", "train", data_dir=tmp_path))
+    assert str(caught.value).endswith("3.0.1, then run: python launch.py prepare --data=mnist")
 
 
 def test_our_version_is_preferred_else_the_newest(small_mnist, tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -146,5 +147,18 @@ def test_a_run_of_bad_protocols_stops_before_it_starts(linear, tmp_path):
     with pytest.raises(UsageError, match="there is no protocol 'tencrop'"):
         fit(linear, workdir=tmp_path / "run", settings=["protocols=('tencrop',)"])
     assert not (tmp_path / "run").exists()
+    with pytest.raises(UsageError, match="must be a local folder"):
+        fit(linear, workdir="gs://bucket/run")
     with pytest.raises(UsageError, match="there is no protocol 'tencrop'"):
         fit(dataclasses.replace(linear, protocols=("tencrop",)), workdir=tmp_path / "run")
+
+
+@pytest.mark.parametrize("content", ["", '{"steps"', "[]", "{}"])
+def test_a_damaged_summary_is_written_anew(trained, tmp_path, content):
+    folder, summary, experiment = trained
+    copy = tmp_path / "run"
+    shutil.copytree(folder, copy)
+    (copy / "summary.json").write_text(content)
+    again = fit(experiment, workdir=copy)
+    assert again["evaluation"] == summary["evaluation"] and again["params_sha256"] == summary["params_sha256"]
+    assert json.loads((copy / "summary.json").read_text()) == again

@@ -103,3 +103,16 @@ def test_a_bar_only_on_a_terminal(monkeypatch, terminal, kind):
     display = automatic()
     display.close()
     assert type(display) is kind
+
+
+def test_a_long_note_leaves_the_bar_and_the_count():
+    stream = io.StringIO()
+    display = Live(Console(file=stream, force_terminal=True, width=80))
+    note = "epoch 12.34  loss 0.1234  error 12.34 %  rate 0.01  [x] images/s"
+    display.advance("train", 1_000, 450_000, note)
+    display.advance("train", 2_000, 450_000, note)
+    display.close()
+    lines = stream.getvalue().splitlines()
+    bars = [line for line in lines if "train" in line]
+    assert all("━" in line and "/450000" in line for line in bars) and "  2000/450000" in bars[-1]
+    assert any(note in line for line in lines if "train" not in line)

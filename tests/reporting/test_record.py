@@ -6,6 +6,7 @@ import math
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
+from jaxcnn.errors import JaxcnnError
 from jaxcnn.reporting.record import Record, read_events
 
 
@@ -94,3 +95,11 @@ def test_means_weigh_windows_by_their_examples(tmp_path):
     means = record.train_means(since=2)
     record.close()
     assert means == {"loss": 3.25, "top1_error": 27.5, "top5_error": 2.5, "count": 40}
+
+
+@pytest.mark.parametrize("damaged", ['{"st', "\0\0", "3", '{"event": "train"}'])
+def test_another_damaged_line_is_named(tmp_path, damaged):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(f'{{"step": 2, "event": "train"}}\n{damaged}\n{{"step": 4, "event": "train"}}\n')
+    with pytest.raises(JaxcnnError, match=r"line 2 of .*metrics\.jsonl is damaged; remove that line"):
+        read_events(path)

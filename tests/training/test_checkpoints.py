@@ -1,5 +1,6 @@
 """Saving and restoring: on other devices, after a crash, and without disturbing what trains on."""
 
+import shutil
 from functools import partial
 
 import flax.linen as nn
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.errors import DataMissingError
+from jaxcnn.errors import DataMissingError, JaxcnnError
 from jaxcnn.inputs import Inputs
 from jaxcnn.models.layers import Dense
 from jaxcnn.training import state as train_state
@@ -121,3 +122,26 @@ def test_a_donated_state_is_saved_as_it_was(folder):
     checkpoints.wait()
     restored, _ = checkpoints.restore(at_step(0), EIGHT.replicated)
     jax.tree.map(np.testing.assert_array_equal, restored, expected)
+
+
+@pytest.mark.parametrize("damage", ["no state", "short arrays", "short record"])
+def test_a_damaged_checkpoint_is_named(folder, tmp_path, damage):
+    checkpoints = folder()
+    for step in (10, 20):
+        checkpoints.save(at_step(step), step, {"seconds": float(step)})
+    checkpoints.wait()
+    newest = tmp_path / "checkpoints" / "20"
+    if damage == "no state":
+        shutil.rmtree(newest / "state")
+    elif damage == "short record":
+        (newest / "record" / "metadata").write_text("{")
+    else:
+        for path in [*newest.glob("state/d/*"), *newest.glob("state/ocdbt.process_0/d/*")]:
+            path.write_bytes(path.read_bytes()[:20])
+    message = r"checkpoints/20 is damaged .*; remove that folder, and the run goes on from step 10\."
+    with pytest.raises(JaxcnnError, match=message) as caught:
+        folder().restore(at_step(0), EIGHT.replicated)
+    assert "\n" not in str(caught.value)
+    shutil.rmtree(newest)
+    restored, _ = folder().restore(at_step(0), EIGHT.replicated)
+    assert int(restored.step) == 10

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jaxcnn
-from jaxcnn.errors import UsageError
+from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.training import run_folder
 from jaxcnn.training.run_folder import (
     claim,
@@ -18,6 +18,7 @@ from jaxcnn.training.run_folder import (
     default_workdir,
     differences,
     identity,
+    local_folder,
     params_sha256,
     plain,
     versions,
@@ -137,3 +138,34 @@ def test_commit(monkeypatch, tmp_path):
 
     monkeypatch.setattr(run_folder.subprocess, "run", no_git)
     assert commit() is None
+
+
+@pytest.mark.parametrize("content", ["", '{"experi', "[]", "{}", '{"experiment": 3}'])
+def test_a_damaged_experiment_json_is_named(tmp_path, content):
+    claim(tmp_path / "run", mine())
+    (tmp_path / "run" / "experiment.json").write_text(content)
+    with pytest.raises(JaxcnnError, match=r"run/experiment\.json is damaged; .*choose another --workdir") as caught:
+        claim(tmp_path / "run", mine())
+    assert caught.value.exit_status == 1
+
+
+def test_a_folder_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
+    claim(tmp_path / "run", mine())
+
+    def forbidden(path, *arguments, **options):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(run_folder.Path, "read_text", forbidden)
+    with pytest.raises(UsageError, match=r"can't use .*experiment\.json: Permission denied; .*another --workdir"):
+        claim(tmp_path / "run", mine())
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"File name too long; .*choose another --workdir"):
+        claim(tmp_path / ("x" * 300), mine())
+
+
+def test_a_bucket_is_no_runs_folder():
+    with pytest.raises(UsageError, match=r"--workdir=gs://bucket/x must be a local folder"):
+        local_folder("gs://bucket/x")
+    assert str(local_folder("runs/x")) == "runs/x"

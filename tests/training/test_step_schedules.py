@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.training.schedules import PerEpoch, PerStep, StepDecay
+from jaxcnn.training.schedules import Constant, PerEpoch, PerStep, StepDecay, how_to_lower
 
 torch = pytest.importorskip("torch", reason="torch is the second source")
 
@@ -41,3 +41,8 @@ def test_passes_may_be_parts_of_one():
     expected = torch_rates(lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [11, 20], 0.1), 0.1, 30)
     ours = our_rates(PerEpoch(rates=(0.1, 0.01, 0.001), epochs=(2.2, 1.8, 2)), 30)
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
+
+
+def test_how_to_lower_a_rate_names_a_field_that_is_there():
+    assert how_to_lower(Constant(0.1)) == "--set schedule.rate=…"
+    assert how_to_lower(PerEpoch((0.1, 0.01), (1, 1))) == "--set schedule.rates=(…)"
