@@ -34,6 +34,7 @@ from jaxcnn.training.metrics import divide, zero_sums
 from jaxcnn.training.parallel import Devices, compile_step
 from jaxcnn.training.plateau import observe
 from jaxcnn.training.profiler import StepTrace
+from jaxcnn.training.schedules import how_to_lower
 from jaxcnn.training.setting import Length
 from jaxcnn.training.state import TrainState
 from jaxcnn.training.step_times import StepTimes, is_data_bound, shares
@@ -230,7 +231,7 @@ class Run:
             self.record.write(self.step, "stopped", loss=loss)
             raise RunStoppedError(
                 f"the loss is not finite (={loss}) near step {self.step:,}; {kept}. "
-                "Lower the rate (--set schedule.rate=…) and use another --workdir."
+                f"Lower the rate ({how_to_lower(self.experiment.schedule)}) and use another --workdir."
             )
 
     @property

@@ -13,8 +13,9 @@ On one core with AVX2, ms of processor time for forward, input's gradient, weigh
 128×32×32, 16→16: 11.9, 11.8, 14.2 and 14.7, 14.7, 23.4.
 """
 
+import functools
+import operator
 from collections.abc import Sequence
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -43,7 +44,7 @@ def suits(images: jax.Array, kernel: jax.Array, padding: Sides) -> bool:
     return size == (3, 3) and maps >= FEW_MAPS and floats and max(map(max, padding)) <= 2
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def four_at_once(images: jax.Array, kernel: jax.Array, padding: Sides) -> jax.Array:
     """Cross-correlation at stride 1. images: [batch, height, width, inputs]; kernel: [3, 3, inputs, outputs].
 
@@ -137,10 +138,9 @@ def _transform(matrix: Matrix, grid: Grid) -> Grid:
 
 
 def _combined(factors: Sequence[float], arrays: Sequence[jax.Array]) -> jax.Array:
-    terms = [(factor, array) for factor, array in zip(factors, arrays, strict=True) if factor]
-    total = None
-    for factor, array in terms:
-        part = array if factor == 1 else -array if factor == -1 else np.array(factor, array.dtype) * array
-        total = part if total is None else total + part
-    assert total is not None, "no row of the matrices is empty"
-    return total
+    parts = [
+        array if factor == 1 else -array if factor == -1 else np.array(factor, array.dtype) * array
+        for factor, array in zip(factors, arrays, strict=True)
+        if factor
+    ]
+    return functools.reduce(operator.add, parts)
