@@ -139,7 +139,7 @@ def _transform(matrix: Matrix, grid: Grid) -> Grid:
 
 def _combined(factors: Sequence[float], arrays: Sequence[jax.Array]) -> jax.Array:
     parts = [
-        array if factor == 1 else -array if factor == -1 else np.array(factor, array.dtype) * array
+        array if factor == 1 else -array if factor == -1 else jnp.multiply(array, np.array(factor, array.dtype))
         for factor, array in zip(factors, arrays, strict=True)
         if factor
     ]
