@@ -14,7 +14,7 @@ from jaxcnn.training.steps import make_train_step
 ROWS, STEPS = 8, 4
 # What makes each small. Widths are the papers'. Dropout stays on: its masks are the same in both precisions.
 SMALL = {
-    "lenet5_1998": (),
+    "lenet5_1998": ("optimizer.mu=10",),  # no curvature is estimated here, so every step is η·8/μ
     "cnn_primer": ("inputs.size=14", "inputs.stored_size=14"),
     "alexnet_2012": ("inputs.size=67", "inputs.stored_size=70", "model.hidden_units=64"),
     "nin_2013": ("inputs.size=16", "inputs.stored_size=16"),
