@@ -84,6 +84,28 @@ def test_a_signal_in_a_callback_that_swallows_exceptions_isnt_lost(tmp_path):
     assert not (tmp_path / "half").exists()
 
 
+BUSY = """
+import hashlib, os, signal, threading
+from jaxcnn import ending
+from jaxcnn.training.interrupt import Interrupts
+
+ending.install()
+with Interrupts() as interrupts:
+    os.kill(os.getpid(), signal.SIGTERM)  # only noted, by both threads
+    threading.Event().wait(2 * ending.PATIENCE_SECONDS)
+    assert interrupts.received
+threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+print("lost")
+"""
+
+
+def test_a_signal_while_c_is_busy_ends_the_process():
+    """Compiling, say: Python's handlers have to wait for it."""
+    output, notices = (process := start("-c", BUSY)).communicate(timeout=120)
+    assert (process.returncode, output, notices) == (130, "", "launch.py: interrupted\n")
+
+
 PREPARING = """
 import os, signal, sys
 from pathlib import Path

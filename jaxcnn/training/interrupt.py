@@ -8,6 +8,8 @@ from types import FrameType
 
 from jax.experimental import multihost_utils
 
+from jaxcnn import ending
+
 CAUGHT = (signal.SIGTERM, signal.SIGINT)
 
 _polls = itertools.count(1)  # the same numbers in every process
@@ -22,6 +24,7 @@ class Interrupts:
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():  # elsewhere Python can't set handlers
+            ending.watch(False)
             self._previous = {number: signal.signal(number, self._note) for number in CAUGHT}
         return self
 
@@ -35,9 +38,12 @@ class Interrupts:
         self._restore()
 
     def _restore(self) -> None:
+        if not self._previous:
+            return
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
         self._previous = {}
+        ending.watch(True)
 
     def __exit__(self, *exception: object) -> None:
         self._restore()
@@ -52,6 +58,7 @@ class SharedInterrupts(Interrupts):
 
     def __enter__(self) -> "SharedInterrupts":
         if threading.current_thread() is threading.main_thread():
+            ending.watch(False)
             self._previous = {signal.SIGINT: signal.signal(signal.SIGINT, self._note)}
         return self
 

@@ -93,6 +93,7 @@ def connect() -> None:
     except jax.errors.JaxRuntimeError as error:
         raise JaxcnnError(f"--distributed: the processes didn't find each other: {_first_line(error)}") from error
     if signal.getsignal(signal.SIGINT) is ending.end:
+        ending.watch(False)
         signal.signal(signal.SIGINT, _pass_on)
 
 
@@ -100,6 +101,7 @@ def _pass_on(number: int, frame: object) -> None:
     """Ctrl-C before the first step: as JAX's SIGTERM it ends all of them after that step; a second one acts at once."""
     del frame
     signal.signal(number, ending.end)
+    ending.watch(True)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
