@@ -7,13 +7,25 @@ import json
 import os
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import jaxcnn
-from jaxcnn.command_line import (
+
+def end_at_once(number: int, frame: object) -> None:
+    """A signal during the imports, before `jaxcnn.ending` is there."""
+    del frame
+    os.write(2, f"launch.py: {'terminated' if number == signal.SIGTERM else 'interrupted'}\n".encode())
+    os._exit(128 + number)
+
+
+if __name__ == "__main__":  # first of all: the imports take seconds
+    signal.signal(signal.SIGTERM, end_at_once)
+    signal.signal(signal.SIGINT, end_at_once)
+
+import jaxcnn  # noqa: E402  (after the handlers are set)
+from jaxcnn import ending  # noqa: E402
+from jaxcnn.command_line import (  # noqa: E402
     BENCH,
     EVALUATE,
     FOLDERS,
@@ -24,8 +36,8 @@ from jaxcnn.command_line import (
     Parser,
     missing_platform_is_told,
 )
-from jaxcnn.errors import JaxcnnError, RunInterruptedError, UsageError
-from jaxcnn.host_memory import keep_freed_memory
+from jaxcnn.errors import JaxcnnError, UsageError  # noqa: E402
+from jaxcnn.host_memory import keep_freed_memory  # noqa: E402
 
 
 @contextlib.contextmanager
@@ -69,6 +81,7 @@ def train(flags: argparse.Namespace) -> Any:
         return dry_run(flags)
     if flags.devices:
         raise UsageError(f"--devices (={flags.devices}) goes with --dry-run; a run takes all devices that are there.")
+    ending.say(" before the first step; nothing was lost.")
     if flags.distributed:
         processes.connect()  # before the first device is touched
     with progress() as display:
@@ -237,26 +250,18 @@ def quiet() -> None:
         jax.config.update("jax_compilation_cache_dir", os.path.join(cache, "jaxcnn", "compiled"))
 
 
-def terminated(number: int, frame: object) -> None:
-    """SIGTERM where there is nothing to save yet; the training loop has its own way with it."""
-    del frame
-    raise RunInterruptedError("terminated before the first step; nothing was lost.", number)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: see the command line's table in the README."""
     from jaxcnn.training import processes
 
     try:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, terminated)
         quiet()
         keep_freed_memory()
         run(sys.argv[1:] if arguments is None else arguments)
     except JaxcnnError as error:
         print(f"launch.py: {error}", file=sys.stderr)
         return processes.leave(error.exit_status, wait=not isinstance(error, processes.LostProcessError))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # where `ending` isn't installed: in another program
         print("launch.py: interrupted", file=sys.stderr)
         return processes.leave(128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output left
@@ -271,4 +276,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    ending.install()
     sys.exit(main())

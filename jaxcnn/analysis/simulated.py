@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jaxcnn import errors
+from jaxcnn import ending, errors
 
 COUNT = "--xla_force_host_platform_device_count"
 
@@ -33,10 +33,17 @@ def simulated_dry_run(title: str, devices: int, **arguments: Any) -> dict[str, A
     }
     asked = json.dumps({"title": title, "arguments": arguments})
     command = [sys.executable, "-m", "jaxcnn.analysis.simulated"]
-    done = subprocess.run(command, input=asked, stdout=subprocess.PIPE, text=True, env=environment, check=False)
-    if done.returncode:
-        raise errors.JaxcnnError(f"the process with {devices} simulated devices ended with status {done.returncode}.")
-    answer = json.loads(done.stdout)
+    # In a group of its own: Ctrl-C is for us, who end it too.
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, process_group=0, **pipes) as other, ending.cleaning(other.kill):
+        try:
+            output, _ = other.communicate(asked)
+        except BaseException:
+            other.kill()
+            raise
+    if other.returncode:
+        raise errors.JaxcnnError(f"the process with {devices} simulated devices ended with status {other.returncode}.")
+    answer = json.loads(output)
     if "error" in answer:
         raise getattr(errors, answer["error"])(answer["message"])
     return answer

@@ -14,15 +14,18 @@ FINAL = "final_"  # begins the names of the events that say what summary.json sa
 class Record:
     """Appends to a run's metrics.jsonl and event file.
 
-    Resuming at a step drops the events after it, and the last evaluation's: they will come again. So does a last line
+    Resuming at a step drops the events after it, and the last evaluation's: they will come again. So do, with
+    `evaluates_again`, those of the evaluation at that step itself. Dropped as well is a last line
     that a killed run left half written. Where one process of several writes, the others only remember the events: what
     a run decides by them, every process has to decide.
     """
 
-    def __init__(self, workdir: Path, *, step: int, writes: bool = True) -> None:
+    def __init__(self, workdir: Path, *, step: int, writes: bool = True, evaluates_again: bool = False) -> None:
         self.path = Path(workdir) / "metrics.jsonl"
         events = read_events(self.path)
         kept = [event for event in events if event["step"] <= step and not event["event"].startswith(FINAL)]
+        if evaluates_again:
+            kept = [event for event in kept if event["step"] < step or event["event"] not in ("evaluation", "plateau")]
         self._remembered = None if writes else kept
         if not writes:
             return

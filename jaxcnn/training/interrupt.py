@@ -1,5 +1,6 @@
-"""SIGTERM and Ctrl-C let the step in progress finish, so that its state can be saved."""
+"""SIGTERM and Ctrl-C let the step, or an evaluation's batch, in progress finish, so that the state can be saved."""
 
+import itertools
 import os
 import signal
 import threading
@@ -7,7 +8,11 @@ from types import FrameType
 
 from jax.experimental import multihost_utils
 
+from jaxcnn import ending
+
 CAUGHT = (signal.SIGTERM, signal.SIGINT)
+
+_polls = itertools.count(1)  # the same numbers in every process
 
 
 class Interrupts:
@@ -19,12 +24,12 @@ class Interrupts:
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():  # elsewhere Python can't set handlers
+            ending.watch(False)
             self._previous = {number: signal.signal(number, self._note) for number in CAUGHT}
         return self
 
-    def at(self, step: int) -> signal.Signals | None:
-        """The signal after which this step is to be saved and the last one."""
-        del step
+    def poll(self) -> signal.Signals | None:
+        """The signal after which the state is to be saved and the run ends; asked after each step and batch."""
         return self.received
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -33,9 +38,12 @@ class Interrupts:
         self._restore()
 
     def _restore(self) -> None:
+        if not self._previous:
+            return
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
         self._previous = {}
+        ending.watch(True)
 
     def __exit__(self, *exception: object) -> None:
         self._restore()
@@ -44,18 +52,19 @@ class Interrupts:
 class SharedInterrupts(Interrupts):
     """The same over several processes: a signal to any of them stops all of them after the same step.
 
-    JAX's coordination service catches SIGTERM by itself from `jax.distributed.initialize` on, and agrees on a step
+    JAX's coordination service catches SIGTERM by itself from `jax.distributed.initialize` on, and agrees on a poll
     that no process has passed yet; Ctrl-C is passed on to it.
     """
 
     def __enter__(self) -> "SharedInterrupts":
         if threading.current_thread() is threading.main_thread():
+            ending.watch(False)
             self._previous = {signal.SIGINT: signal.signal(signal.SIGINT, self._note)}
         return self
 
-    def at(self, step: int) -> signal.Signals | None:
-        """As above; every process asks at every step."""
-        return signal.SIGTERM if multihost_utils.reached_preemption_sync_point(step) else None
+    def poll(self) -> signal.Signals | None:
+        """As above; every process asks equally often."""
+        return signal.SIGTERM if multihost_utils.reached_preemption_sync_point(next(_polls)) else None
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         super()._note(number, frame)

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 
+from jaxcnn import ending
 from jaxcnn.data.choose import Choice, choose
 from jaxcnn.data.sources import open_source
 from jaxcnn.evaluation.protocols import check_pictures, check_protocol
@@ -128,8 +128,11 @@ def fit(
                     f"{length.stop:,} steps of {experiment.batch_size}, {devices.described}; compiling"
                 )
                 run.compile()
+            ending.say("; the same command goes on from the newest checkpoint.")  # of a second signal, or a late one
+            with run.interrupts:
                 run.train()
-            summary = summarise(run, choice, display)
+                summary = summarise(run, choice)
+                run.wait()
         if processes.is_first():
             write_json(summary_path, summary)
     banner(display, experiment, choice)
@@ -149,13 +152,10 @@ def finished(path: Path, stop: int) -> dict[str, Any] | None:
         return None
 
 
-def summarise(run: Run, choice: Choice, display: Display) -> dict[str, Any]:
+def summarise(run: Run, choice: Choice) -> dict[str, Any]:
     """Evaluates by each of the experiment's protocols; the content of summary.json."""
     experiment = run.experiment
-    evaluation = {
-        name: run.evaluator(name, run.variables, progress=partial(display.advance, name))
-        for name in experiment.protocols
-    }
+    evaluation = {name: run.evaluate(name, name) for name in experiment.protocols}
     for name, metrics in evaluation.items():
         run.record.write(run.step, FINAL + name, **metrics)
     return {

@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 import jax
 from jax._src import distributed
 
+from jaxcnn import ending
 from jaxcnn.errors import DataMissingError, JaxcnnError, RunStoppedError, UsageError
 
 Result = TypeVar("Result")
@@ -91,6 +92,17 @@ def connect() -> None:
         ) from error
     except jax.errors.JaxRuntimeError as error:
         raise JaxcnnError(f"--distributed: the processes didn't find each other: {_first_line(error)}") from error
+    if signal.getsignal(signal.SIGINT) is ending.end:
+        ending.watch(False)
+        signal.signal(signal.SIGINT, _pass_on)
+
+
+def _pass_on(number: int, frame: object) -> None:
+    """Ctrl-C before the first step: as JAX's SIGTERM it ends all of them after that step; a second one acts at once."""
+    del frame
+    signal.signal(number, ending.end)
+    ending.watch(True)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _keep_standard_output() -> None:

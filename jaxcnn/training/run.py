@@ -66,9 +66,11 @@ class Run:
         self.evaluator = Evaluator(experiment, test_source, devices)
         self._optimizer = experiment.optimizer.transformation()
         self._began = time.monotonic()
+        self.interrupts = SharedInterrupts() if processes.connected() else Interrupts()
+        self._evaluation_due = False  # of the present step
         self.state = self._first_state(seed, train_source)
         self.step = int(self.state.step)
-        self.record = Record(workdir, step=self.step, writes=processes.is_first())
+        self.record = Record(workdir, step=self.step, writes=processes.is_first(), evaluates_again=self._evaluation_due)
         self._damaged.resume(read_events(self.record.path))
         self._times, self._warned = StepTimes(), False
         self._trace = StepTrace(profile, step=self.step, stop=length.stop, say=display.message)
@@ -87,6 +89,7 @@ class Run:
         if resuming:
             state, record = self._checkpoints.restore(like, placement)
             self._began -= record["seconds"]
+            self._evaluation_due = record.get("evaluation_due", False)  # older checkpoints don't say
             self._display.message(f"resuming at step {int(state.step):,}")
             return state
         jitted = jax.jit(lambda statistics: create(statistics=statistics), out_shardings=placement)
@@ -126,12 +129,14 @@ class Run:
         self.record.write(self.step, "compile", seconds=time.monotonic() - began)
 
     def train(self) -> None:
-        """Runs to `length.stop`.
+        """Runs to `length.stop`. Comes inside `interrupts`.
 
         Raises:
           RunStoppedError: the loss is not finite; the newest checkpoint is from before.
           RunInterruptedError: SIGTERM or Ctrl-C; the state is saved.
         """
+        if self._evaluation_due:  # a signal had cut it short
+            self._evaluate()
         if self.step >= self.length.stop:
             return
         assert self._step_function is not None, "compile() comes first"
@@ -139,38 +144,50 @@ class Run:
         samples = curvature_samples(experiment)
         self._note = ""
         batches = self._feed.batches(self.step, self._times)
-        with SharedInterrupts() if processes.connected() else Interrupts() as interrupts:
-            first = next(batches)
-            self._times.restart(self.step)  # filling the pipeline isn't part of a step
-            for batch in itertools.chain([first], batches):
-                if samples and self.step % length.steps_per_epoch == 0:
-                    self._refresh_curvature()
-                self.step += 1
-                self._trace.before(self.step)
-                last = self.step >= length.stop
-                logs = last or self.step % length.log_interval() == 0
-                run = partial(self._times.timed, self._step_function) if logs else self._step_function
-                self.state, rate = run(self.state, batch, *self._feed.resident)
-                self._trace.after(self.step, self.state)
-                if logs:
-                    self._log(rate, early=self.step % length.log_interval() > 0)
-                self._display.advance("train", self.step, length.stop, self._note)
-                received = interrupts.at(self.step)
-                if last or self.step % length.evaluation_interval(experiment) == 0:
-                    self._evaluate(early=self.step % length.evaluation_interval(experiment) > 0)
-                if last or received or self.step % length.checkpoint_interval(experiment) == 0:
-                    self.save()
-                if received and not last:
-                    self._leave(received)
-                if last:
-                    break
+        first = next(batches)
+        self._times.restart(self.step)  # filling the pipeline isn't part of a step
+        for batch in itertools.chain([first], batches):
+            if samples and self.step % length.steps_per_epoch == 0:
+                self._refresh_curvature()
+            self.step += 1
+            self._trace.before(self.step)
+            last = self.step >= length.stop
+            logs = last or self.step % length.log_interval() == 0
+            run = partial(self._times.timed, self._step_function) if logs else self._step_function
+            self.state, rate = run(self.state, batch, *self._feed.resident)
+            self._trace.after(self.step, self.state)
+            if logs:
+                self._log(rate)
+            self._display.advance("train", self.step, length.stop, self._note)
+            self._evaluation_due = last or self.step % length.evaluation_interval(experiment) == 0
+            self._leave_if_interrupted()
+            if self._evaluation_due:
+                self._evaluate()
+            if last or self.step % length.checkpoint_interval(experiment) == 0:
+                self.save()
+            if last:
+                break
         batches.close()
 
-    def _leave(self, received) -> None:
-        self._checkpoints.wait()
+    def _leave_if_interrupted(self) -> None:
+        received = self.interrupts.poll()
+        if received is None:
+            return
+        self.save()
+        self.wait()
+        then = "goes on from there" if self.step < self.length.stop else "evaluates"
         raise RunInterruptedError(
-            f"{received.name}: saved at step {self.step:,}; the same command goes on from there.", received.value
+            f"{received.name}: saved at step {self.step:,}; the same command {then}.", received.value
         )
+
+    def evaluate(self, protocol: str, shown: str) -> dict[str, Any]:
+        """The errors by a protocol, shown by that name; a signal ends it, and the run, after a batch."""
+
+        def progress(done: int, total: int) -> None:
+            self._display.advance(shown, done, total)
+            self._leave_if_interrupted()
+
+        return self.evaluator(protocol, self.variables, progress=progress)
 
     def _refresh_curvature(self) -> None:
         epoch = self.step // self.length.steps_per_epoch
@@ -183,8 +200,9 @@ class Run:
             self._refresh = compile_step(jitted.lower(self.state, placed), self._devices.platform)
         (self.state,) = self._refresh(self.state, placed)
 
-    def _log(self, rate: jax.Array, *, early: bool) -> None:
-        """early: at a stop within a window, which nothing but the log may know of: a longer run wouldn't be there."""
+    def _log(self, rate: jax.Array) -> None:
+        # At a stop within a window: nothing but the log may know of it, as a longer run wouldn't have stopped there.
+        early = self.step % self.length.log_interval() > 0
         self._check_finite(float(self.state.sums["loss"]))
         means = divide(self.state.sums)
         if not early:
@@ -244,17 +262,17 @@ class Run:
         """What an evaluation needs of the state."""
         return train_state.evaluation_variables(self.state)
 
-    def _evaluate(self, *, early: bool) -> None:
-        """early: at a stop between two evaluations, which the plateau controller mustn't see."""
-        metrics = self.evaluator("center", self.variables, progress=partial(self._display.advance, "evaluate"))
+    def _evaluate(self) -> None:
+        metrics = self.evaluate("center", "evaluate")
         self._check_finite(metrics["loss"])
         self.record.write(self.step, "evaluation", epoch=self.step / self.length.steps_per_epoch, **metrics)
         self._display.message(
             f"step {self.step:,}: test error {metrics['top1_error']:.2f} % (top-5 {metrics['top5_error']:.2f} %) "
             f"of {metrics['count']:,}, loss {metrics['loss']:.4f}"
         )
-        if not early:
+        if self.step % self.length.evaluation_interval(self.experiment) == 0:  # not at a stop between two of them
             self._observe_plateau(metrics)
+        self._evaluation_due = False
         self._times.restart(self.step)
 
     def _observe_plateau(self, metrics: dict[str, float]) -> None:
@@ -273,7 +291,12 @@ class Run:
         """Saves the state, unless its loss is not finite."""
         self._check_finite(float(self.state.sums["loss"]))
         self._damaged.write(self.record, self.step)
-        self._checkpoints.save(self.state, self.step, {**self._checkpoint_record, "seconds": self.seconds})
+        record = {**self._checkpoint_record, "seconds": self.seconds, "evaluation_due": self._evaluation_due}
+        self._checkpoints.save(self.state, self.step, record)
+
+    def wait(self) -> None:
+        """Until the checkpoints are on disk."""
+        self._checkpoints.wait()
 
     def close(self) -> None:
         """Waits for what is being written, and closes the files."""

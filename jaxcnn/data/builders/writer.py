@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from jaxcnn import ending
 from jaxcnn.data.archives import Progress
 from jaxcnn.data.datasets import DataSet
 
@@ -94,9 +96,24 @@ def write(entry: DataSet, content: Content, *, data_dir: Path, progress: Progres
         **({"config": content.config} if content.config else {}),
     )
     settings = tfds.download.DownloadConfig(try_download_gcs=False, compute_stats=tfds.download.ComputeStatsMode.SKIP)
-    with _no_progress_bars():
+    with _no_progress_bars(), ending.cleaning(_remover_of_incomplete(Path(os.fspath(builder.data_path)))):
         builder.download_and_prepare(download_config=settings, file_format="array_record")
     return Path(os.fspath(builder.data_path))
+
+
+def _remover_of_incomplete(folder: Path) -> Callable[[], None]:
+    """Removes what TFDS calls `incomplete.…` until it is complete, but for what is there already: another process's."""
+
+    def found() -> set[Path]:
+        return set(folder.parent.glob(f"incomplete.*{folder.name}"))
+
+    before = found()
+
+    def remove() -> None:
+        for path in found() - before:
+            shutil.rmtree(path, ignore_errors=True)
+
+    return remove
 
 
 @contextlib.contextmanager
