@@ -56,8 +56,10 @@ def test_variants_in_their_order(name, variants):
 
 def test_the_bare_name_runs_the_first_variant():
     first = jaxcnn.variants("alexnet_2012")[0]
-    assert jaxcnn.load("alexnet_2012") == jaxcnn.load("alexnet_2012:") == jaxcnn.load(f"alexnet_2012:{first}")
+    assert jaxcnn.load("alexnet_2012") == jaxcnn.load(f"alexnet_2012:{first}")
     assert jaxcnn.load("alexnet_2012").model != jaxcnn.load("alexnet_2012:ungrouped").model
+    with pytest.raises(UsageError, match="alexnet_2012 has no variant ''; Allowed: paper, caffenet"):
+        jaxcnn.load("alexnet_2012:")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from jaxcnn.training.profiler import StepTrace
 from jaxcnn.training.schedules import how_to_lower
 from jaxcnn.training.setting import Length
 from jaxcnn.training.state import TrainState
-from jaxcnn.training.step_times import StepTimes, is_data_bound, shares
+from jaxcnn.training.step_times import StepTimes, is_data_bound, shares, what_to_change
 from jaxcnn.training.steps import make_train_step
 
 
@@ -176,9 +176,8 @@ class Run:
         self.save()
         self.wait()
         then = "goes on from there" if self.step < self.length.stop else "evaluates"
-        raise RunInterruptedError(
-            f"{received.name}: saved at step {self.step:,}; the same command {then}.", received.value
-        )
+        said = f"{received.name}: saved at step {self.step:,}; the same command {then}."
+        raise RunInterruptedError(said, received.value)
 
     def evaluate(self, protocol: str, shown: str) -> dict[str, Any]:
         """The errors by a protocol, shown by that name; a signal ends it, and the run, after a batch."""
@@ -227,11 +226,7 @@ class Run:
             return
         self._warned = True
         self.record.write(self.step, "data_bound", **split)
-        self._display.message(
-            f"step {self.step:,}: data is the bottleneck ({shares(split)}). {default_threads()} threads decode, one a "
-            "core: give the run more cores, or fewer other things to do; a compact copy decodes faster "
-            "(launch.py prepare --resize=256); launch.py bench --data=NAME measures the pipeline alone."
-        )
+        self._display.message(f"step {self.step:,}: {what_to_change(split, default_threads())}")
 
     def _end_warmup(self, error: float) -> None:
         warmup = self.experiment.warmup

@@ -82,3 +82,12 @@ def shares(split: dict[str, float]) -> str:
     parts = (("waiting for data", "waiting_ms"), ("transfer", "transfer_ms"), ("compute", "compute_ms"))
     text = ", ".join(f"{name} {100 * split[key] / split['step_ms']:.0f} %" for name, key in parts)
     return f"{text} of {split['step_ms']:.3g} ms"
+
+
+def what_to_change(split: dict[str, float], threads: int) -> str:
+    """For a person whose run is data-bound; `threads` decode."""
+    return (
+        f"data is the bottleneck ({shares(split)}). {threads} threads decode, one a "
+        "core: give the run more cores, or fewer other things to do; a compact copy decodes faster "
+        "(launch.py prepare --resize=256); launch.py bench --data=NAME measures the pipeline alone."
+    )

@@ -84,8 +84,8 @@ def test_dry_run(answered, call, tmp_path, tiny, no_network, parallel):
     """Without the paper's data, which it doesn't try to get; and without a trace on disk."""
     found = answered("--exp=cnn_primer", "--dry-run", f"--parallel={parallel}", "--epochs=2")
     assert found.keys() == {
-        *("experiment", "variant", "data", "precision", "batch_size", "accumulate", "remat", "parallel", "devices"),
-        *("parameters", "compile_seconds", "memory", "flops_per_step", "collectives", "host_transfers"),
+        *("experiment", "variant", "data", "precision", "batch_size", "accumulate", "remat", "parallel", "mesh"),
+        *("devices", "parameters", "compile_seconds", "memory", "flops_per_step", "collectives", "host_transfers"),
         *("data_found", "length", "time", "disk", "warnings"),
     }
     assert (found["experiment"], found["data"], found["parameters"]) == ("cnn_primer", "fashion_mnist", 650)
