@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import difflib
+import io
 import json
 import os
 import signal
@@ -242,6 +243,9 @@ def quiet() -> None:
 
     from jaxcnn.training.disk import is_news
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without × shows ?
     logging.getLogger("absl").setLevel(logging.ERROR)
     for name in ("absl", "asyncio"):
         logging.getLogger(name).addFilter(is_news)  # adding it again changes nothing

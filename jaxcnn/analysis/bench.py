@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jaxcnn.analysis.bench_data import bench_data
+from jaxcnn.analysis.operations import count_operations
 from jaxcnn.data.sources import open_source
 from jaxcnn.experiment import Experiment
 from jaxcnn.models.towers import TOWER_AXIS
@@ -39,9 +40,9 @@ def bench(
 
     Returns:
       {"experiment", "device_kind", "device_count", "batch_size", "precision", "compile_seconds", "step_ms_min",
-      "step_ms_median", "images_per_second" (of the median), "flops_per_step" (as the compiler counts, a device; None
-      where it doesn't), "peak_bytes" (a device, from the compiled program), "collectives"}; and "data" with what
-      `bench_data` gives, if there is a data set.
+      "step_ms_median", "images_per_second" (of the median), "flops_per_step" (a device; as `--dry-run` counts),
+      "peak_bytes" (a device, from the compiled program), "collectives"}; and "data" with what `bench_data` gives, if
+      there is a data set.
 
     Raises:
       UsageError: the batch doesn't divide over the devices, the network not over the mesh, or the network has too
@@ -60,7 +61,8 @@ def bench(
     inputs, rows = experiment.inputs, experiment.batch_size
     length = Length.of(experiment, 100 * rows)
     schedule = experiment.schedule.build(steps_per_epoch=length.steps_per_epoch, total_steps=length.planned)
-    step = make_train_step(experiment, optimizer=optimizer, schedule=schedule, axis_name=devices.axis_name)
+    make = partial(make_train_step, experiment, optimizer=optimizer, schedule=schedule)
+    step = make(axis_name=devices.axis_name)
 
     generator = np.random.default_rng(0)
     shape = (inputs.training_size, inputs.training_size, inputs.channels)
@@ -70,11 +72,13 @@ def bench(
     }
     zeros = train_state.zero_statistics(inputs)
     create = partial(train_state.create_for, experiment, optimizer, seed=0)
-    placement = devices.placement(jax.eval_shape(lambda: create(statistics=zeros)))
+    shapes = jax.eval_shape(lambda: create(statistics=zeros))
+    placement = devices.placement(shapes)
     created = jax.jit(lambda zeros: create(statistics=zeros), out_shardings=placement).lower(zeros)
     state = compile_step(created, devices.platform)(zeros)
     placed = devices.divide(batch)
 
+    operations = count_operations(make(axis_name=None), shapes, batch)
     began = time.perf_counter()
     compiled = devices.compile(step, state, placed, save_memory=experiment.saves_memory)
     compile_seconds = time.perf_counter() - began
@@ -97,18 +101,11 @@ def bench(
         "step_ms_min": min(times[WARM_UP:]),
         "step_ms_median": median,
         "images_per_second": 1000 * rows / median,
-        "flops_per_step": flops(compiled),
+        "flops_per_step": operations // len(devices.devices),
         "peak_bytes": peak_bytes(compiled),
         "collectives": count_collectives(compiled),
         **measured,
     }
-
-
-def flops(compiled: jax.stages.Compiled) -> float | None:
-    """Floating-point operations of one call on one device, as the compiler counts them."""
-    costs = compiled.cost_analysis()
-    costs = costs[0] if isinstance(costs, list) else costs
-    return costs.get("flops") if costs else None
 
 
 def peak_bytes(compiled: jax.stages.Compiled) -> int | None:

@@ -21,7 +21,7 @@ LAYER = Primitive("layer")  # stands for all that a layer does to its input; tra
 
 
 @LAYER.def_abstract_eval
-def _layer_output(inputs: Any, *, index: int, shape: Shape, dtype: Any) -> Any:
+def _layer_output(*inputs: Any, index: int, shape: Shape, dtype: Any) -> Any:
     del inputs, index
     return ShapedArray(shape, dtype)
 
@@ -30,7 +30,7 @@ class Call(NamedTuple):
     """A layer that was called, with shapes as it saw them."""
 
     layer: Layer
-    inputs: Shape
+    inputs: Shape  # of the first, where it takes several arrays
     outputs: Shape
     params: int
 
@@ -94,16 +94,16 @@ def model_table(model: nn.Module, input_shape: Shape) -> LayerTable:
         module = context.module
         if not isinstance(module, Layer) or context.method_name != "__call__":
             return call(*arguments, **keywords)
-        inputs = arguments[0]
-        key = (type(module), _fields(module), inputs.shape, inputs.dtype, tuple(keywords.items()))
+        inputs = tuple((array.shape, array.dtype) for array in arguments)
+        key = (type(module), _fields(module), inputs, tuple(keywords.items()))
         if key not in known:  # deep networks repeat their layers
             output = call(*arguments, **keywords)
             params = jax.tree.leaves(module.variables.get("params", {}))
             known[key] = (output.shape, output.dtype, sum(leaf.size for leaf in params))
         shape, dtype, count = known[key]
         again = any(module.path == earlier.layer.path for earlier in calls)  # its parameters are counted already
-        calls.append(Call(module, inputs.shape, shape, 0 if again else count))
-        return LAYER.bind(inputs, index=len(calls) - 1, shape=shape, dtype=dtype)
+        calls.append(Call(module, arguments[0].shape, shape, 0 if again else count))
+        return LAYER.bind(*arguments, index=len(calls) - 1, shape=shape, dtype=dtype)
 
     def init(images):
         with nn.intercept_methods(name_calls):

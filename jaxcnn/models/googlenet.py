@@ -49,6 +49,16 @@ class AdaptiveAveragePool(Layer):
         return Window(-(-inputs[1] // self.size), inputs[1] // self.size)
 
 
+class Concatenate(Layer):
+    """Maps of one size, side by side along the channels."""
+
+    kind: ClassVar[str] = "concat"
+
+    @nn.compact
+    def __call__(self, *branches: jax.Array) -> jax.Array:
+        return jnp.concatenate(branches, axis=-1)
+
+
 def convolve_and_rectify(
     images: jax.Array,
     features: int,
@@ -85,7 +95,7 @@ class Inception(nn.Module):
         branch2 = self.unit(self.unit(x, reduce3, 1, name="3x3_reduce"), conv3, 3, name="3x3")
         branch3 = self.unit(self.unit(x, reduce5, 1, name="5x5_reduce"), conv5, self.large_kernel, name="5x5")
         branch4 = self.unit(MaxPool(3, 1, padding=1, name="pool")(x), projection, 1, name="pool_proj")
-        return jnp.concatenate([branch1, branch2, branch3, branch4], axis=-1)
+        return Concatenate(name="output")(branch1, branch2, branch3, branch4)
 
 
 class AuxiliaryHead(nn.Module):

@@ -17,6 +17,7 @@ from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.reporting.record import FINAL
 from jaxcnn.training import processes
 from jaxcnn.training.disk import full_disk_is_told, refusal
+from jaxcnn.training.held import held
 from jaxcnn.training.mesh import parse_mesh, tower_axes
 from jaxcnn.training.parallel import Devices, Mode
 from jaxcnn.training.profiler import nothing_to_trace
@@ -106,7 +107,7 @@ def fit(
     banner(display, experiment, choice)
     for note in {train_source.note, test_source.note} - {""}:
         display.message(f"note: {note}")
-    with full_disk_is_told(workdir):
+    with full_disk_is_told(workdir), held(workdir):
         if processes.is_first():
             summary_path.unlink(missing_ok=True)
         run = Run(
@@ -127,6 +128,10 @@ def fit(
                     f"{experiment.title} on {choice.name}: {len(train_source):,} + {len(test_source):,} pictures, "
                     f"{length.stop:,} steps of {experiment.batch_size}, {devices.described}; compiling"
                 )
+                if length.stop > length.planned:
+                    display.message(
+                        f"note: the recipe has {length.planned:,} steps; its schedule wasn't made for those after them"
+                    )
                 run.compile()
             ending.say("; the same command goes on from the newest checkpoint.")  # of a second signal, or a late one
             with run.interrupts:

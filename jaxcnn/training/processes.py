@@ -110,7 +110,7 @@ def _keep_standard_output() -> None:
     sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)
-    sys.stdout = os.fdopen(kept, "w", encoding=sys.stdout.encoding, buffering=1)
+    sys.stdout = os.fdopen(kept, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, buffering=1)
 
 
 def connected() -> bool:

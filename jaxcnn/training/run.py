@@ -25,6 +25,7 @@ from jaxcnn.reporting.record import Record, read_events
 from jaxcnn.training import processes
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
+from jaxcnn.training.controllers import Controllers
 from jaxcnn.training.curvature import curvature_samples, make_refresh_step
 from jaxcnn.training.damaged_pictures import DamagedPictures
 from jaxcnn.training.feed import Feed
@@ -32,7 +33,6 @@ from jaxcnn.training.initial_weights import take_over
 from jaxcnn.training.interrupt import Interrupts, SharedInterrupts
 from jaxcnn.training.metrics import divide, zero_sums
 from jaxcnn.training.parallel import Devices, compile_step
-from jaxcnn.training.plateau import observe
 from jaxcnn.training.profiler import StepTrace
 from jaxcnn.training.schedules import how_to_lower
 from jaxcnn.training.setting import Length
@@ -71,6 +71,7 @@ class Run:
         self.state = self._first_state(seed, train_source)
         self.step = int(self.state.step)
         self.record = Record(workdir, step=self.step, writes=processes.is_first(), evaluates_again=self._evaluation_due)
+        self._controllers = Controllers(experiment, self.record, replicate=devices.replicate, say=display.message)
         self._damaged.resume(read_events(self.record.path))
         self._times, self._warned = StepTimes(), False
         self._trace = StepTrace(profile, step=self.step, stop=length.stop, say=display.message)
@@ -206,7 +207,7 @@ class Run:
         means = divide(self.state.sums)
         if not early:
             self.state = dataclasses.replace(self.state, sums=self._devices.replicate(zero_sums()))
-            self._end_warmup(means["top1_error"])
+            self.state = self._controllers.after_window(self.state, self.step, means["top1_error"])
         self._damaged.write(self.record, self.step)
         split = self._times.split(self.step)
         self._times.restart(self.step)
@@ -227,15 +228,6 @@ class Run:
         self._warned = True
         self.record.write(self.step, "data_bound", **split)
         self._display.message(f"step {self.step:,}: {what_to_change(split, default_threads())}")
-
-    def _end_warmup(self, error: float) -> None:
-        warmup = self.experiment.warmup
-        if warmup is None or error >= warmup.until_error or float(self.state.warmup["factor"]) == 1.0:
-            return
-        full = {"factor": jnp.ones((), jnp.float32)}
-        self.state = dataclasses.replace(self.state, warmup=self._devices.replicate(full))
-        self.record.write(self.step, "warmup", top1_error=error)
-        self._display.message(f"step {self.step:,}: training error {error:.2f} %; the warm-up is over")
 
     def _check_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
@@ -265,22 +257,13 @@ class Run:
             f"step {self.step:,}: test error {metrics['top1_error']:.2f} % (top-5 {metrics['top5_error']:.2f} %) "
             f"of {metrics['count']:,}, loss {metrics['loss']:.4f}"
         )
-        if self.step % self.length.evaluation_interval(self.experiment) == 0:  # not at a stop between two of them
-            self._observe_plateau(metrics)
+        interval = self.length.evaluation_interval(self.experiment)
+        if self.step % interval == 0:  # not at a stop between two of them
+            self.state = self._controllers.after_evaluation(
+                self.state, self.step, metrics["top1_error"], since=self.step - interval
+            )
         self._evaluation_due = False
         self._times.restart(self.step)
-
-    def _observe_plateau(self, metrics: dict[str, float]) -> None:
-        plateau = self.experiment.plateau
-        if plateau is not None and plateau.watch == "training":
-            metrics = self.record.train_means(since=self.step - self.length.evaluation_interval(self.experiment))
-        if plateau is None or not metrics:
-            return
-        before, state = float(self.state.plateau.scale), observe(plateau, self.state.plateau, metrics["top1_error"])
-        self.state = dataclasses.replace(self.state, plateau=self._devices.replicate(state))
-        if float(state.scale) != before:
-            self.record.write(self.step, "plateau", scale=float(state.scale))
-            self._display.message(f"step {self.step:,}: no better for a while; rate × {float(state.scale):g}")
 
     def save(self) -> None:
         """Saves the state, unless its loss is not finite."""

@@ -14,7 +14,7 @@ def test_heads_branch_off_behind_4a_and_4d():
     """In the order of Caffe's bvlc_googlenet."""
     table = model_table(GoogLeNet(), IMAGE)
     names = [row.name for row in table.rows]
-    for head, before, after in (("aux1", "4a.pool_proj", "4b.1x1"), ("aux2", "4d.pool_proj", "4e.1x1")):
+    for head, before, after in (("aux1", "4a.output", "4b.1x1"), ("aux2", "4d.output", "4e.1x1")):
         start = names.index(f"{head}.avgpool")
         parts = ["avgpool", "conv", "fc", "dropout", "classifier"]
         assert names[start : start + 5] == [f"{head}.{part}" for part in parts]

@@ -3,8 +3,10 @@
 import dataclasses
 import gzip
 import hashlib
+import io
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -144,3 +146,18 @@ def test_help_is_for_each_command(capsys, command):
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])
     assert ended.value.code == 0 and " ".join(["usage: launch.py", *command]) in capsys.readouterr().out
+
+
+def test_a_terminal_that_is_not_utf_8(monkeypatch):
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", shown)
+    assert main(["describe", "--exp=cnn_primer"]) == 0
+    shown.flush()
+    assert b"28?28?1" in shown.buffer.getvalue()
+
+
+def test_a_run_longer_than_its_recipe_says_so(call, tmp_path, tiny):
+    status, _, told = call(
+        "--exp=cnn_primer", "--data=digits", "--set=steps=1", "--steps=2", f"--workdir={tmp_path / 'run'}"
+    )
+    assert status == 0 and "note: the recipe has 1 steps; its schedule wasn't made for those after them" in told

@@ -1,0 +1,48 @@
+"""Two processes don't train in one folder."""
+
+import errno
+import os
+
+import pytest
+
+from jaxcnn.errors import UsageError
+from jaxcnn.training import held as held_module
+from jaxcnn.training.held import held
+from launch import main
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "experiment.json").write_text("{}")
+    return tmp_path
+
+
+def test_one_at_a_time(folder):
+    with held(folder):
+        refused = pytest.raises(UsageError, match=r"another process is training in .*wait for it, or choose another")
+        with refused, held(folder):
+            pass
+        with pytest.raises(UsageError), held(folder):  # a refusal doesn't free it
+            pass
+    with held(folder):
+        pass
+
+
+def test_a_file_system_without_locks(folder, monkeypatch):
+    def refuse(descriptor, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(held_module.fcntl, "flock", refuse)
+    with held(folder), held(folder):
+        pass
+
+
+def test_the_second_run_is_told_and_changes_nothing(tmp_path, capsys):
+    arguments = ["--exp=lenet5_1998:modern", "--data=digits", f"--workdir={tmp_path / 'run'}"]
+    assert main([*arguments, "--steps=1"]) == 0
+    before = sorted(path.name for path in (tmp_path / "run").iterdir())
+    with held(tmp_path / "run"):
+        assert main([*arguments, "--steps=2"]) == 2
+    assert "launch.py: another process is training in" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == before
+    assert main([*arguments, "--steps=2"]) == 0
