@@ -11,10 +11,9 @@ of 1: --set batch_size=1 --set optimizer.scale=1
 
 from dataclasses import replace
 
-import flax.linen as nn
-
 from jaxcnn.experiment import Claim, Experiment, Paper, Rehearsal, Result
 from jaxcnn.inputs import Affine, Inputs
+from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import HE_FAN_IN
 from jaxcnn.models.lenet import LeNet5
 from jaxcnn.models.lenet_variants import CaffeLeNet, ModernLeNet5
@@ -109,7 +108,7 @@ distortions = replace(
 
 modern = replace(
     paper,
-    model=ModernLeNet5(activation=nn.relu, kernel_init=HE_FAN_IN),
+    model=ModernLeNet5(activation=relu, kernel_init=HE_FAN_IN),
     inputs=Inputs(
         size=28,
         channels=1,

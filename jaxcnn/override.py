@@ -12,9 +12,10 @@ import flax.linen as nn
 
 from jaxcnn.errors import UsageError
 from jaxcnn.experiment import Experiment, nearest
+from jaxcnn.models.forms.rectified import relu
 
 LENGTHS = ("epochs", "steps")
-ACTIVATIONS: dict[str, Callable] = {"relu": nn.relu, "tanh": nn.tanh, "sigmoid": nn.sigmoid}
+ACTIVATIONS: dict[str, Callable] = {"relu": relu, "tanh": nn.tanh, "sigmoid": nn.sigmoid}
 
 
 def override(experiment: Experiment, *settings: str) -> Experiment:

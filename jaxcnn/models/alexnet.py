@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import HE_FAN_IN, Constant, Normal
 from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer
 from jaxcnn.models.local_response_norm import LocalResponseNorm
@@ -31,7 +32,7 @@ class AlexNet(nn.Module):
     hidden_units: int = 4096  # §3.5
     towers: int = 2  # §3.2: conv2, conv4 and conv5 see only the maps of their own tower
     dropout_rate: float = 0.5  # §4.2, in the first two fully connected layers
-    activation: Callable[[jax.Array], jax.Array] = nn.relu  # §3.1; tanh is what it is compared with
+    activation: Callable[[jax.Array], jax.Array] = relu  # §3.1; tanh is what it is compared with
     use_lrn: bool = True  # §3.3; off: −1.4 / −1.2 % without it
     lrn_k: float = 2.0  # §3.3; Caffe: 1
     lrn_alpha: float = 1e-4  # §3.3, not divided by n = 5; Caffe divides it
@@ -119,16 +120,16 @@ class OneTowerAlexNet(nn.Module):
         dense = partial(Dense, kernel_init=self.kernel_init, dtype=self.dtype)
         f1, f2, f3, f4, f5 = self.features
 
-        x = nn.relu(conv(f1, 11, strides=4, padding=2, name="conv1")(images))  # 55×55×64
+        x = relu(conv(f1, 11, strides=4, padding=2, name="conv1")(images))  # 55×55×64
         x = MaxPool(3, 2, name="pool1")(x)  # 27×27×64
-        x = nn.relu(conv(f2, 5, padding=2, name="conv2")(x))  # 27×27×192
+        x = relu(conv(f2, 5, padding=2, name="conv2")(x))  # 27×27×192
         x = MaxPool(3, 2, name="pool2")(x)  # 13×13×192
-        x = nn.relu(conv(f3, 3, padding=1, name="conv3")(x))  # 13×13×384
-        x = nn.relu(conv(f4, 3, padding=1, name="conv4")(x))  # 13×13×256
-        x = nn.relu(conv(f5, 3, padding=1, name="conv5")(x))  # 13×13×256
+        x = relu(conv(f3, 3, padding=1, name="conv3")(x))  # 13×13×384
+        x = relu(conv(f4, 3, padding=1, name="conv4")(x))  # 13×13×256
+        x = relu(conv(f5, 3, padding=1, name="conv5")(x))  # 13×13×256
         x = MaxPool(3, 2, name="pool5")(x)  # 6×6×256
         x = Dropout(self.dropout_rate, name="drop6")(x, train=train)
-        x = nn.relu(dense(self.hidden_units, name="fc6")(x))
+        x = relu(dense(self.hidden_units, name="fc6")(x))
         x = Dropout(self.dropout_rate, name="drop7")(x, train=train)
-        x = nn.relu(dense(self.hidden_units, name="fc7")(x))
+        x = relu(dense(self.hidden_units, name="fc7")(x))
         return dense(self.num_classes, name="fc8")(x).astype(jnp.float32)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcnn.models.batch_norm import BatchNorm
+from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import Constant, TruncatedNormal, VarianceScaling
 from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, Layer, Shape, Window
 from jaxcnn.models.local_response_norm import LocalResponseNorm
@@ -76,9 +77,9 @@ def convolve_and_rectify(
     conv = partial(Conv, kernel_size=kernel_size, strides=strides, padding=kernel_size // 2, name=name)
     conv = partial(conv, features, kernel_init=kernel_init, dtype=dtype)
     if not batch_norm:
-        return nn.relu(conv(bias_init=bias_init)(images))
+        return relu(conv(bias_init=bias_init)(images))
     x = conv(use_bias=False)(images)
-    return nn.relu(BatchNorm(epsilon=1e-3, dtype=dtype, name=f"{name}.bn")(x, train=train))
+    return relu(BatchNorm(epsilon=1e-3, dtype=dtype, name=f"{name}.bn")(x, train=train))
 
 
 class Inception(nn.Module):
@@ -118,7 +119,7 @@ class AuxiliaryHead(nn.Module):
             size = f"{x.shape[1]}×{x.shape[2]}"
             raise ValueError(f"The map of an auxiliary head (={size}) must be at least 5×5 (pictures of 79).")
         x = self.unit(x, 128, 1, name="conv")
-        x = nn.relu(self.dense(1024, bias_init=self.bias_init, name="fc")(x))
+        x = relu(self.dense(1024, bias_init=self.bias_init, name="fc")(x))
         x = Dropout(self.dropout_rate, name="dropout")(x, train=train)
         return self.dense(self.num_classes, name="classifier")(x).astype(jnp.float32)
 

@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import GLOROT_UNIFORM, VarianceScaling
 from jaxcnn.models.layers import Conv, Dense, Initializer
 from jaxcnn.models.pooling import AveragePool, MaxPool
@@ -57,5 +58,5 @@ class CaffeLeNet(nn.Module):
         x = MaxPool(2, 2, name="pool1")(x)  # 12×12
         x = Conv(50, 5, **options, name="conv2")(x)  # 8×8
         x = MaxPool(2, 2, name="pool2")(x)  # 4×4
-        x = nn.relu(Dense(500, **options, name="ip1")(x))
+        x = relu(Dense(500, **options, name="ip1")(x))
         return Dense(self.num_classes, **options, name="ip2")(x).astype(jnp.float32)

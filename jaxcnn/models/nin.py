@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import Constant, Normal
 from jaxcnn.models.layers import Conv, Dropout, Initializer
 from jaxcnn.models.pooling import GlobalAveragePool, MaxPool
@@ -58,19 +59,19 @@ class NIN(nn.Module):
         k1, k2, k3 = self.kernel_sizes
 
         first = partial(conv, padding=k1 // 2, kernel_init=self.conv1_init)
-        x = nn.relu(first(self.block1[0], k1, name="conv1")(images))  # sizes are CIFAR's: 32×32×192
-        x = nn.relu(conv(self.block1[1], 1, kernel_init=self.block1_init, name="cccp1")(x))
-        x = nn.relu(conv(self.block1[2], 1, kernel_init=self.block1_init, name="cccp2")(x))  # 32×32×96
+        x = relu(first(self.block1[0], k1, name="conv1")(images))  # sizes are CIFAR's: 32×32×192
+        x = relu(conv(self.block1[1], 1, kernel_init=self.block1_init, name="cccp1")(x))
+        x = relu(conv(self.block1[2], 1, kernel_init=self.block1_init, name="cccp2")(x))  # 32×32×96
         x = MaxPool(3, 2, ceil=True, name="pool1")(x)  # 16×16×96
         x = Dropout(self.dropout_rate, name="drop1")(x, train=train)
-        x = nn.relu(conv(self.block2[0], k2, padding=k2 // 2, name="conv2")(x))
-        x = nn.relu(conv(self.block2[1], 1, name="cccp3")(x))
-        x = nn.relu(conv(self.block2[2], 1, name="cccp4")(x))  # 16×16×192
+        x = relu(conv(self.block2[0], k2, padding=k2 // 2, name="conv2")(x))
+        x = relu(conv(self.block2[1], 1, name="cccp3")(x))
+        x = relu(conv(self.block2[2], 1, name="cccp4")(x))  # 16×16×192
         x = MaxPool(3, 2, ceil=True, name="pool2")(x)  # 8×8×192
         x = Dropout(self.dropout_rate, name="drop2")(x, train=train)
-        x = nn.relu(conv(self.block3[0], k3, padding=k3 // 2, name="conv3")(x))
-        x = nn.relu(conv(self.block3[1], 1, name="cccp5")(x))
-        x = nn.relu(conv(self.num_classes, 1, bias_init=Constant(self.output_bias), name="cccp6")(x))  # 8×8×10
+        x = relu(conv(self.block3[0], k3, padding=k3 // 2, name="conv3")(x))
+        x = relu(conv(self.block3[1], 1, name="cccp5")(x))
+        x = relu(conv(self.num_classes, 1, bias_init=Constant(self.output_bias), name="cccp6")(x))  # 8×8×10
         return GlobalAveragePool(name="gap")(x).astype(jnp.float32)
 
 
@@ -91,20 +92,20 @@ class ImageNetNIN(nn.Module):
         conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
         outer = partial(Conv, kernel_init=self.outer_init, dtype=self.dtype)
 
-        x = nn.relu(outer(96, 11, strides=4, name="conv1")(images))  # 54×54×96
-        x = nn.relu(conv(96, 1, name="cccp1")(x))
-        x = nn.relu(conv(96, 1, name="cccp2")(x))
+        x = relu(outer(96, 11, strides=4, name="conv1")(images))  # 54×54×96
+        x = relu(conv(96, 1, name="cccp1")(x))
+        x = relu(conv(96, 1, name="cccp2")(x))
         x = MaxPool(3, 2, ceil=True, name="pool0")(x)  # 27×27×96
-        x = nn.relu(conv(256, 5, padding=2, name="conv2")(x))
-        x = nn.relu(conv(256, 1, name="cccp3")(x))
-        x = nn.relu(conv(256, 1, name="cccp4")(x))  # 27×27×256
+        x = relu(conv(256, 5, padding=2, name="conv2")(x))
+        x = relu(conv(256, 1, name="cccp3")(x))
+        x = relu(conv(256, 1, name="cccp4")(x))  # 27×27×256
         x = MaxPool(3, 2, ceil=True, name="pool2")(x)  # 13×13×256
-        x = nn.relu(outer(384, 3, padding=1, name="conv3")(x))
-        x = nn.relu(conv(384, 1, name="cccp5")(x))
-        x = nn.relu(conv(384, 1, name="cccp6")(x))  # 13×13×384
+        x = relu(outer(384, 3, padding=1, name="conv3")(x))
+        x = relu(conv(384, 1, name="cccp5")(x))
+        x = relu(conv(384, 1, name="cccp6")(x))  # 13×13×384
         x = MaxPool(3, 2, ceil=True, name="pool3")(x)  # 6×6×384
         x = Dropout(self.dropout_rate, name="drop")(x, train=train)
-        x = nn.relu(conv(1024, 3, padding=1, name="conv4")(x))
-        x = nn.relu(conv(1024, 1, name="cccp7")(x))
-        x = nn.relu(outer(self.num_classes, 1, name="cccp8")(x))  # 6×6×1000
+        x = relu(conv(1024, 3, padding=1, name="conv4")(x))
+        x = relu(conv(1024, 1, name="cccp7")(x))
+        x = relu(outer(self.num_classes, 1, name="cccp8")(x))  # 6×6×1000
         return GlobalAveragePool(name="pool4")(x).astype(jnp.float32)

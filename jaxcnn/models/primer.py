@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import GLOROT_UNIFORM
 from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer
 from jaxcnn.models.pooling import MaxPool
@@ -28,16 +29,16 @@ class PrimerCNN(nn.Module):
         conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
         dense = partial(Dense, kernel_init=self.kernel_init, dtype=self.dtype)
 
-        x = nn.relu(conv(64, 7, padding=3, name="conv1")(images))  # 28×28×64
+        x = relu(conv(64, 7, padding=3, name="conv1")(images))  # 28×28×64
         x = MaxPool(2, 2, name="pool1")(x)  # 14×14×64
-        x = nn.relu(conv(128, 3, padding=1, name="conv2_1")(x))  # 14×14×128
-        x = nn.relu(conv(128, 3, padding=1, name="conv2_2")(x))  # 14×14×128
+        x = relu(conv(128, 3, padding=1, name="conv2_1")(x))  # 14×14×128
+        x = relu(conv(128, 3, padding=1, name="conv2_2")(x))  # 14×14×128
         x = MaxPool(2, 2, name="pool2")(x)  # 7×7×128
-        x = nn.relu(conv(256, 3, padding=1, name="conv3_1")(x))  # 7×7×256
-        x = nn.relu(conv(256, 3, padding=1, name="conv3_2")(x))  # 7×7×256
+        x = relu(conv(256, 3, padding=1, name="conv3_1")(x))  # 7×7×256
+        x = relu(conv(256, 3, padding=1, name="conv3_2")(x))  # 7×7×256
         x = MaxPool(2, 2, name="pool3")(x)  # 3×3×256
-        x = nn.relu(dense(128, name="fc1")(x))
+        x = relu(dense(128, name="fc1")(x))
         x = Dropout(self.dropout_rate, name="drop1")(x, train=train)
-        x = nn.relu(dense(64, name="fc2")(x))
+        x = relu(dense(64, name="fc2")(x))
         x = Dropout(self.dropout_rate, name="drop2")(x, train=train)
         return dense(self.num_classes, name="fc3")(x).astype(jnp.float32)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.models.batch_norm import BatchNorm
+from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import HE_FAN_IN
 from jaxcnn.models.layers import Conv, Dense, Initializer
 from jaxcnn.models.pooling import GlobalAveragePool, MaxPool
@@ -47,20 +48,20 @@ class ResidualBlock(nn.Module):
 
         if self.bottleneck:
             first, second = (1, self.strides) if self.stride_on_3x3 else (self.strides, 1)
-            y = nn.relu(unit(x, self.features, 1, first, "a"))
-            y = nn.relu(unit(y, self.features, 3, second, "b"))
+            y = relu(unit(x, self.features, 1, first, "a"))
+            y = relu(unit(y, self.features, 3, second, "b"))
             y = unit(y, 4 * self.features, 1, 1, "c")
         else:
-            y = nn.relu(unit(x, self.features, 3, self.strides, "a"))
+            y = relu(unit(x, self.features, 3, self.strides, "a"))
             y = unit(y, self.features, 3, 1, "b")
 
         if self.shortcut == "none":
-            return nn.relu(y)
+            return relu(y)
         if self.shortcut == "C" or (self.shortcut == "B" and x.shape != y.shape):
             x = unit(x, y.shape[-1], 1, self.strides, "shortcut")
         elif self.shortcut == "A":
             x = identity_with_zeros(x, self.strides, y.shape[-1])
-        return nn.relu(y + x)
+        return relu(y + x)
 
 
 def identity_with_zeros(x: jax.Array, strides: int, channels: int) -> jax.Array:
@@ -99,7 +100,7 @@ class ResNet(nn.Module):
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         weights = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         x = Conv(64, 7, 2, padding=3, use_bias=False, name="conv1", **weights)(images)  # 112×112×64
-        x = nn.relu(BatchNorm(dtype=self.dtype, name="conv1.bn")(x, train=train))
+        x = relu(BatchNorm(dtype=self.dtype, name="conv1.bn")(x, train=train))
         x = MaxPool(3, 2, padding=0 if self.pool1_ceil else 1, ceil=self.pool1_ceil, name="pool1")(x)  # 56×56×64
         for stage, count in enumerate(self.blocks):  # 56, 28, 14, 7 pixels
             for number in range(1, count + 1):

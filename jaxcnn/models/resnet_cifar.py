@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.models.batch_norm import BatchNorm
+from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import HE_FAN_IN
 from jaxcnn.models.layers import Conv, Dense, Initializer
 from jaxcnn.models.pooling import GlobalAveragePool
@@ -38,7 +39,7 @@ class CifarResNet(nn.Module):
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         weights = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         x = Conv(self.features[0], 3, padding=1, use_bias=False, name="conv1", **weights)(images)  # 32×32×16
-        x = nn.relu(BatchNorm(dtype=self.dtype, name="conv1.bn")(x, train=train))
+        x = relu(BatchNorm(dtype=self.dtype, name="conv1.bn")(x, train=train))
         for stage, features in enumerate(self.features, start=1):
             for number in range(1, self.n + 1):
                 x = ResidualBlock(

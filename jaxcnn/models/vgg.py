@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.models.batch_norm import BatchNorm
+from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import Normal
 from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, Shape, Window
 from jaxcnn.models.local_response_norm import LocalResponseNorm
@@ -88,14 +89,14 @@ class VGG(nn.Module):
                 x = Conv(features, size, padding=size // 2, name=name, **weights)(x)
                 if self.batch_norm:
                     x = BatchNorm(dtype=self.dtype, name=f"{name}.bn")(x, train=train)
-                x = nn.relu(x)
+                x = relu(x)
                 if self.use_lrn and name == "conv1_1":
                     x = LocalResponseNorm(name="norm1")(x)
             x = MaxPool(2, 2, name=f"pool{block}")(x)  # 112, 56, 28, 14, 7 pixels
 
-        x = nn.relu(self.dense(self.hidden_units, self.map_size, name="fc6")(x))
+        x = relu(self.dense(self.hidden_units, self.map_size, name="fc6")(x))
         x = Dropout(self.dropout_rate, name="drop6")(x, train=train)
-        x = nn.relu(self.dense(self.hidden_units, 1, name="fc7")(x))
+        x = relu(self.dense(self.hidden_units, 1, name="fc7")(x))
         x = Dropout(self.dropout_rate, name="drop7")(x, train=train)
         return self.dense(self.num_classes, 1, name="fc8")(x).astype(jnp.float32)
 

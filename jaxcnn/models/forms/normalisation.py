@@ -57,7 +57,8 @@ def _backward(epsilon, residuals, gradients):
     # ∂/∂x is gradient · factor + centred · slope + shift: what comes back through mean and variance is per channel.
     slope = (2 * var_gradient - factor * jnp.square(inverse) * along) / count
     shift = (mean_gradient - factor * total) / count
-    back = gradient * _row(factor, inputs) + centred * _row(slope, inputs) + _row(shift, inputs)
+    # The last addition is of two maps, so that XLA computes it once for all that read it (`forms.rectified`).
+    back = gradient * _row(factor, inputs) + (centred * _row(slope, inputs) + _row(shift, inputs))
     return back.astype(inputs.dtype), inverse * along, total
 
 
