@@ -32,7 +32,7 @@ def test_every_variant_loads_under_its_name(name):
 @pytest.mark.parametrize(
     ("name", "variants"),
     [
-        # CLI.md's table of names; the first is what the bare name runs
+        # The names; the first is what the bare name runs
         ("alexnet_2012", ["paper", "caffenet", "ungrouped", "one_gpu", "one_tower"]),
         ("cnn_primer", ["paper"]),
         ("nin_2013", ["cifar10", "cifar100", "mnist", "svhn", "imagenet"]),

@@ -10,7 +10,6 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxcnn.experiment import Experiment
-from jaxcnn.reporting.record import Record
 from jaxcnn.training.plateau import observe
 from jaxcnn.training.state import TrainState
 
@@ -21,21 +20,22 @@ class Controllers:
     def __init__(
         self,
         experiment: Experiment,
-        record: Record,
         *,
         replicate: Callable[[Any], Any],
+        write: Callable[..., None],
+        train_means: Callable[..., dict[str, float]],
         say: Callable[[str], None],
     ) -> None:
-        """replicate: puts a small tree on all devices. say: shows a line."""
+        """replicate: puts a small tree on all devices. write, train_means: the record's. say: shows a line."""
         self._warmup, self._plateau = experiment.warmup, experiment.plateau
-        self._record, self._replicate, self._say = record, replicate, say
+        self._replicate, self._write, self._train_means, self._say = replicate, write, train_means, say
 
     def after_window(self, state: TrainState, step: int, error: float) -> TrainState:
         """Ends the warm-up as soon as the training error since the last log, in percent, is low enough."""
         warmup = self._warmup
         if warmup is None or error >= warmup.until_error or float(state.warmup["factor"]) == 1.0:
             return state
-        self._record.write(step, "warmup", top1_error=error)
+        self._write(step, "warmup", top1_error=error)
         self._say(f"step {step:,}: training error {error:.2f} %; the warm-up is over")
         full = {"factor": jnp.ones((), jnp.float32)}
         return dataclasses.replace(state, warmup=self._replicate(full))
@@ -46,12 +46,12 @@ class Controllers:
         if plateau is None:
             return state
         if plateau.watch == "training":
-            means = self._record.train_means(since=since)
+            means = self._train_means(since=since)
             if not means:
                 return state
             error = means["top1_error"]
         before, observed = float(state.plateau.scale), observe(plateau, state.plateau, error)
         if float(observed.scale) != before:
-            self._record.write(step, "plateau", scale=float(observed.scale))
+            self._write(step, "plateau", scale=float(observed.scale))
             self._say(f"step {step:,}: no better for a while; rate × {float(observed.scale):g}")
         return dataclasses.replace(state, plateau=self._replicate(observed))

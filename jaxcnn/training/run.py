@@ -71,7 +71,13 @@ class Run:
         self.state = self._first_state(seed, train_source)
         self.step = int(self.state.step)
         self.record = Record(workdir, step=self.step, writes=processes.is_first(), evaluates_again=self._evaluation_due)
-        self._controllers = Controllers(experiment, self.record, replicate=devices.replicate, say=display.message)
+        self._controllers = Controllers(
+            experiment,
+            replicate=devices.replicate,
+            write=self.record.write,
+            train_means=self.record.train_means,
+            say=display.message,
+        )
         self._damaged.resume(read_events(self.record.path))
         self._times, self._warned = StepTimes(), False
         self._trace = StepTrace(profile, step=self.step, stop=length.stop, say=display.message)

@@ -10,7 +10,7 @@ from jaxcnn.analysis.layer_table import model_table
 from jaxcnn.models.lenet import C3_TABLE, FeatureMaps, LeNet5, Subsampling, squash
 from jaxcnn.models.rbf import EuclideanRBF, digit_prototypes
 
-# FACTS: LeCun et al. 1998, §II-B: output, parameters, connections; multiply-accumulates counted by hand.
+# LeCun et al. 1998, §II-B: output, parameters, connections; multiply-accumulates counted by hand.
 PAPER = {
     "C1": ((28, 28, 6), 156, 122_304, 117_600),
     "S2": ((14, 14, 6), 12, 5_880, 1_176),
