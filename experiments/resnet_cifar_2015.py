@@ -1,7 +1,7 @@
 """ResNet on CIFAR-10 (He, Zhang, Ren & Sun, 2015, §4.2).
 
 Reported: 8.75, 7.51, 7.17, 6.97, 6.43, 7.93 % test error with 20, 32, 44, 56, 110, 1202 layers (Table 6).
-Ours: see the README.
+Ours: see the README; not run on the whole of CIFAR-10 yet.
 Run: python launch.py --exp=resnet_cifar_2015
 """
 
