@@ -78,6 +78,8 @@ def train(flags: argparse.Namespace) -> Any:
         raise UsageError(f"--seed (={flags.seed}) must be from 0 to {2**32 - 1}.")
     if flags.dry_run and flags.profile:
         raise UsageError(f"--profile (={flags.profile}) needs steps to trace, and --dry-run runs none.")
+    if flags.dry_run and flags.distributed:
+        raise UsageError("--distributed: --dry-run is one process; --devices=N simulates the devices of all of them.")
     if flags.dry_run:
         return dry_run(flags)
     if flags.devices:
@@ -243,9 +245,8 @@ def quiet() -> None:
 
     from jaxcnn.training.disk import is_news
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without × shows ?
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without × shows ?
     logging.getLogger("absl").setLevel(logging.ERROR)
     for name in ("absl", "asyncio"):
         logging.getLogger(name).addFilter(is_news)  # adding it again changes nothing

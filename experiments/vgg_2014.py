@@ -108,7 +108,6 @@ PAPER = Paper(
             what="B with one 5×5 for every two 3×3 is worse in top-1 error by",
             stated="7 %",
             source="§4.1",
-            counted="134,503,528 parameters",
         ),
         Claim(what="steps", stated="370,000, or 74 epochs", source="§3.1", counted="370,337 of 256 in 74 epochs"),
         Claim(

@@ -11,9 +11,11 @@ from jaxcnn.data import embedded
 from jaxcnn.data.choose import Choice
 from jaxcnn.evaluation.workdir import restore_state
 from jaxcnn.override import override, set_path
-from jaxcnn.training import loop, parallel
+from jaxcnn.training import loop
 from jaxcnn.training.parallel import Devices
 from jaxcnn.training.setting import Length, resolve
+
+pytestmark = pytest.mark.usefixtures("plain_convolutions")
 
 BATCH, PICTURES = 4, 12
 
@@ -37,7 +39,7 @@ SMALL = {
 GREY = {"lenet5_1998", "cnn_primer", "nin_2013:mnist"}
 QUICK = {
     *("alexnet_2012:paper", "cnn_primer:paper", "lenet5_1998:paper", "nin_2013:cifar10"),
-    *("vgg_2014:D", "resnet_2015:18", "resnet_cifar_2015:20"),
+    *("vgg_2014:D", "googlenet_2014:paper", "resnet_2015:18", "resnet_cifar_2015:20"),
 }
 TOO_DEEP = {"resnet_cifar_2015:1202"}  # minutes to compile, and nothing in it that 110 layers haven't
 
@@ -54,10 +56,9 @@ def titles() -> list:
 
 @pytest.fixture(autouse=True)
 def small_and_quick(monkeypatch):
-    """Twelve test pictures, one device, a compiler that doesn't optimise, random numbers that compile quickly."""
+    """Twelve test pictures, one device, random numbers that compile quickly."""
     monkeypatch.setitem(embedded.PHOTO_COUNTS, "train", 4 * PICTURES)
     monkeypatch.setitem(embedded.PHOTO_COUNTS, "test", PICTURES)
-    monkeypatch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "0")
     monkeypatch.setattr(loop, "Devices", lambda mode, **_: Devices(mode, jax.devices()[:1]))
     with jax.default_prng_impl("unsafe_rbg"):
         yield

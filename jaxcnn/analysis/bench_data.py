@@ -50,7 +50,16 @@ def bench_data(
         "shorter_side": source.shorter_side,
         "streams": feed.streams,
         **rates,
-        "with_step": together(feed, experiment.batch_size, devices, step, state, steps=steps, step_ms=step_ms),
+        "with_step": together(
+            feed,
+            experiment.batch_size,
+            devices,
+            step,
+            state,
+            steps=steps,
+            step_ms=step_ms,
+            save_memory=experiment.saves_memory,
+        ),
     }
 
 
@@ -72,10 +81,18 @@ def alone(feed: Feed, batch_size: int, steps: int) -> dict[str, float]:
 
 
 def together(
-    feed: Feed, batch_size: int, devices: Devices, step: Callable, state: Any, *, steps: int, step_ms: float
+    feed: Feed,
+    batch_size: int,
+    devices: Devices,
+    step: Callable,
+    state: Any,
+    *,
+    steps: int,
+    step_ms: float,
+    save_memory: bool,
 ) -> dict[str, Any]:
     """A window of steps as a run has it, the last one timed by itself."""
-    compiled = devices.compile(feed.adapt(step), state, feed.example(), *feed.resident)
+    compiled = devices.compile(feed.adapt(step), state, feed.example(), *feed.resident, save_memory=save_memory)
     times = StepTimes()
     batches = feed.batches(0, times)
     state, _ = compiled(state, next(batches), *feed.resident)

@@ -22,7 +22,7 @@ from jaxcnn.models.towers import BATCH_AXIS, TOWER_AXIS
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.training.mesh import parse_mesh, tower_axes
 from jaxcnn.training.parallel import Devices, Mode
-from jaxcnn.training.run_folder import default_workdir
+from jaxcnn.training.run_folder import default_workdir, local_folder
 from jaxcnn.training.setting import Length, resolve
 
 CHECKPOINTS = 3  # two are kept, and for a moment the next one lies beside them
@@ -84,7 +84,7 @@ def dry_run(
     available = device_memory(devices.devices[0])
     operations = program.operations() // count
     speed = None if simulated else operations_a_second(devices.devices[0], experiment.precision)
-    folder = Path(workdir) if workdir else default_workdir(experiment, name, False)
+    folder = local_folder(workdir) if workdir else default_workdir(experiment, name, False)
     answer = {
         "experiment": experiment.name,
         "variant": experiment.variant,
@@ -186,7 +186,9 @@ def warnings(answer: dict[str, Any], rehearsal: str | None) -> list[str]:
     """What would go wrong or be slow, a sentence each with what to do about it."""
     lines, memory, found = [], answer["memory"], answer["data_found"]
     available, count = answer["devices"]["memory_bytes"], answer["devices"]["count"]
-    needed = memory["peak"] * (count if "process" in memory else 1)  # simulated devices share the machine's memory
+    needed = memory["peak"]
+    if "process" in memory:  # beyond what this process holds already; simulated devices share the machine's memory
+        needed = memory["process"]["peak"] - memory["process"]["start"] + (count - 1) * memory["peak"]
     if available is not None and needed > available:
         where = "this machine" if "process" in memory else "each device"
         lines.append(

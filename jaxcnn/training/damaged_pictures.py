@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from jaxcnn.data.pipeline import Damaged
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import RunStoppedError
+from jaxcnn.training import processes
 
 ALLOWED_SHARE = 0.001
 NAMED = 5  # in the message of a run that stops
@@ -28,12 +29,11 @@ class DamagedPictures:
     Args:
         source: the training set.
         steps_per_epoch: how many steps see it once.
-        share: of every batch, what this process reads.
     """
 
-    def __init__(self, source: Source, *, steps_per_epoch: int, share: float = 1.0) -> None:
+    def __init__(self, source: Source, *, steps_per_epoch: int) -> None:
         self._source, self._steps_per_epoch = source, steps_per_epoch
-        self._allowed = ALLOWED_SHARE * len(source) * share
+        self._allowed = ALLOWED_SHARE * len(source)
         self._pending: list[tuple[int, Damaged]] = []
         self._logged: set[tuple[int, int]] = set()
         self._in_epoch: Counter[int] = Counter()
@@ -53,18 +53,21 @@ class DamagedPictures:
     def write(self, log: Log, step: int) -> None:
         """Writes down what the first `step` steps have met; twice the same nothing.
 
+        Of several processes each brings what it has read, all count all of it, and so all stop at the same step.
+
         Raises:
             RunStoppedError: they are more than 0.1 % of an epoch.
         """
         with self._lock:
             due = sorted(entry for entry in self._pending if entry[0] <= max(step - 1, 0))
             self._pending = [entry for entry in self._pending if entry not in due]
-        for at, picture in due:
+        met = processes.gathered([[at, picture.record, picture.reason] for at, picture in due])
+        for at, record, reason in sorted(met):
             seen = min(at + 1, step)  # a damaged picture of a resident data set is known before the first step
-            if (seen, picture.record) in self._logged:
+            if (seen, record) in self._logged:
                 continue
-            self._count(seen, picture.record)
-            log.write(seen, "corrupt", split=self._source.split, record=picture.record, reason=picture.reason)
+            self._count(seen, record)
+            log.write(seen, "corrupt", split=self._source.split, record=record, reason=reason)
         epoch, count = max(self._in_epoch.items(), key=lambda item: item[1], default=(0, 0))
         if count > self._allowed:
             records = sorted({record for seen, record in self._logged if self._epoch(seen) == epoch})

@@ -1,6 +1,7 @@
 """One run at a time in a folder."""
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from jaxcnn.errors import UsageError
 from jaxcnn.training import processes
+
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}  # what a file system without them says
 
 
 @contextlib.contextmanager
@@ -25,15 +28,17 @@ def held(workdir: Path) -> Iterator[None]:
     def hold() -> None:
         if not processes.is_first():
             return
-        descriptors.append(os.open(workdir / "experiment.json", os.O_RDONLY))
+        # For writing, as NFS wants it for a lock; nothing is written.
+        descriptors.append(os.open(workdir / "experiment.json", os.O_RDWR))
         try:
             fcntl.flock(descriptors[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(
                 f"another process is training in {workdir}; wait for it, or choose another --workdir."
             ) from None
-        except OSError:  # a file system without locks
-            pass
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
 
     try:
         processes.in_turn(hold)

@@ -35,7 +35,7 @@ SHARED_ERRORS = {error.__name__: error for error in (UsageError, DataMissingErro
 # How the errors of a collective operation begin to tell of a lost process: CPU's, NVIDIA's, and JAX's own.
 LOST = ("Gloo", "NCCL", "coordination service", "CoordinationService", "heartbeat", "arrier timed out")
 
-_turns, _meetings = itertools.count(), itertools.count()  # the same numbers in every process
+_turns, _meetings, _gatherings = (itertools.count() for _ in range(3))  # the same numbers in every process
 _kept: list[Any] = []  # what C holds pointers to
 
 
@@ -151,6 +151,20 @@ def in_turn(action: Callable[[], Result]) -> Result:
         name, message = json.loads(told)
         raise SHARED_ERRORS.get(name, JaxcnnError)(message)
     return action()
+
+
+def gathered(mine: list[Any]) -> list[Any]:
+    """What all processes bring, in their order; values are JSON's. Every process has to call it equally often."""
+    if not connected() or jax.process_count() == 1:
+        return mine
+    client, number, index = distributed.global_state.client, next(_gatherings), jax.process_index()
+    assert client is not None
+    client.key_value_set(f"jaxcnn/gathering/{number}/{index}", json.dumps(mine))
+    keys = [f"jaxcnn/gathering/{number}/{each}" for each in range(jax.process_count())]
+    found = [json.loads(client.blocking_key_value_get(key, 1000 * MEET_SECONDS)) for key in keys]
+    if number:  # all have come here, so all have read what was brought before
+        client.key_value_delete(f"jaxcnn/gathering/{number - 1}/{index}")
+    return [item for items in found for item in items]
 
 
 def meet() -> None:

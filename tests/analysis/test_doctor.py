@@ -2,9 +2,12 @@
 
 import jax
 import numpy as np
+import pytest
 
 from jaxcnn.analysis import doctor as module
 from jaxcnn.analysis.doctor import canary, decode_speed, doctor
+
+pytestmark = pytest.mark.usefixtures("optimised")
 
 
 def test_this_machine_is_healthy(monkeypatch, tmp_path):

@@ -15,7 +15,6 @@ from jaxcnn.analysis.simulated import simulated_dry_run
 from jaxcnn.errors import UsageError
 from jaxcnn.experiment import Rehearsal, load
 from jaxcnn.reporting.progress import Silent
-from jaxcnn.training import parallel
 from jaxcnn.training.crops import AreaCrop
 from jaxcnn.training.parallel import Devices
 
@@ -103,8 +102,7 @@ def test_the_seconds_tick_while_it_compiles():
     assert seen == [("compiling", 1, None, "s")] and threading.active_count() == before
 
 
-def test_towers_are_laid_out_as_a_run_would(monkeypatch):
-    monkeypatch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "0")
+def test_towers_are_laid_out_as_a_run_would():
     small = ("inputs.size=67", "inputs.stored_size=72", "model.hidden_units=64", "batch_size=8")
     alexnet = load("alexnet_2012")
     found = dry_run(alexnet, data="photos", mesh="data=4,model=2", settings=small)

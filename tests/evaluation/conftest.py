@@ -1,6 +1,5 @@
 """A linear network on the embedded digits: quick to compile, and to be computed again by NumPy."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -10,7 +9,6 @@ import pytest
 from jaxcnn.experiment import Experiment, Paper
 from jaxcnn.inputs import Inputs
 from jaxcnn.models.layers import Dense
-from jaxcnn.training import parallel
 from jaxcnn.training.losses import SoftmaxCrossEntropy
 from jaxcnn.training.optimizers import Momentum
 from jaxcnn.training.schedules import Constant
@@ -39,14 +37,6 @@ LINEAR = Experiment(
     name="linear",
     variant="test",
 )
-
-
-@pytest.fixture(scope="module")
-def quick_compiler() -> Iterator[None]:
-    """Programs that run for a moment only are compiled with little effort."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "0")
-        yield
 
 
 @pytest.fixture(scope="session")

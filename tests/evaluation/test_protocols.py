@@ -13,6 +13,8 @@ from jaxcnn.models.nin import NIN
 from jaxcnn.models.resnet import ResNet
 from jaxcnn.models.vgg import VGG, A
 
+pytestmark = pytest.mark.usefixtures("plain_convolutions")
+
 NAMES = ("center", "ten_crop", "dense", "multi_crop", "multi_scale", "144_crop", "multi_scale_dense")
 PHOTOGRAPHS = Inputs(size=224, channels=3, stored_size=256)
 WHOLE = [name for name, protocol in PROTOCOLS.items() if not isinstance(protocol, Squares)]

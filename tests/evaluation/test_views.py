@@ -20,7 +20,7 @@ from jaxcnn.training.augment import normalise
 from jaxcnn.training.parallel import Devices, count_collectives
 from jaxcnn.training.steps import convolutional
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
+pytestmark = pytest.mark.usefixtures("plain_convolutions")
 
 PHOTOGRAPHS = Inputs(size=224, channels=3, stored_size=256, mean=(120.0, 110.0, 100.0), scale=1 / 60)
 NARROW = VGG(blocks=((3,),) * 5, features=(4, 6, 8, 8, 8), hidden_units=16, num_classes=10)

@@ -20,7 +20,7 @@ from jaxcnn.models.vgg import VGG
 from jaxcnn.training.augment import normalise
 from jaxcnn.training.parallel import Devices
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
+pytestmark = pytest.mark.usefixtures("plain_convolutions")
 
 INPUTS = Inputs(size=16, channels=3, stored_size=20, mean=(120.0, 110.0, 100.0), scale=1 / 60)
 SCALES = Scales(dense=(20,), multi_crop=(20, 24), multi_scale=(20, 18), crop_144=(18,))
@@ -53,7 +53,7 @@ SOURCE = cast(Source, Pictures(21))
 
 
 @pytest.fixture(scope="module")
-def small(linear, quick_compiler) -> tuple[Experiment, dict]:
+def small(linear, plain_convolutions) -> tuple[Experiment, dict]:
     experiment = dataclasses.replace(linear, model=NET, inputs=INPUTS, scales=SCALES)
     generator = np.random.default_rng(1)
     shapes = jax.eval_shape(lambda: NET.init(jax.random.key(0), jnp.zeros((1, 16, 16, 3)), train=False)["params"])

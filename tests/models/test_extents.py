@@ -19,6 +19,8 @@ from jaxcnn.models.resnet import ResNet
 from jaxcnn.models.resnet_cifar import CifarResNet
 from jaxcnn.models.vgg import VGG
 
+pytestmark = pytest.mark.usefixtures("plain_convolutions")
+
 SMALL_VGG = VGG(blocks=((3,), (3, 1), (3,)), features=(4, 6, 8), hidden_units=8, num_classes=5)
 SMALL_RESNET = ResNet(blocks=(1, 1, 2), num_classes=5)
 

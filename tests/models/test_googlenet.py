@@ -57,6 +57,8 @@ def test_modules(layer_rows):
     for module, (features, params, side) in MODULES.items():
         outputs = [rows[f"{module}.{branch}"].output for branch in BRANCHES]
         assert outputs == [(side, side, count) for count in features]
+        direct, _, conv3, _, conv5, projection = features
+        assert rows[f"{module}.output"] == ("concat", (side, side, direct + conv3 + conv5 + projection), 0, 0)
         assert sum(row.params for name, row in rows.items() if name.startswith(f"{module}.")) == params
 
 

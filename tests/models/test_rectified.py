@@ -29,10 +29,10 @@ def test_derivatives(dtype):
     toward = jnp.arange(1, 7, dtype=dtype)
 
     def gradient(function):
-        return jax.grad(lambda values: (function(values) * toward)[:4].sum())
+        return jax.grad(lambda values: (function(values) * toward).sum())
 
     def along(function):
-        return jax.grad(lambda values: (gradient(function)(values**2) * toward)[:4].sum())
+        return jax.grad(lambda values: (gradient(function)(values**2) * toward).sum())
 
     for derive in (gradient, along):
         ours, theirs = (derive(function)(values) for function in (relu, jax.nn.relu))
@@ -63,5 +63,5 @@ def test_what_leads_to_a_convolution_is_computed_once():
     bodies = re.findall(r"^%\S+ \(.*?^}", text, re.MULTILINE | re.DOTALL)
     copies = [body for body in bodies if re.search(r"ROOT \S+ = f32\[16,8,8,4\]\S* copy\(", body)]
     assert len(copies) == 3
-    for body in copies[1:]:
+    for body in copies:
         assert not re.search(r"\b(add|multiply|maximum)\(", body), body

@@ -62,7 +62,7 @@ def test_derivatives(size, padding, alone, monkeypatch):
     chex.assert_trees_all_close(*seconds, rtol=1e-4, atol=1e-4)
 
 
-def test_it_is_as_exact_as_the_plain_form():
+def test_it_is_as_exact_as_the_plain_form(optimised):
     images, kernel = normal(1, 14, 14, 64, seed=0), normal(3, 3, 64, 64, seed=1)
     padding = ((1, 1), (1, 1))
     padded = np.pad(np.asarray(images, np.float64), ((0, 0), *padding, (0, 0)))

@@ -19,18 +19,15 @@ from jaxcnn.models.googlenet import GoogLeNet
 from jaxcnn.models.initializers import Normal
 from jaxcnn.models.layers import Dropout
 from jaxcnn.override import override
-from jaxcnn.training import accumulate, parallel
+from jaxcnn.training import accumulate
 from jaxcnn.training import state as train_state
 from jaxcnn.training.parallel import Devices
 from jaxcnn.training.schedules import Constant
 from jaxcnn.training.steps import make_train_step
 
+pytestmark = pytest.mark.usefixtures("plain_convolutions")
+
 ROWS = 16
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "0")
 
 
 def narrow_alexnet(**changes) -> Experiment:

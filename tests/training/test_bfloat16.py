@@ -6,10 +6,11 @@ import pytest
 
 import jaxcnn
 from jaxcnn.override import override
-from jaxcnn.training import parallel
 from jaxcnn.training import state as train_state
 from jaxcnn.training.parallel import Devices
 from jaxcnn.training.steps import make_train_step
+
+pytestmark = pytest.mark.usefixtures("plain_convolutions")
 
 ROWS, STEPS = 8, 4
 # What makes each small. Widths are the papers'. Dropout stays on: its masks are the same in both precisions.
@@ -57,8 +58,7 @@ def flat(params) -> np.ndarray:
 
 
 @pytest.mark.parametrize("title", TITLES)
-def test_a_short_run_stays_close(title, monkeypatch):
-    monkeypatch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "0")
+def test_a_short_run_stays_close(title):
     with jax.default_prng_impl("unsafe_rbg"):
         before, wide, loss = short_run(title, "float32")
         again, narrow, near = short_run(title, "bfloat16")

@@ -8,7 +8,6 @@ import jaxcnn
 from jaxcnn.analysis.collectives import collectives, host_transfers
 from jaxcnn.analysis.memory import tree_bytes
 from jaxcnn.override import override
-from jaxcnn.training import parallel
 from jaxcnn.training.metrics import zero_sums
 from jaxcnn.training.parallel import Devices
 
@@ -22,12 +21,6 @@ SLOW += ["alexnet_2012:one_gpu", "nin_2013:mnist", "nin_2013:imagenet", "vgg_201
 SLOW += ["googlenet_2014:torchvision", "resnet_2015:50-C", "resnet_2015:50-v1.5", "resnet_2015:plain-18"]
 SLOW += ["resnet_cifar_2015:plain-20"]
 TITLES = [*BARE, "resnet_2015", *OTHER, *(pytest.param(title, marks=pytest.mark.slow) for title in SLOW)]
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Machine code isn't optimised; what devices say to each other is settled before."""
-    monkeypatch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "0")
 
 
 @pytest.mark.parametrize("title", TITLES)

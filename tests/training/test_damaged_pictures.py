@@ -1,12 +1,15 @@
 """What a run does about damaged pictures: the log, the limit, the exit status."""
 
 import json
+import threading
+import time
 
 import pytest
 
 from jaxcnn.data.embedded import Photos
 from jaxcnn.data.pipeline import Damaged
 from jaxcnn.errors import RunStoppedError
+from jaxcnn.training import processes
 from jaxcnn.training.damaged_pictures import DamagedPictures
 
 
@@ -63,12 +66,56 @@ def test_a_resumed_run_counts_what_was_logged_and_logs_nothing_twice():
         again.write(more, 62)
 
 
-def test_a_share_of_the_batch_has_its_share_of_the_limit():
-    pictures = DamagedPictures(Thousands(), steps_per_epoch=100, share=0.5)
-    for record in (1, 2):
-        pictures.report(0, Damaged(record, "cut"))
-    with pytest.raises(RunStoppedError):
-        pictures.write(Log(), 1)
+class Store(dict):
+    """The coordination service's values, for processes that are threads here."""
+
+    def key_value_set(self, key, value):
+        self[key] = value
+
+    def blocking_key_value_get(self, key, milliseconds):
+        while key not in self:
+            time.sleep(0.001)
+        return self[key]
+
+    def key_value_delete(self, key):
+        del self[key]
+
+
+def test_two_processes_count_together_and_stop_together(monkeypatch):
+    """The second one, which doesn't write the log, reads two of the four damaged pictures."""
+    store, own = Store(), threading.local()
+    monkeypatch.setattr(processes, "connected", lambda: True)
+    monkeypatch.setattr(processes.distributed.global_state, "client", store)
+    monkeypatch.setattr(processes.jax, "process_count", lambda: 2)
+    monkeypatch.setattr(processes.jax, "process_index", lambda: own.index)
+
+    class Counting:
+        def __next__(self):
+            own.number = getattr(own, "number", -1) + 1
+            return own.number
+
+    monkeypatch.setattr(processes, "_gatherings", Counting())
+    logs, stopped = (Log(), Log()), {}
+
+    def process(index):
+        own.index = index
+        pictures = DamagedPictures(Thousands(), steps_per_epoch=100)
+        pictures.report(3 + index, Damaged(30 + index, "cut"))
+        pictures.write(logs[index], 10)
+        pictures.report(20, Damaged(40 + index, "cut"))
+        try:
+            pictures.write(logs[index], 30)
+        except RunStoppedError as error:
+            stopped[index] = str(error)
+
+    threads = [threading.Thread(target=process, args=(index,)) for index in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert logs[0] == logs[1] and [event.get("record") for event in logs[0]] == [30, 31, 40, 41, None]
+    assert stopped[0] == stopped[1] and "4 damaged pictures in epoch 1" in stopped[0]
+    assert sorted(store) == ["jaxcnn/gathering/1/0", "jaxcnn/gathering/1/1"]  # those before were taken away
 
 
 @pytest.fixture

@@ -29,11 +29,17 @@ def test_one_at_a_time(folder):
 
 
 def test_a_file_system_without_locks(folder, monkeypatch):
-    def refuse(descriptor, operation):
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+    def refusal(number):
+        def refuse(descriptor, operation):
+            raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(held_module.fcntl, "flock", refuse)
+        return refuse
+
+    monkeypatch.setattr(held_module.fcntl, "flock", refusal(errno.ENOLCK))
     with held(folder), held(folder):
+        pass
+    monkeypatch.setattr(held_module.fcntl, "flock", refusal(errno.EIO))
+    with pytest.raises(OSError), held(folder):
         pass
 
 

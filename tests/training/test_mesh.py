@@ -12,7 +12,6 @@ from jaxcnn.data import embedded
 from jaxcnn.errors import UsageError
 from jaxcnn.models.initializers import HE_FAN_IN
 from jaxcnn.override import override, set_path
-from jaxcnn.training import parallel
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
 from jaxcnn.training.mesh import parse_mesh, tower_axes
@@ -64,9 +63,7 @@ class Trained:
 
 @pytest.fixture(scope="module")
 def trained():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "0")  # compiles quickly
-        return {name: Trained(*sizes) for name, sizes in SIZES.items()}
+    return {name: Trained(*sizes) for name, sizes in SIZES.items()}
 
 
 def assert_close(ours, theirs, tolerance: float) -> None:
@@ -178,7 +175,6 @@ def test_checkpoints_restore_onto_any_mesh(trained, tmp_path, saved_by, restored
 @pytest.mark.slow
 def test_a_run_on_a_mesh_goes_on_and_is_evaluated_without(tmp_path, monkeypatch):
     """From the command's own way in: two steps on data=4,model=2, two more on eight devices that share the batch."""
-    monkeypatch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "0")
     for split in ("train", "test"):
         monkeypatch.setitem(embedded.PHOTO_COUNTS, split, 16)
     settings = (f"batch_size={BATCH}", "evaluation_batch_size=16", "protocols=('center',)", "inputs.mean=picture")

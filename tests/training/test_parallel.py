@@ -11,7 +11,7 @@ from jaxcnn.training.parallel import Devices, compile_step
 
 
 @pytest.mark.parametrize("ours", [True, False])
-def test_batched_matrix_products_are_right(ours):
+def test_batched_matrix_products_are_right(ours, optimised):
     """Our own steps by their options, everything else in the process by XLA_FLAGS."""
     assert canary(ours=ours) < 1e-4
 

@@ -28,6 +28,8 @@ from jaxcnn.training.parallel import Devices
 from jaxcnn.training.schedules import Constant
 from jaxcnn.training.steps import make_train_step
 
+pytestmark = pytest.mark.usefixtures("plain_convolutions")
+
 
 class WithHead(nn.Module):
     """Logits, and in training those of a head too."""

@@ -9,9 +9,10 @@ import jaxcnn
 from jaxcnn.analysis.memory import tree_bytes
 from jaxcnn.models.layers import SUM
 from jaxcnn.override import override
-from jaxcnn.training import parallel
 from jaxcnn.training.parallel import Devices
 from jaxcnn.training.remat import value_and_pull_back
+
+pytestmark = pytest.mark.usefixtures("plain_convolutions")
 
 
 @pytest.fixture
@@ -47,9 +48,8 @@ def test_less_is_kept_for_the_backward_pass(small):
     assert kept("sums") < 0.6 * kept(None)
 
 
-def test_the_compiled_step_needs_less(small, monkeypatch):
+def test_the_compiled_step_needs_less(small):
     """On CPU that is due to the order of instructions more than to computing again: docs/decisions.md, 28."""
-    monkeypatch.setitem(parallel.CPU_OPTIONS, "xla_backend_optimization_level", "0")
     one = Devices("jit", jax.devices()[:1])
     needs = [
         compiled_step(override(small, *settings), one).memory_analysis().temp_size_in_bytes

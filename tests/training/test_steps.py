@@ -20,6 +20,8 @@ from jaxcnn.training.parallel import Devices, count_collectives
 from jaxcnn.training.schedules import Constant
 from jaxcnn.training.steps import make_train_step, on_resident
 
+pytestmark = pytest.mark.usefixtures("plain_convolutions")
+
 STEPS, ROWS = 5, 16
 
 

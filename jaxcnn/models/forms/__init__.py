@@ -2,5 +2,6 @@
 
 Each form gives what plain `jax.lax` gives, up to rounding; tests compare values, gradients and second derivatives.
 A gradient of its own (`custom_vjp`) can be differentiated again in reverse mode; forward mode (`jax.jvp`,
-`jax.hessian`) over one of them is refused by JAX with its own error. Everywhere but on CPU plain `jax.lax` is used.
+`jax.hessian`) over one of them is refused by JAX with its own error. Everywhere but on CPU plain `jax.lax` is used, and
+response normalisation's product.
 """

@@ -1,7 +1,7 @@
 """Local response normalisation over channels, with its gradient.
 
-A window over channels is a product with a banded channels × channels matrix, which is faster and more exact on every
-platform than `reduce_window` over channels.
+A window over channels is a product with a banded channels × channels matrix. It was faster on CPU than `reduce_window`
+over channels; on GPU and TPU, where it was not compared, it is used too.
 """
 
 from functools import partial
