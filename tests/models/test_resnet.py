@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxcnn
 from benchmarks import networks
 from jaxcnn.models.resnet import ResNet, identity_with_zeros
 
@@ -137,6 +138,7 @@ def test_other_depths_are_refused():
         ResNet.of_depth(20)
 
 
+TORCHVISION = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 torchvision = partial(networks.resnet, stride_on_3x3=True, classes=10)
 
 
@@ -158,10 +160,12 @@ def test_logits_of_50_layers_equal_torch(compare_logits_with_torch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("depth", "blocks"), [(18, (2, 2, 2, 2)), (50, (3, 4, 6, 3))])
-def test_training_equals_torch(compare_with_torch, depth, blocks):
-    model = ResNet.of_depth(depth, num_classes=10, stride_on_3x3=True)
-    compare_with_torch(model, partial(torchvision, blocks=blocks, bottleneck=depth == 50), (64, 64, 3), smooth=True)
+@pytest.mark.parametrize("depth", sorted(TORCHVISION))
+def test_training_equals_torch(compare_with_torch, depth):
+    """torchvision's, by their names here."""
+    blocks, bottleneck = TORCHVISION[depth], depth >= 50
+    model = jaxcnn.load(f"resnet_2015:{depth}-v1.5").model.clone(num_classes=10)
+    compare_with_torch(model, partial(torchvision, blocks=blocks, bottleneck=bottleneck), (64, 64, 3), smooth=True)
 
 
 def test_he_initialisation():

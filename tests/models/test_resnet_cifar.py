@@ -1,9 +1,12 @@
 """The CIFAR networks against the paper's Table 6, and against torch."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import pytest
 
+import jaxcnn
 from benchmarks import networks
 from jaxcnn.models.resnet_cifar import CifarResNet
 
@@ -59,6 +62,13 @@ def test_other_depths_are_refused(depth):
 
 def test_20_layers_equal_torch(compare_with_torch):
     compare_with_torch(CifarResNet.of_depth(20), networks.cifar_resnet, IMAGE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", [32, 44, 56, 110])
+def test_deeper_ones_equal_torch(depth, compare_with_torch):
+    model = jaxcnn.load(f"resnet_cifar_2015:{depth}").model
+    compare_with_torch(model, partial(networks.cifar_resnet, n=depth // 6), IMAGE, smooth=True)
 
 
 def test_computes_in_the_given_type_and_answers_in_float32():

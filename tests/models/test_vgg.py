@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxcnn
 from benchmarks import networks
 from jaxcnn.models import vgg
 from jaxcnn.models.layers import Dense
@@ -87,10 +88,27 @@ def test_batch_norm_equals_torch(compare_with_torch):
     compare_with_torch(model, partial(with_batch_norm, blocks=[(16, 1), (32, 2)]), (32, 32, 3), smooth=True)
 
 
+# torchvision's nets: how many 3×3 layers before each pooling.
+TORCHVISION = {"A": (1, 1, 2, 2, 2), "B": (2, 2, 2, 2, 2), "D": (2, 2, 3, 3, 3), "E": (2, 2, 4, 4, 4)}
+
+
+def theirs_and_ours(variant):
+    net, _, norm = variant.partition("-")
+    blocks = list(zip((64, 128, 256, 512, 512), TORCHVISION[net], strict=True))
+    network = partial(networks.vgg, blocks=blocks, hidden=32, classes=5, batch_norm=norm == "bn")
+    model = jaxcnn.load(f"vgg_2014:{variant}").model
+    return model.clone(hidden_units=32, num_classes=5, dropout_rate=0.0), network
+
+
+@pytest.mark.parametrize("variant", ["B", "E-bn"])
+def test_logits_of_torchvisions_nets_equal_torch(variant, compare_logits_with_torch):
+    compare_logits_with_torch(*theirs_and_ours(variant), (32, 32, 3))
+
+
 @pytest.mark.slow
-def test_d_with_batch_norm_equals_torch(compare_with_torch):
-    model = VGG(blocks=vgg.D, batch_norm=True, hidden_units=32, num_classes=5, dropout_rate=0.0)
-    compare_with_torch(model, with_batch_norm, (64, 64, 3), smooth=True)
+@pytest.mark.parametrize("variant", [f"{net}{norm}" for net in TORCHVISION for norm in ("", "-bn")])
+def test_torchvisions_nets_equal_torch_in_training(variant, compare_with_torch):
+    compare_with_torch(*theirs_and_ours(variant), (64, 64, 3), smooth=variant.endswith("bn"))
 
 
 def test_dense_over_map_is_dense_at_every_place():
