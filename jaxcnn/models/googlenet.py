@@ -15,12 +15,10 @@ import numpy as np
 
 from jaxcnn.models.batch_norm import BatchNorm
 from jaxcnn.models.forms.rectified import relu
-from jaxcnn.models.initializers import Constant, TruncatedNormal, VarianceScaling
+from jaxcnn.models.initializers import CAFFE_XAVIER, Constant, TruncatedNormal
 from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, Layer, Shape, Window
 from jaxcnn.models.local_response_norm import LocalResponseNorm
 from jaxcnn.models.pooling import AveragePool, GlobalAveragePool, MaxPool
-
-CAFFE_XAVIER = VarianceScaling(1.0, "fan_in", "uniform")  # U(±√(3 / fan-in)), Caffe's "xavier"
 
 
 class AdaptiveAveragePool(Layer):

@@ -56,6 +56,7 @@ class VarianceScaling:
         return initializer(key, tuple(shape), dtype)
 
 
+CAFFE_XAVIER = VarianceScaling(1.0, "fan_in", "uniform")  # Caffe's "xavier": U(±√(3 / fan-in))
 HE_FAN_IN = VarianceScaling(2.0, "fan_in", "normal")  # He et al. 2015, eq. 10
 HE_FAN_OUT = VarianceScaling(2.0, "fan_out", "normal")  # torchvision's ResNet and VGG
 GLOROT_UNIFORM = VarianceScaling(1.0, "fan_avg", "uniform")  # Glorot & Bengio 2010, eq. 16

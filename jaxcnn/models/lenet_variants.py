@@ -8,11 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.models.forms.rectified import relu
-from jaxcnn.models.initializers import GLOROT_UNIFORM, VarianceScaling
+from jaxcnn.models.initializers import CAFFE_XAVIER, GLOROT_UNIFORM
 from jaxcnn.models.layers import Conv, Dense, Initializer
 from jaxcnn.models.pooling import AveragePool, MaxPool
-
-CAFFE_XAVIER = VarianceScaling(1.0, "fan_in", "uniform")  # Caffe's "xavier": U(±√(3 / fan-in))
 
 
 class ModernLeNet5(nn.Module):

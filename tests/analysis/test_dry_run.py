@@ -84,6 +84,17 @@ def test_it_warns_before_memory_or_disk_run_out(monkeypatch):
     assert disk.startswith("disk: checkpoints need")
 
 
+def test_the_whole_process_counts_not_the_step_alone():
+    """What this process holds at its start it holds already; the other simulated devices come on top."""
+    found = run()
+    peak, process = found["memory"]["peak"], found["memory"]["process"]
+    needed = process["peak"] - process["start"] + 7 * peak
+    assert needed > 8 * peak
+    for free, told in ((needed - 1, True), (needed, False)):
+        answer = {**found, "devices": {**found["devices"], "memory_bytes": free}}
+        assert any(line.startswith("out of memory") for line in module.warnings(answer, None)) == told
+
+
 def test_a_batch_that_does_not_divide():
     with pytest.raises(UsageError, match=r"8 devices × accumulate \(=3\); use 48 or 72"):
         run(dataclasses.replace(LINEAR, accumulate=3))
