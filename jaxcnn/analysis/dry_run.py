@@ -79,11 +79,11 @@ def dry_run(
     compile_seconds = time.monotonic() - began
     text = compiled.as_text() or ""
     memory = device_bytes(compiled, program)
-    if devices.platform == "cpu":
-        memory["process"] = process_bytes(memory, experiment, found, peak=process_peak(), evaluation=evaluation)
     available = device_memory(devices.devices[0])
     operations = program.operations() // count
     speed = None if simulated else operations_a_second(devices.devices[0], experiment.precision)
+    if devices.platform == "cpu":  # after programs have been traced and run, as a run does
+        memory["process"] = process_bytes(memory, experiment, found, peak=process_peak(), evaluation=evaluation)
     folder = local_folder(workdir) if workdir else default_workdir(experiment, name, False)
     answer = {
         "experiment": experiment.name,
