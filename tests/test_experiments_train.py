@@ -39,7 +39,7 @@ SMALL = {
 GREY = {"lenet5_1998", "cnn_primer", "nin_2013:mnist"}
 QUICK = {
     *("alexnet_2012:paper", "cnn_primer:paper", "lenet5_1998:paper", "nin_2013:cifar10"),
-    *("vgg_2014:D", "googlenet_2014:paper", "resnet_2015:18", "resnet_cifar_2015:20"),
+    *("vgg_2014:D", "resnet_2015:18", "resnet_cifar_2015:20"),
 }
 TOO_DEEP = {"resnet_cifar_2015:1202"}  # minutes to compile, and nothing in it that 110 layers haven't
 

@@ -23,7 +23,7 @@ program = jax.jit(lambda rows, square: (rows @ square @ square).sum())
 program = program.lower(rows, square).compile()
 assert program.memory_analysis().temp_size_in_bytes >= 80_000_000
 faults = []
-for _ in range(30):  # the heap finds its place within the first eight
+for _ in range(16):  # the heap finds its place within the first eight
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     jax.block_until_ready(program(rows, square))
     faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
@@ -32,7 +32,7 @@ print(kept, faults[-1])
 
 
 def run(keep: bool, **environment: str) -> tuple[str, int]:
-    """(whether it says that memory is kept, the pages that the last of thirty calls has asked the kernel for)."""
+    """(whether it says that memory is kept, the pages that the last of sixteen calls has asked the kernel for)."""
     surroundings = {name: value for name, value in os.environ.items() if name not in host_memory.VARIABLES}
     command = [sys.executable, "-c", PROGRAM.format(keep=keep)]
     done = subprocess.run(command, env=surroundings | environment, capture_output=True, text=True, check=True)
