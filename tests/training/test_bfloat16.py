@@ -24,7 +24,7 @@ SMALL = {
     "googlenet_2014": ("inputs.size=80", "inputs.stored_size=80", "inputs.crop=None"),
     "resnet_2015:18": ("inputs.size=32", "inputs.stored_size=36", "inputs.crop=None"),
 }
-QUICK = ("lenet5_1998", "cnn_primer", "alexnet_2012", "resnet_cifar_2015")
+QUICK = ("lenet5_1998", "alexnet_2012", "resnet_cifar_2015")
 TITLES = [*QUICK, *(pytest.param(title, marks=pytest.mark.slow) for title in SMALL if title not in QUICK)]
 
 # bfloat16 has 8 bits of precision, a relative rounding of 1/256 for each operand.
