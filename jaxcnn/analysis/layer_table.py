@@ -15,9 +15,14 @@ from jax.core import ShapedArray
 from jax.extend.core import Primitive
 
 from jaxcnn.experiment import Experiment
+from jaxcnn.models.forms.platform import plain_forms
 from jaxcnn.models.layers import Layer, Shape, Window
 
 LAYER = Primitive("layer")  # stands for all that a layer does to its input; traced, never run
+
+# What a layer with these fields makes of such inputs: shape, type, parameters. Networks repeat their own layers and
+# those of others.
+KNOWN: dict[Any, tuple[Shape, Any, int]] = {}
 
 
 @LAYER.def_abstract_eval
@@ -88,7 +93,7 @@ def model_table(model: nn.Module, input_shape: Shape) -> LayerTable:
     """The layers of a network for pictures of this shape, height × width × channels."""
     images = jax.ShapeDtypeStruct((1, *input_shape), jnp.float32)
     calls: list[Call] = []
-    known: dict[Any, tuple[Shape, Any, int]] = {}  # what a layer with these fields makes of such an input
+    counted: set[tuple[str, ...]] = set()  # paths of the layers whose parameters stand in a row
 
     def name_calls(call, arguments, keywords, context):
         module = context.module
@@ -96,17 +101,17 @@ def model_table(model: nn.Module, input_shape: Shape) -> LayerTable:
             return call(*arguments, **keywords)
         inputs = tuple((array.shape, array.dtype) for array in arguments)
         key = (type(module), _fields(module), inputs, tuple(keywords.items()))
-        if key not in known:  # deep networks repeat their layers
+        if key not in KNOWN:
             output = call(*arguments, **keywords)
             params = jax.tree.leaves(module.variables.get("params", {}))
-            known[key] = (output.shape, output.dtype, sum(leaf.size for leaf in params))
-        shape, dtype, count = known[key]
-        again = any(module.path == earlier.layer.path for earlier in calls)  # its parameters are counted already
-        calls.append(Call(module, arguments[0].shape, shape, 0 if again else count))
+            KNOWN[key] = (output.shape, output.dtype, sum(leaf.size for leaf in params))
+        shape, dtype, count = KNOWN[key]
+        calls.append(Call(module, arguments[0].shape, shape, 0 if module.path in counted else count))
+        counted.add(module.path)
         return LAYER.bind(*arguments, index=len(calls) - 1, shape=shape, dtype=dtype)
 
     def init(images):
-        with nn.intercept_methods(name_calls):
+        with nn.intercept_methods(name_calls), plain_forms():  # quicker to trace than those for CPU
             model.init(jax.random.key(0), images, train=False)  # auxiliary heads run here too
 
     fields = _receptive_fields(jax.make_jaxpr(init)(images).jaxpr, calls)
