@@ -108,7 +108,10 @@ def test_logits_of_torchvisions_nets_equal_torch(variant, compare_logits_with_to
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", [f"{net}{norm}" for net in TORCHVISION for norm in ("", "-bn")])
 def test_torchvisions_nets_equal_torch_in_training(variant, compare_with_torch):
-    compare_with_torch(*theirs_and_ours(variant), (64, 64, 3), smooth=variant.endswith("bn"))
+    """On 64 pixels D-bn always had a pooling window whose two largest values rounding told apart: gradients below were
+    off, and none above.
+    """
+    compare_with_torch(*theirs_and_ours(variant), (32, 32, 3), smooth=variant.endswith("bn"))
 
 
 def test_dense_over_map_is_dense_at_every_place():
