@@ -2,12 +2,17 @@
 
 import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from jaxcnn.errors import JaxcnnError
 from jaxcnn.reporting.record import Record, read_events
+
+ROOT = Path(__file__).parents[2]
 
 
 def scalars(folder) -> dict[tuple[str, int], float]:
@@ -103,3 +108,21 @@ def test_another_damaged_line_is_named(tmp_path, damaged):
     path.write_text(f'{{"step": 2, "event": "train"}}\n{damaged}\n{{"step": 4, "event": "train"}}\n')
     with pytest.raises(JaxcnnError, match=r"line 2 of .*metrics\.jsonl is damaged; remove that line"):
         read_events(path)
+
+
+WITHOUT_TORCH = """
+import sys
+from jaxcnn.reporting.record import Record
+
+record = Record(sys.argv[1], step=0)
+record.write(1, "train", loss=1.5)
+record.close()
+assert "tensorboardX" in sys.modules and "torch" not in sys.modules
+import torch
+"""
+
+
+def test_torch_is_not_imported_for_the_event_file_and_can_be_afterwards(tmp_path):
+    pytest.importorskip("torch", reason="where torch isn't installed nothing can import it")
+    subprocess.run([sys.executable, "-c", WITHOUT_TORCH, str(tmp_path)], check=True, cwd=ROOT)
+    assert scalars(tmp_path) == {("train/loss", 1): 1.5}
