@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import difflib
-import io
 import json
 import os
 import signal
@@ -39,6 +38,7 @@ from jaxcnn.command_line import (  # noqa: E402
 )
 from jaxcnn.errors import JaxcnnError, UsageError  # noqa: E402
 from jaxcnn.host_memory import keep_freed_memory  # noqa: E402
+from jaxcnn.surroundings import make_ready  # noqa: E402
 
 
 @contextlib.contextmanager
@@ -237,30 +237,12 @@ def run(arguments: Sequence[str]) -> None:
         show(answer)
 
 
-def quiet() -> None:
-    """Keeps the libraries' own notices off the screen, and what has been compiled for the next start."""
-    import logging
-
-    import jax
-
-    from jaxcnn.training.disk import is_news
-
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without × shows ?
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    for name in ("absl", "asyncio"):
-        logging.getLogger(name).addFilter(is_news)  # adding it again changes nothing
-    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-        jax.config.update("jax_compilation_cache_dir", os.path.join(cache, "jaxcnn", "compiled"))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: see the command line's table in the README."""
     from jaxcnn.training import processes
 
     try:
-        quiet()
+        make_ready()
         keep_freed_memory()
         run(sys.argv[1:] if arguments is None else arguments)
     except JaxcnnError as error:

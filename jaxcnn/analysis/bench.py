@@ -2,23 +2,21 @@
 
 import statistics
 import time
-from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxcnn.analysis.bench_data import bench_data
-from jaxcnn.analysis.operations import count_operations
+from jaxcnn.analysis.program import Program
 from jaxcnn.data.sources import open_source
 from jaxcnn.experiment import Experiment
 from jaxcnn.models.towers import TOWER_AXIS
 from jaxcnn.override import set_path
 from jaxcnn.training import state as train_state
 from jaxcnn.training.mesh import parse_mesh, tower_axes
-from jaxcnn.training.parallel import Devices, Mode, compile_step, count_collectives
+from jaxcnn.training.parallel import Devices, Mode, count_collectives
 from jaxcnn.training.setting import Length
-from jaxcnn.training.steps import make_train_step
 
 WARM_UP = 2
 
@@ -36,6 +34,7 @@ def bench(
 
     Args:
       experiment, steps, parallel: see above.
+      mesh: how the devices are laid out, as for `fit`.
       data, data_dir: also measure the pipeline of this prepared data set, alone and together with the step.
 
     Returns:
@@ -57,30 +56,19 @@ def bench(
     towers = parse_mesh(mesh, len(jax.devices()), parallel=parallel)[TOWER_AXIS]
     devices = Devices(parallel, model=towers, tower_axes=tower_axes(experiment, towers))
     devices.check_batch_size(experiment.batch_size, accumulate=experiment.accumulate)
-    optimizer = experiment.optimizer.transformation()
-    inputs, rows = experiment.inputs, experiment.batch_size
-    length = Length.of(experiment, 100 * rows)
-    schedule = experiment.schedule.build(steps_per_epoch=length.steps_per_epoch, total_steps=length.planned)
-    make = partial(make_train_step, experiment, optimizer=optimizer, schedule=schedule)
-    step = make(axis_name=devices.axis_name)
-
+    rows, classes = experiment.batch_size, getattr(experiment.model, "num_classes", 10)
+    program = Program(experiment, devices, Length.of(experiment, 100 * rows), pictures=(rows, rows), on_device=False)
     generator = np.random.default_rng(0)
-    shape = (inputs.training_size, inputs.training_size, inputs.channels)
-    batch = {
-        "image": generator.integers(0, 256, (rows, *shape), dtype=np.uint8),
-        "label": generator.integers(0, getattr(experiment.model, "num_classes", 10), rows, dtype=np.int32),
-    }
-    zeros = train_state.zero_statistics(inputs)
-    create = partial(train_state.create_for, experiment, optimizer, seed=0)
-    shapes = jax.eval_shape(lambda: create(statistics=zeros))
-    placement = devices.placement(shapes)
-    created = jax.jit(lambda zeros: create(statistics=zeros), out_shardings=placement).lower(zeros)
-    state = compile_step(created, devices.platform)(zeros)
-    placed = devices.divide(batch)
+    placed = devices.divide(
+        {
+            "image": generator.integers(0, 256, program.examples(rows)["image"].shape, dtype=np.uint8),
+            "label": generator.integers(0, classes, rows, dtype=np.int32),
+        }
+    )
+    state = program.compile_creation()(train_state.zero_statistics(experiment.inputs))
 
-    operations = count_operations(make(axis_name=None), shapes, batch)
     began = time.perf_counter()
-    compiled = devices.compile(step, state, placed, save_memory=experiment.saves_memory)
+    compiled = program.compile()
     compile_seconds = time.perf_counter() - began
     times = []
     for _ in range(WARM_UP + steps):
@@ -90,6 +78,7 @@ def bench(
     median = statistics.median(times[WARM_UP:])
     measured = {}
     if source is not None:
+        step = program.step(devices.axis_name)
         measured["data"] = bench_data(experiment, source, devices, step, state, steps=steps, step_ms=median)
     return {
         "experiment": experiment.title,
@@ -101,7 +90,7 @@ def bench(
         "step_ms_min": min(times[WARM_UP:]),
         "step_ms_median": median,
         "images_per_second": 1000 * rows / median,
-        "flops_per_step": operations // len(devices.devices),
+        "flops_per_step": program.operations() // len(devices.devices),
         "peak_bytes": peak_bytes(compiled),
         "collectives": count_collectives(compiled),
         **measured,

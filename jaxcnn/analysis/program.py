@@ -59,7 +59,8 @@ class Program:
     def resident(self) -> tuple[Any, ...]:
         return (self.examples(self._pictures),) if self._on_device else ()
 
-    def _step(self, axis_name: str | None) -> Any:
+    def step(self, axis_name: str | None) -> Any:
+        """The train step, not compiled; axis_name: of the devices under `pmap`."""
         step = make_train_step(
             self._experiment, optimizer=self._optimizer, schedule=self._schedule, axis_name=axis_name
         )
@@ -73,16 +74,20 @@ class Program:
             batch = jax.tree.map(
                 lambda x: jax.ShapeDtypeStruct((count, x.shape[0] // count, *x.shape[1:]), x.dtype), batch
             )
-        step = self._step(self._devices.axis_name)
+        step = self.step(self._devices.axis_name)
         save_memory = self._experiment.saves_memory
         return self._devices.compile(step, self.state, batch, *self.resident(), save_memory=save_memory)
+
+    def compile_creation(self) -> jax.stages.Compiled:
+        """What makes a run's state of the data set's statistics."""
+        statistics = train_state.zero_statistics(self._experiment.inputs)
+        created = jax.jit(self._create, out_shardings=self._devices.placement(self.state)).lower(statistics)
+        return compile_step(created, self._devices.platform)
 
     def compile_others(self) -> int:
         """Compiles what else a run does, since that takes memory; bytes of temporary values of a test batch."""
         experiment, devices = self._experiment, self._devices
-        statistics = train_state.zero_statistics(experiment.inputs)
-        created = jax.jit(self._create, out_shardings=devices.placement(self.state)).lower(statistics)
-        compile_step(created, devices.platform)
+        self.compile_creation()
         samples = curvature_samples(experiment)
         if samples:
             refreshed = jax.jit(make_refresh_step(experiment), out_shardings=devices.replicated, donate_argnums=0)
@@ -102,4 +107,4 @@ class Program:
 
     def operations(self) -> int:
         """Floating-point operations of one step, on all devices together."""
-        return count_operations(self._step(None), self.state, self.batch(), *self.resident())
+        return count_operations(self.step(None), self.state, self.batch(), *self.resident())

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from jaxcnn.data.pipeline import Damaged
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import RunStoppedError
-from jaxcnn.training import processes
+from jaxcnn.training import exchange
 
 ALLOWED_SHARE = 0.001
 NAMED = 5  # in the message of a run that stops
@@ -61,7 +61,7 @@ class DamagedPictures:
         with self._lock:
             due = sorted(entry for entry in self._pending if entry[0] <= max(step - 1, 0))
             self._pending = [entry for entry in self._pending if entry not in due]
-        met = processes.gathered([[at, picture.record, picture.reason] for at, picture in due])
+        met = exchange.gathered([[at, picture.record, picture.reason] for at, picture in due])
         for at, record, reason in sorted(met):
             seen = min(at + 1, step)  # a damaged picture of a resident data set is known before the first step
             if (seen, record) in self._logged:

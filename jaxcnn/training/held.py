@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jaxcnn.errors import UsageError
-from jaxcnn.training import processes
+from jaxcnn.training import exchange, processes
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}  # what a file system without them says
 
@@ -41,7 +41,7 @@ def held(workdir: Path) -> Iterator[None]:
                 raise
 
     try:
-        processes.in_turn(hold)
+        exchange.in_turn(hold)
         yield
     finally:
         for descriptor in descriptors:

@@ -15,7 +15,7 @@ from jaxcnn.experiment import Experiment
 from jaxcnn.models.towers import TOWER_AXIS
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.reporting.record import FINAL
-from jaxcnn.training import processes
+from jaxcnn.training import exchange, processes
 from jaxcnn.training.disk import full_disk_is_told, refusal
 from jaxcnn.training.held import held
 from jaxcnn.training.mesh import parse_mesh, tower_axes
@@ -71,7 +71,7 @@ def fit(
     display = (display if processes.is_first() else None) or Silent()
     sizes = parse_mesh(mesh, len(jax.devices()), parallel=parallel)
     rehearsal_data = experiment.rehearsal.data if experiment.rehearsal else None
-    choice = processes.in_turn(
+    choice = exchange.in_turn(
         lambda: choose(
             data,
             experiment.data,
@@ -96,9 +96,9 @@ def fit(
     mine = identity(experiment, data=choice.name, rehearsal=choice.rehearsal, seed=seed)
     if train_source.shorter_side is not None:
         mine["shorter_side"] = train_source.shorter_side  # a compact copy has other pictures
-    processes.in_turn(lambda: claim(workdir, mine, first=processes.is_first()))
+    exchange.in_turn(lambda: claim(workdir, mine, first=processes.is_first()))
     summary_path = workdir / "summary.json"
-    summary = processes.in_turn(lambda: finished(summary_path, length.stop))
+    summary = exchange.in_turn(lambda: finished(summary_path, length.stop))
     if summary is not None:
         if profile is not None:
             raise nothing_to_trace(Path(profile), length.stop)

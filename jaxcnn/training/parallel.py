@@ -17,7 +17,7 @@ from jax.stages import Compiled, Lowered
 
 from jaxcnn.errors import UsageError
 from jaxcnn.models.towers import BATCH_AXIS, TOWER_AXIS
-from jaxcnn.training import processes
+from jaxcnn.training import exchange
 from jaxcnn.training.mesh import placement
 
 Tree = Any
@@ -201,7 +201,7 @@ class Devices:
 
     def _compile_everywhere(self, lowered: Lowered, *, save_memory: bool = False) -> Compiled:
         compiled = compile_step(lowered, self.platform, save_memory=save_memory)
-        processes.meet()
+        exchange.meet()
         return compiled
 
 

@@ -1,41 +1,33 @@
-"""`--distributed`: several processes, on one host or many, as one run.
+"""`--distributed`: several processes, on one host or many, as one run: how they come together, and how they part.
 
-What they say to each other beside JAX's own collectives goes through the coordination service that process 0 hosts.
-JAX has no public way to its key–value store; Orbax uses the same private one.
+They part by the coordination service that process 0 hosts. JAX has no public way to its key–value store; Orbax uses
+the same private one.
 """
 
 import contextlib
 import ctypes
 import functools
-import itertools
-import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 import jax
 from jax._src import distributed
 
 from jaxcnn import ending
-from jaxcnn.errors import DataMissingError, JaxcnnError, RunStoppedError, UsageError
-
-Result = TypeVar("Result")
+from jaxcnn.errors import JaxcnnError, UsageError
 
 VARIABLES: tuple[str, ...] = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 JOIN_SECONDS = 300  # how long a process waits for the others at the start
 HEARTBEAT_SECONDS = 30  # a process that says nothing for so long is lost, and the others stop
 TOGETHER_SECONDS = 10  # how far apart the same error may end the processes
 LEAVE_SECONDS = 60  # how long a process waits for the others at the end
-MEET_SECONDS = 3600  # how much longer one process may compile than another
-POLL_MILLISECONDS = 60_000
-SHARED_ERRORS = {error.__name__: error for error in (UsageError, DataMissingError, RunStoppedError, JaxcnnError)}
 # How the errors of a collective operation begin to tell of a lost process: CPU's, NVIDIA's, and JAX's own.
 LOST = ("Gloo", "NCCL", "coordination service", "CoordinationService", "heartbeat", "arrier timed out")
 
-_turns, _meetings, _gatherings = (itertools.count() for _ in range(3))  # the same numbers in every process
 _kept: list[Any] = []  # what C holds pointers to
 
 
@@ -91,7 +83,7 @@ def connect() -> None:
             f"--distributed found no SLURM, Open MPI, Kubernetes or TPU cluster; set {', '.join(VARIABLES)}. ({error})"
         ) from error
     except jax.errors.JaxRuntimeError as error:
-        raise JaxcnnError(f"--distributed: the processes didn't find each other: {_first_line(error)}") from error
+        raise JaxcnnError(f"--distributed: the processes didn't find each other: {first_line(error)}") from error
     if signal.getsignal(signal.SIGINT) is ending.end:
         ending.watch(False)
         signal.signal(signal.SIGINT, _pass_on)
@@ -122,59 +114,6 @@ def is_first() -> bool:
     return not connected() or jax.process_index() == 0
 
 
-def in_turn(action: Callable[[], Result]) -> Result:
-    """`action()` in process 0, then in all others at once, so that these find what it made.
-
-    Raises:
-      JaxcnnError: whatever the action raised in process 0, in every process.
-    """
-    if not connected() or jax.process_count() == 1:
-        return action()
-    client, key = distributed.global_state.client, f"jaxcnn/turn/{next(_turns)}"
-    assert client is not None
-    if jax.process_index() == 0:
-        try:
-            result = action()
-        except Exception as error:
-            client.key_value_set(key, json.dumps([type(error).__name__, _first_line(error)]))
-            raise
-        client.key_value_set(key, "done")
-        return result
-    while True:
-        try:
-            told = client.blocking_key_value_get(key, POLL_MILLISECONDS)
-            break
-        except jax.errors.JaxRuntimeError as error:  # process 0 may be preparing a data set for hours
-            if "DEADLINE_EXCEEDED" not in str(error):
-                raise
-    if told != "done":
-        name, message = json.loads(told)
-        raise SHARED_ERRORS.get(name, JaxcnnError)(message)
-    return action()
-
-
-def gathered(mine: list[Any]) -> list[Any]:
-    """What all processes bring, in their order; values are JSON's. Every process has to call it equally often."""
-    if not connected() or jax.process_count() == 1:
-        return mine
-    client, number, index = distributed.global_state.client, next(_gatherings), jax.process_index()
-    assert client is not None
-    client.key_value_set(f"jaxcnn/gathering/{number}/{index}", json.dumps(mine))
-    keys = [f"jaxcnn/gathering/{number}/{each}" for each in range(jax.process_count())]
-    found = [json.loads(client.blocking_key_value_get(key, 1000 * MEET_SECONDS)) for key in keys]
-    if number:  # all have come here, so all have read what was brought before
-        client.key_value_delete(f"jaxcnn/gathering/{number - 1}/{index}")
-    return [item for items in found for item in items]
-
-
-def meet() -> None:
-    """Waits for all processes: the first operation over all of them gives up on those that come 30 s late (Gloo)."""
-    if connected() and jax.process_count() > 1:
-        client = distributed.global_state.client
-        assert client is not None
-        client.wait_at_barrier(f"jaxcnn/meeting/{next(_meetings)}", 1000 * MEET_SECONDS)
-
-
 class LostProcessError(JaxcnnError):
     """Another process of the run went away."""
 
@@ -200,7 +139,7 @@ def closing(thing: Closable) -> Iterator[None]:
         yield
     except BaseException as error:
         if connected() and not isinstance(error, JaxcnnError) and any(word in str(error) for word in LOST):
-            raise LostProcessError(_first_line(error)) from error
+            raise LostProcessError(first_line(error)) from error
         if all_end():
             thing.close()
         raise
@@ -238,7 +177,7 @@ def leave(status: int, *, wait: bool = True) -> int:
         try:
             jax.distributed.shutdown()  # waits for the others, but no more than LEAVE_SECONDS
         except Exception as error:
-            print(f"launch.py: {LostProcessError(_first_line(error))}", file=sys.stderr)
+            print(f"launch.py: {LostProcessError(first_line(error))}", file=sys.stderr)
             status = status or 1
     if status:
         sys.stdout.flush()
@@ -266,5 +205,6 @@ def _survive_aborts(status: int = 1) -> None:
     ctypes.CDLL(None).signal(int(signal.SIGABRT), handler)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Of its message, or its name."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

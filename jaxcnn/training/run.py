@@ -22,7 +22,7 @@ from jaxcnn.evaluation.evaluate import Evaluator
 from jaxcnn.experiment import Experiment
 from jaxcnn.reporting.progress import Display
 from jaxcnn.reporting.record import Record, read_events
-from jaxcnn.training import processes
+from jaxcnn.training import exchange, processes
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
 from jaxcnn.training.controllers import Controllers
@@ -89,7 +89,7 @@ class Run:
         resuming = self._checkpoints.latest_step() is not None
         statistics = train_state.zero_statistics(inputs)
         if not resuming:
-            statistics = processes.in_turn(lambda: self._statistics(source))  # process 0 leaves them beside the data
+            statistics = exchange.in_turn(lambda: self._statistics(source))  # process 0 leaves them beside the data
         create = partial(train_state.create_for, self.experiment, self._optimizer, seed=seed)
         like = jax.eval_shape(lambda: create(statistics=statistics))
         placement = self._devices.placement(like)

@@ -9,7 +9,7 @@ import pytest
 from jaxcnn.data.embedded import Photos
 from jaxcnn.data.pipeline import Damaged
 from jaxcnn.errors import RunStoppedError
-from jaxcnn.training import processes
+from jaxcnn.training import exchange
 from jaxcnn.training.damaged_pictures import DamagedPictures
 
 
@@ -84,17 +84,17 @@ class Store(dict):
 def test_two_processes_count_together_and_stop_together(monkeypatch):
     """The second one, which doesn't write the log, reads two of the four damaged pictures."""
     store, own = Store(), threading.local()
-    monkeypatch.setattr(processes, "connected", lambda: True)
-    monkeypatch.setattr(processes.distributed.global_state, "client", store)
-    monkeypatch.setattr(processes.jax, "process_count", lambda: 2)
-    monkeypatch.setattr(processes.jax, "process_index", lambda: own.index)
+    monkeypatch.setattr(exchange, "connected", lambda: True)
+    monkeypatch.setattr(exchange.distributed.global_state, "client", store)
+    monkeypatch.setattr(exchange.jax, "process_count", lambda: 2)
+    monkeypatch.setattr(exchange.jax, "process_index", lambda: own.index)
 
     class Counting:
         def __next__(self):
             own.number = getattr(own, "number", -1) + 1
             return own.number
 
-    monkeypatch.setattr(processes, "_gatherings", Counting())
+    monkeypatch.setattr(exchange, "_gatherings", Counting())
     logs, stopped = (Log(), Log()), {}
 
     def process(index):

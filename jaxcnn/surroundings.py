@@ -1,0 +1,22 @@
+"""What a command finds around it: the terminal, the libraries' notices, the cache of compiled programs."""
+
+import io
+import logging
+import os
+import sys
+
+import jax
+
+from jaxcnn.training.disk import is_news
+
+
+def make_ready() -> None:
+    """Before a command's job: a terminal that takes every text, quiet libraries, and the cache turned on."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without × shows ?
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).addFilter(is_news)  # adding it again changes nothing
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+        jax.config.update("jax_compilation_cache_dir", os.path.join(cache, "jaxcnn", "compiled"))
