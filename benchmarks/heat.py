@@ -22,6 +22,7 @@ TORCH: dict[str, dict[str, bool]] = {
     "torch.compile": {"compiled": True, "channels_last": True},
 }
 CONTENDERS = ("ours", *TORCH, "plain Flax")
+WARM_UP = 5.0  # seconds
 CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "processor": time.process_time}
 
 
@@ -82,7 +83,8 @@ def heat(asked: dict[str, Any], began: float | None = None) -> dict[str, Any]:
         next(iter(runners.values())).run(0)
         first = clock() - began
     found = losses(runners, asked["check_steps"]) if asked["check_steps"] else None
-    steps, seconds = turns(runners, repeats=asked["repeats"], clock=clock, steps=asked["steps"])
+    warm_up = WARM_UP if asked["repeats"] > 1 else 0.0
+    steps, seconds = turns(runners, repeats=asked["repeats"], clock=clock, steps=asked["steps"], warm_up=warm_up)
     return {
         "compile_seconds": {name: runner.compile_seconds for name, runner in runners.items()},
         "losses": found,

@@ -30,8 +30,15 @@ def test_each_step_is_timed():
     steps, seconds = turns(track.runners, repeats=3, clock=track.clock, steps=4)
     assert steps == 4
     assert seconds == {"ours": [2.0] * 3, "theirs": [3.0] * 3}
-    # To warm up; then three turns of four steps, each after one that isn't counted.
+    # Once each; then three turns of four steps, each after one that isn't counted.
     assert len(track.ran) == 2 * (1 + 3 * 5)
+
+
+def test_turns_of_the_warm_up_are_not_counted():
+    track = Track(ours=2.0, theirs=3.0)
+    _, seconds = turns(track.runners, repeats=1, clock=track.clock, steps=4, warm_up=26.0)
+    assert seconds == {"ours": [2.0], "theirs": [3.0]}
+    assert len(track.ran) == 2 * (1 + 2 * 5 + 5)  # a round takes 25 seconds, so two of them
 
 
 def test_another_one_begins_each_round():

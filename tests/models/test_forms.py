@@ -2,11 +2,11 @@
 
 from functools import partial
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from derivatives import assert_same_derivatives, normal
 
 from jaxcnn.models.forms import sums
 from jaxcnn.models.forms.convolution import pointwise
@@ -16,11 +16,6 @@ from jaxcnn.models.forms.plain import plain
 from jaxcnn.models.forms.platform import plain_forms
 from jaxcnn.models.forms.response import respond, respond_by_hand
 from jaxcnn.models.pooling import AveragePool, sum_squares, sum_windows
-
-
-def normal(*shape: int, seed: int) -> jax.Array:
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
-
 
 IMAGES = normal(2, 7, 6, 4, seed=0)
 OVERLAPPING = (3, 2, ((1, 1), (0, 1)))  # size, strides, padding
@@ -69,19 +64,14 @@ FORMS = {
 @pytest.mark.parametrize("name", FORMS)
 def test_values_and_derivatives(name):
     form, expected, arrays = FORMS[name]
-    every = tuple(range(len(arrays)))
-    toward = normal(*jax.eval_shape(expected, *arrays).shape, seed=9)
+    assert_same_derivatives(form, expected, *arrays)
 
-    def gradients(function):
-        return jax.grad(lambda *arrays: (jnp.tanh(function(*arrays) / 3) * toward).sum(), argnums=every)
 
-    def along(function):
-        return jax.grad(lambda *arrays: sum((part**2).sum() for part in gradients(function)(*arrays)), argnums=every)
-
-    chex.assert_trees_all_close(*(jax.jit(each)(*arrays) for each in (form, expected)), rtol=1e-5, atol=1e-5)
-    for derive in (gradients, along):
-        ours, theirs = (jax.jit(derive(function))(*arrays) for function in (form, expected))
-        chex.assert_trees_all_close(ours, theirs, rtol=1e-4, atol=1e-5)
+def test_sums_of_few_channels_take_neighbours_together(monkeypatch):
+    monkeypatch.setattr(sums, "alone", lambda: True)
+    images = normal(2, 3, 8, 6, seed=0)
+    assert "[2,3,2,24]" in str(jax.make_jaxpr(sums.channel_sums)(images))
+    assert_same_derivatives(sums.channel_sums, lambda values: values.sum((0, 1, 2)), images)
 
 
 @pytest.mark.parametrize("window", WINDOWS)

@@ -3,15 +3,11 @@
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
+from derivatives import assert_same_derivatives, normal
 
 from jaxcnn.models.forms import rows as form
 from jaxcnn.models.forms.rows import rows_times, summed, times
-
-
-def normal(*shape: int, seed: int) -> jax.Array:
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
 
 
 @pytest.mark.parametrize("outputs", [4, 6])  # a multiple of what is slow, and none
@@ -21,16 +17,7 @@ def test_products_and_derivatives(outputs, monkeypatch):
     chex.assert_trees_all_close(times(rows, weights), rows @ weights, rtol=1e-6, atol=1e-6)
     chex.assert_trees_all_close(times(rows, weights.T, transposed=True), rows @ weights, rtol=1e-6, atol=1e-6)
     chex.assert_trees_all_close(summed(rows, toward), rows.T @ toward, rtol=1e-6, atol=1e-6)
-
-    def gradients(multiply):
-        return jax.grad(lambda *arrays: (jnp.tanh(multiply(*arrays)) * toward).sum(), argnums=(0, 1))
-
-    def along(multiply):
-        return jax.grad(lambda *arrays: sum((part**2).sum() for part in gradients(multiply)(*arrays)), argnums=(0, 1))
-
-    for derive in (gradients, along):
-        ours, plain = (jax.jit(derive(multiply))(rows, weights) for multiply in (rows_times, jnp.matmul))
-        chex.assert_trees_all_close(ours, plain, rtol=1e-5, atol=1e-5)
+    assert_same_derivatives(rows_times, jnp.matmul, rows, weights)
 
 
 @pytest.mark.parametrize(("outputs", "columns"), [(512, 528), (1024, 1040), (384, 384)])

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from derivatives import assert_same_derivatives, normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,10 +13,6 @@ from jaxcnn.models.forms import winograd
 from jaxcnn.models.forms.convolution import convolve
 from jaxcnn.models.forms.plain import plain
 from jaxcnn.models.forms.winograd import OF_KERNEL, OF_OUTPUT, OF_PICTURE, four_at_once
-
-
-def normal(*shape: int, seed: int) -> jax.Array:
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
 
 
 def test_the_matrices_are_a_correlation():
@@ -44,22 +41,12 @@ def test_derivatives(size, padding, alone, monkeypatch):
     monkeypatch.setattr(winograd, "alone", lambda: alone)
     monkeypatch.setattr(winograd, "FEW_MAPS_OF_KERNEL", 0)
     images, kernel = normal(2, *size, 3, seed=0), normal(3, 3, 3, 4, seed=1)
-    toward = normal(*plain(images, kernel, (1, 1), padding).shape, seed=2)
-
-    def gradients(form):
-        def score(*arrays):
-            return (jnp.tanh(form(*arrays) / 5) * toward).sum()
-
-        return jax.grad(score, argnums=(0, 1))
-
-    def along(gradient):
-        return jax.grad(lambda *arrays: sum((part**2).sum() for part in gradient(*arrays)), argnums=(0, 1))
-
-    ours = gradients(lambda images, kernel: four_at_once(images, kernel, padding))
-    xla = gradients(lambda images, kernel: plain(images, kernel, (1, 1), padding))
-    chex.assert_trees_all_close(*(jax.jit(each)(images, kernel) for each in (ours, xla)), rtol=1e-5, atol=1e-5)
-    seconds = [jax.jit(along(each))(images, kernel) for each in (ours, xla)]
-    chex.assert_trees_all_close(*seconds, rtol=1e-4, atol=1e-4)
+    assert_same_derivatives(
+        lambda *arrays: four_at_once(*arrays, padding),
+        lambda *arrays: plain(*arrays, (1, 1), padding),
+        images,
+        kernel,
+    )
 
 
 def test_it_is_as_exact_as_the_plain_form(optimised):

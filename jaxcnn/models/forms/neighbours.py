@@ -6,12 +6,8 @@ outputs of a row become `count` times as many maps of a convolution that steps `
 the row, with a kernel that holds each output's own shifted copy of the weights among zeros. The zeros are multiplied
 too, so it pays for few maps only; and what isn't a number spreads to the neighbours computed with it.
 
-XLA also gathers a window's values four or eight input maps at a time, if there are so many. Where there are fewer (grey
-and colour pictures) the pixels of a row that a block sees become the maps: 28×28, 1→6, 5×5: 1.7 for 4.2 ms;
-32×32, 3→16, 3×3: 6.3 for 10.4.
-
 A whole step at batch 128 on one core, ms of processor time, without this and with: LeNet-5 (`modern`) 24.9 and 11.5;
-NiN (`mnist`) 644 and 629; ResNet-20 703 and 694.
+NiN (`mnist`) 644 and 629; ResNet-20 703 and 694. Grey and colour pictures have a form of their own since (`pixels`).
 """
 
 from functools import partial
@@ -25,15 +21,27 @@ from jaxcnn.models.forms.plain import Sides, plain
 def neighbours_at_once(kernel: jax.Array) -> int:
     """How many outputs of a row to compute at once at stride 1; 1 where plain `jax.lax` is as fast, or unmeasured.
 
-    On one core, batch 128, forward and weight gradient: 28×28, 1→6, 5×5: 12.5 ms, here 5.1; 28×28, 1→96: 29.8 and 22.8;
-    32×32, 3→16, 3×3: 13.3 and 10.1; 14×14, 6→16, 5×5, with the input's gradient: 10.2 and 4.2.
+    On one core, batch 128, all three passes: 14×14, 6→16, 5×5: 10.2 ms, here 4.2.
 
     kernel: [height, width, inputs, outputs].
     """
     size, inputs, outputs = kernel.shape[1:]
-    if size == 1 or inputs > 8 or (outputs > 16 and size < 5):
-        return 1
-    return 4 if inputs == 1 else 2
+    return 1 if size == 1 or inputs > 8 or (outputs > 16 and size < 5) else 2
+
+
+def blocks_of(columns: int, count: int) -> tuple[int, int]:
+    """(how many blocks of `count` outputs hold so many columns, how many columns the last one has too many)."""
+    blocks = -(-columns // count)
+    return blocks, blocks * count - columns
+
+
+def shifted(kernel: jax.Array, count: int) -> jax.Array:
+    """The weights of `count` neighbouring outputs over what they see together.
+
+    kernel: [height, width, inputs, outputs]; result: [height, width + count − 1, inputs, count, outputs].
+    """
+    copies = [jnp.pad(kernel, ((0, 0), (place, count - 1 - place), (0, 0), (0, 0))) for place in range(count)]
+    return jnp.stack(copies, axis=3)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -46,20 +54,12 @@ def in_rows(images: jax.Array, kernel: jax.Array, padding: Sides, count: int) ->
 
 
 def _in_rows(images, kernel, padding, count):
-    (batch, _, width, _), (tall, wide, inputs, outputs) = images.shape, kernel.shape
+    (batch, _, width, _), (_, wide, _, outputs) = images.shape, kernel.shape
     above_below, (left, right) = padding
     columns = width + left + right - wide + 1
-    blocks = -(-columns // count)
-    copies = [jnp.pad(kernel, ((0, 0), (place, count - 1 - place), (0, 0), (0, 0))) for place in range(count)]
-    shifted = jnp.stack(copies, axis=3).reshape(tall, wide + count - 1, inputs, count * outputs)
-    beyond = (blocks * count + wide - 1) - width - left  # so that the last block is whole
-    if inputs < 4:
-        seen = jnp.pad(images, ((0, 0), above_below, (left, beyond), (0, 0)))
-        span, last = wide + count - 1, (blocks - 1) * count + 1
-        seen = jnp.concatenate([seen[:, :, first : first + last : count] for first in range(span)], axis=-1)
-        found = plain(seen, shifted.reshape(tall, 1, span * inputs, count * outputs), (1, 1), ((0, 0), (0, 0)))
-        return found.reshape(batch, found.shape[1], blocks * count, outputs)[:, :, :columns]
-    found = plain(images, shifted, (1, count), (above_below, (left, beyond)))
+    blocks, beyond = blocks_of(columns, count)
+    weights = shifted(kernel, count).reshape(kernel.shape[0], -1, kernel.shape[2], count * outputs)
+    found = plain(images, weights, (1, count), (above_below, (left, right + beyond)))
     return found.reshape(batch, found.shape[1], blocks * count, outputs)[:, :, :columns]
 
 

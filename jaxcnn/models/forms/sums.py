@@ -2,12 +2,18 @@
 
 XLA's CPU reduction over the leading axes walks the channels one by one; a matrix product runs at the speed of
 memory. [128, 32, 32, 16]: 0.7 against 2.5 ms; [8, 56, 56, 256]: 2.2 against 11.9 ms.
+
+A result of few channels leaves most of a vector empty; there neighbours of a row count as more channels, and are added
+last: [128, 28, 28, 6]: 0.13 against 0.44 ms. They are as many as `pixels` computes at once: the gradient that is summed
+then has one form, and is computed once, not once for each form.
 """
 
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.forms.platform import on_cpu
+from jaxcnn.models.forms.platform import alone, on_cpu
+
+FEW, NEIGHBOURS = 8, 4  # channels
 
 
 def channel_sums(values: jax.Array) -> jax.Array:
@@ -16,9 +22,12 @@ def channel_sums(values: jax.Array) -> jax.Array:
     axes = tuple(range(values.ndim - 1))
     if not on_cpu():
         return values.sum(axes)
+    *places, width, channels = values.shape
+    if channels <= FEW and len(places) > 1 and width % NEIGHBOURS == 0 and alone():  # devices would add up all of them
+        values = values.reshape(*places, width // NEIGHBOURS, NEIGHBOURS * channels)
     # Contracted axis by axis rather than reshaped, so that the partitioner sees the batch's axis.
     ones = jnp.ones(values.shape[:-1], jnp.float32)
-    return jax.lax.dot_general(ones, values, ((axes, axes), ((), ())))
+    return jax.lax.dot_general(ones, values, ((axes, axes), ((), ()))).reshape(-1, channels).sum(0)
 
 
 def add_bias(outputs: jax.Array, bias: jax.Array) -> jax.Array:
