@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from jaxcnn.data.datasets import data_set
-from jaxcnn.data.pipeline import load_resident
+from jaxcnn.data.resident import load_resident
 from jaxcnn.data.sources import open_source
 
 STRENGTHS = (0.0001, 0.001, 0.01, 0.1)  # C, the inverse of the penalty, of which the best is chosen …

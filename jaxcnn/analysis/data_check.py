@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from jaxcnn.data.datasets import data_set, prepare_command
-from jaxcnn.data.pipeline import read_batch, train_batches
+from jaxcnn.data.pipeline import train_batches
+from jaxcnn.data.read import read_batch
 from jaxcnn.data.sources import is_prepared, open_source
 from jaxcnn.experiment import Experiment
 from jaxcnn.training.feed import lives_on_device

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxcnn.data.cache import cache_file, load_or_compute
-from jaxcnn.data.pipeline import load_resident
+from jaxcnn.data.resident import load_resident
 from jaxcnn.data.sources import Source
 
 RECORDS_AT_ONCE = 2048

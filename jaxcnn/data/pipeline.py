@@ -1,4 +1,4 @@
-"""From a source to uint8 batches in host memory: order, shard, read, decode, batch, prefetch.
+"""From a source to uint8 batches in host memory: order, shard, read, batch, prefetch.
 
 One element of the grain pipeline is one whole batch, and batch *n* is a function of (seed, *n*) alone:
 a resumed run starts at its step and sees what an uninterrupted one sees, whatever the number of threads.
@@ -10,109 +10,21 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import grain
 import numpy as np
 
-from jaxcnn.data.cache import cache_file, load_or_compute
-from jaxcnn.data.decode import Window, central_square, decode
 from jaxcnn.data.order import batch_at, batch_indices, draws_at, substitute_at
+from jaxcnn.data.read import Batch, Crop, Damaged, read_batch
 from jaxcnn.data.sources import Source
-from jaxcnn.errors import RunStoppedError, UsageError
-
-Batch = dict[str, np.ndarray]
-
-RECORDS_AT_ONCE = 512
-ATTEMPTS = 10  # to find a substitute for a damaged picture
-
-
-class Damaged(NamedTuple):
-    """A picture that could not be read."""
-
-    record: int
-    reason: str
-
-
-class Substitutes(Protocol):
-    """Names a record to take the place of a damaged one in a row of the batch; `attempt` counts from 0."""
-
-    def __call__(self, row: int, attempt: int) -> int: ...
-
-
-OnDamage = Callable[[Damaged], None]
-
-
-class Crop(Protocol):
-    """Chooses a window of a width × height picture, to become size × size, by `draws` random numbers in [0, 1)."""
-
-    draws: ClassVar[int]
-
-    def __call__(self, width: int, height: int, size: int, draws: np.ndarray) -> Window: ...
+from jaxcnn.errors import UsageError
 
 
 def default_threads() -> int:
     """One decoding thread a usable core, at most 16: beyond that they wait for Python's lock."""
     return min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-
-
-def read_batch(
-    source: Source,
-    indices: Sequence[int] | np.ndarray,
-    *,
-    size: int,
-    channels: int,
-    crop: Crop | None = None,
-    draws: np.ndarray | None = None,
-    substitute: Substitutes | None = None,
-    on_damage: OnDamage | None = None,
-) -> Batch:
-    """Reads and decodes the records of the given numbers, each straight into its row.
-
-    Args:
-        source, indices: the records.
-        size, channels: what every picture becomes.
-        crop, draws: the window of each picture and its random numbers, [n, crop.draws]; by default the
-            central square.
-        substitute: for each damaged picture, the record that takes its place.
-        on_damage: told of every damaged picture that was replaced.
-
-    Returns:
-        `{"image": uint8 [n, size, size, channels], "label": int32 [n]}`.
-
-    Raises:
-        RunStoppedError: a picture is damaged, and nothing replaces it; the message names the data set and the record.
-    """
-    images = np.empty((len(indices), size, size, channels), np.uint8)
-    labels = np.empty(len(indices), np.int32)
-    for row, record in enumerate(source.__getitems__(indices)):
-        choose = central_square
-        if crop is not None and draws is not None:
-            choose = functools.partial(crop, size=size, draws=draws[row])
-        place = int(indices[row])
-        for attempt in range(ATTEMPTS + 1):
-            try:
-                images[row] = decode(
-                    record["image"], size=size, channels=channels, choose=choose, quick=crop is not None
-                )
-                break
-            except ValueError as error:
-                if substitute is None or attempt == ATTEMPTS:
-                    raise RunStoppedError(
-                        f"{source.name}, {source.split} split, record {place}: {error}; prepare the data set anew"
-                    ) from error
-                if on_damage is not None:
-                    on_damage(Damaged(place, str(error)))
-                place = substitute(row, attempt)
-                record = source.__getitems__([place])[0]
-        labels[row] = record["label"]
-    return {"image": images, "label": labels}
-
-
-def neighbours(indices: Sequence[int] | np.ndarray, total: int) -> Substitutes:
-    """For each damaged record the next one that isn't: where there is no seed to choose by."""
-    return lambda row, attempt: (int(indices[row]) + 1 + attempt) % total
 
 
 def prefetched(load: Callable[[int], Any], start: int, stop: int, *, threads: int | None = None) -> Iterator[Any]:
@@ -219,51 +131,3 @@ def test_batches(
         return {**batch, "mask": real.astype(np.float32)}
 
     return prefetched(load, 0, -(-total // batch_size), threads=threads)
-
-
-def load_resident(source: Source, *, size: int, channels: int, on_damage: OnDamage | None = None) -> Batch:
-    """All pictures of a split in record order, for sets that fit into memory (MNIST, CIFAR).
-
-    Kept beside the data set when its folder is writable: a second start takes well under a second.
-
-    Args:
-        source, size, channels: as for `read_batch`.
-        on_damage: for training: told of every damaged picture, in whose place its next neighbour is given. What is
-            kept beside the data set is always whole.
-
-    Returns:
-        `{"image": uint8 [n, size, size, channels], "label": int32 [n]}`.
-
-    Raises:
-        RunStoppedError: a picture is damaged, and there is no `on_damage`.
-    """
-    total = len(source)
-    damaged: list[Damaged] = []
-
-    def decode_all() -> Batch:
-        images = np.empty((total, size, size, channels), np.uint8)
-        labels = np.empty(total, np.int32)
-        starts = range(0, total, RECORDS_AT_ONCE)
-
-        def load(block: int) -> Batch:
-            records = range(starts[block], min(starts[block] + RECORDS_AT_ONCE, total))
-            return read_batch(
-                source,
-                records,
-                size=size,
-                channels=channels,
-                substitute=neighbours(records, total) if on_damage is not None else None,
-                on_damage=damaged.append,
-            )
-
-        for start, batch in zip(starts, prefetched(load, 0, len(starts)), strict=True):
-            images[start : start + RECORDS_AT_ONCE] = batch["image"]
-            labels[start : start + RECORDS_AT_ONCE] = batch["label"]
-        return {"image": images, "label": labels}
-
-    path = cache_file(source, "decoded", size=size, channels=channels)
-    arrays = load_or_compute(path, decode_all, keep=lambda: not damaged)
-    for picture in sorted(damaged):
-        assert on_damage is not None, "without it the first damaged picture is an error"
-        on_damage(picture)
-    return arrays

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxcnn.data.cache import cache_file, load_or_compute
-from jaxcnn.data.pipeline import neighbours, prefetched, read_batch
+from jaxcnn.data.pipeline import prefetched
+from jaxcnn.data.read import neighbours, read_batch
 from jaxcnn.data.sources import Source
 
 RECORDS_AT_ONCE = 128

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn.data.pipeline import load_resident, test_batches
+from jaxcnn.data.pipeline import test_batches
+from jaxcnn.data.resident import load_resident
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.protocols import PROTOCOLS, Squares

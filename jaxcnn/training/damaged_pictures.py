@@ -1,6 +1,6 @@
 """Damaged pictures of a training set: told by the threads that read ahead, written down when their step is done.
 
-Each was replaced by another record (`data.pipeline`). A run that meets more than `ALLOWED_SHARE` of an epoch stops:
+Each was replaced by another record (`data.read`). A run that meets more than `ALLOWED_SHARE` of an epoch stops:
 the data set is broken then, not a picture.
 """
 
@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from typing import Any, Protocol
 
-from jaxcnn.data.pipeline import Damaged
+from jaxcnn.data.read import Damaged
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import RunStoppedError
 from jaxcnn.training import exchange

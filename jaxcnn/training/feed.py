@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from jaxcnn.data.order import batch_indices
-from jaxcnn.data.pipeline import Damaged, load_resident, neighbours, read_batch, train_batches
+from jaxcnn.data.pipeline import train_batches
+from jaxcnn.data.read import Damaged, neighbours, read_batch
+from jaxcnn.data.resident import load_resident
 from jaxcnn.data.sources import Source
 from jaxcnn.experiment import Experiment
 from jaxcnn.inputs import Inputs

@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 
 from jaxcnn.data import contrast
 from jaxcnn.data.contrast import global_contrast, zca_whitening
-from jaxcnn.data.pipeline import load_resident
+from jaxcnn.data.resident import load_resident
 from jaxcnn.data.sources import open_source
 
 DIGITS = open_source("digits", "train")

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from jaxcnn.data import pipeline
 from jaxcnn.data.decode import decode
 from jaxcnn.data.order import batch_indices
+from jaxcnn.data.resident import load_resident
 from jaxcnn.data.sources import open_source
 from jaxcnn.errors import RunStoppedError, UsageError
 
 DIGITS = open_source("digits", "train")
-ARRAYS = pipeline.load_resident(DIGITS, size=8, channels=1)
+ARRAYS = load_resident(DIGITS, size=8, channels=1)
 
 
 class Numbered:
@@ -93,7 +94,7 @@ def test_test_batches_have_every_record_once(batch_size):
         chex.assert_type([batch["image"], batch["label"], batch["mask"]], [np.uint8, np.int32, np.float32])
     mask = np.concatenate([batch["mask"] for batch in batches])
     assert mask[:359].all() and not mask[359:].any()
-    expected = pipeline.load_resident(source, size=8, channels=1)
+    expected = load_resident(source, size=8, channels=1)
     for key in ("image", "label"):
         got = np.concatenate([batch[key] for batch in batches])
         np.testing.assert_array_equal(got[:359], expected[key])
@@ -104,7 +105,7 @@ def test_a_damaged_picture_stops_an_evaluation_and_is_named():
     source = Numbered(100, damaged=42)
     for iterate in (
         lambda: list(pipeline.test_batches(source, size=4, channels=1, batch_size=10)),
-        lambda: pipeline.load_resident(source, size=4, channels=1),
+        lambda: load_resident(source, size=4, channels=1),
     ):
         with pytest.raises(RunStoppedError, match="numbered, train split, record 42: not a readable picture") as caught:
             iterate()
@@ -134,10 +135,10 @@ def test_stopping_early_leaves_no_thread(how):
 
 def test_resident_arrays_are_the_decoded_records_and_are_kept(small_mnist, monkeypatch):
     source = open_source("mnist", "test", data_dir=small_mnist.data_dir)
-    arrays = pipeline.load_resident(source, size=32, channels=1)
+    arrays = load_resident(source, size=32, channels=1)
     for index in (0, 150, 299):
         np.testing.assert_array_equal(arrays["image"][index], decode(source[index]["image"], size=32, channels=1))
         assert arrays["label"][index] == source[index]["label"]
     monkeypatch.setattr(pipeline, "read_batch", lambda *a, **k: pytest.fail("decoded again"))
-    again = pipeline.load_resident(open_source("mnist", "test", data_dir=small_mnist.data_dir), size=32, channels=1)
+    again = load_resident(open_source("mnist", "test", data_dir=small_mnist.data_dir), size=32, channels=1)
     chex.assert_trees_all_equal(again, arrays)

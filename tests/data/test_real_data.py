@@ -12,6 +12,7 @@ import pytest
 from jaxcnn.data import pipeline
 from jaxcnn.data.decode import decode
 from jaxcnn.data.prepare import prepare
+from jaxcnn.data.resident import load_resident
 from jaxcnn.data.sources import open_source
 
 REAL = os.environ.get("JAXCNN_TEST_DATA")
@@ -52,7 +53,7 @@ def test_mnist_is_complete_and_in_the_order_of_tfds(mnist):
 def test_mnists_pixels_are_those_of_the_idx_files(mnist):
     raw = gzip.decompress((archives("mnist") / "t10k-images-idx3-ubyte.gz").read_bytes())[16:]
     labels = gzip.decompress((archives("mnist") / "t10k-labels-idx1-ubyte.gz").read_bytes())[8:]
-    arrays = pipeline.load_resident(open_source("mnist", "test", data_dir=mnist), size=28, channels=1)
+    arrays = load_resident(open_source("mnist", "test", data_dir=mnist), size=28, channels=1)
     ours = sorted(zip((image.tobytes() for image in arrays["image"]), arrays["label"].tolist(), strict=True))
     theirs = [(raw[784 * i : 784 * (i + 1)], label) for i, label in enumerate(labels)]
     assert ours == sorted(theirs)
@@ -60,9 +61,9 @@ def test_mnists_pixels_are_those_of_the_idx_files(mnist):
 
 def test_a_second_start_is_quick(mnist):
     source = open_source("mnist", "train", data_dir=mnist)
-    first = pipeline.load_resident(source, size=28, channels=1)
+    first = load_resident(source, size=28, channels=1)
     begin = time.perf_counter()
-    second = pipeline.load_resident(open_source("mnist", "train", data_dir=mnist), size=28, channels=1)
+    second = load_resident(open_source("mnist", "train", data_dir=mnist), size=28, channels=1)
     assert time.perf_counter() - begin < 1
     np.testing.assert_array_equal(first["image"], second["image"])
 
@@ -72,7 +73,7 @@ def test_the_cifar10_subset_says_what_it_is(tmp_path):
     source = open_source("cifar10", "train", data_dir=tmp_path)
     assert source.class_names[:3] == ("airplane", "automobile", "bird")
     assert source.note.startswith(f"this copy of cifar10 has {len(source):,} train pictures")
-    labels = pipeline.load_resident(source, size=32, channels=3)["label"]
+    labels = load_resident(source, size=32, channels=3)["label"]
     assert np.ptp(np.bincount(labels, minlength=10)) == 0
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jaxcnn.data import statistics
-from jaxcnn.data.pipeline import load_resident
+from jaxcnn.data.resident import load_resident
 from jaxcnn.data.sources import open_source
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from jaxcnn.data import pipeline
 from jaxcnn.data.contrast import zca_whitening
 from jaxcnn.data.order import batch_at, substitute_at
-from jaxcnn.data.pipeline import Damaged
+from jaxcnn.data.read import Damaged
+from jaxcnn.data.resident import load_resident
 from jaxcnn.data.statistics import mean_image
 from jaxcnn.errors import RunStoppedError
 
@@ -103,7 +104,7 @@ def test_substitutes_are_spread_over_the_records():
 
 def test_a_resident_set_has_the_next_neighbours():
     told: list[Damaged] = []
-    arrays = pipeline.load_resident(Numbered(20, {4, 5, 19}), size=4, channels=1, on_damage=told.append)
+    arrays = load_resident(Numbered(20, {4, 5, 19}), size=4, channels=1, on_damage=told.append)
     expected = np.arange(20)
     expected[[4, 5, 19]] = 6, 6, 0
     np.testing.assert_array_equal(arrays["label"], expected)

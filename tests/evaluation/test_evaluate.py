@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxcnn.data.pipeline import read_batch
+from jaxcnn.data.read import read_batch
 from jaxcnn.data.sources import open_source
 from jaxcnn.evaluation.evaluate import Evaluator
 from jaxcnn.training.parallel import Devices

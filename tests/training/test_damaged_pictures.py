@@ -7,7 +7,7 @@ import time
 import pytest
 
 from jaxcnn.data.embedded import Photos
-from jaxcnn.data.pipeline import Damaged
+from jaxcnn.data.read import Damaged
 from jaxcnn.errors import RunStoppedError
 from jaxcnn.training import exchange
 from jaxcnn.training.damaged_pictures import DamagedPictures

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxcnn.data.contrast import zca_whitening
-from jaxcnn.data.pipeline import load_resident
+from jaxcnn.data.resident import load_resident
 from jaxcnn.data.sources import open_source
 from jaxcnn.inputs import Inputs, Whitening
 from jaxcnn.training.augment import mean_over, normalise
