@@ -27,7 +27,7 @@ NETWORKS = {
     "lenet5": Entry("lenet5_1998:modern", "lenet5", 128, 28, 0.01),
     "alexnet": Entry("alexnet_2012:paper", "alexnet", 16, 67, 0.0001),
     "nin": Entry("nin_2013:cifar10", "nin", 32, 32, 0.001),
-    "vgg16": Entry("vgg_2014:D", "vgg", 4, 32, 0.00001),
+    "vgg16": Entry("vgg_2014:D", "vgg", 4, 32, 0.000001),
     "googlenet": Entry("googlenet_2014:paper", "googlenet", 8, 79, 0.0003),
     "resnet20": Entry("resnet_cifar_2015:20", "cifar_resnet", 128, 32, 0.0003),
     "resnet50": Entry("resnet_2015:50", "resnet", 8, 64, 0.000003),

@@ -36,6 +36,11 @@ SMALL = {
     # The recipe's rate is for 256 pictures of 224 pixels. The last maps are 1×1 here, and batch norm over their four
     # values gives the deepest networks gradients with which evaluation overflows after three such steps.
     "resnet_2015": (*square(32, 36), "schedule.rate=0.00001"),
+    "resnet_2015:152-C": (*square(32, 36), "schedule.rate=0.00000001"),
+    **{
+        f"resnet_2015:{depth}-v1.5": (*square(32, 36), "schedule.rates=(0.00001,0.000001,0.0000001)")
+        for depth in (18, 34, 50, 101, 152)
+    },
     "resnet_cifar_2015": square(16),
 }
 GREY = {"lenet5_1998", "cnn_primer", "nin_2013:mnist"}
