@@ -134,10 +134,9 @@ def test_a_mesh_that_does_not_fit():
 def test_devices_that_are_not_there(monkeypatch):
     """Three devices in a process of their own, while this one has eight; the user's XLA_FLAGS reach it."""
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2 --xla_cpu_enable_fast_math=false")
-    found = simulated_dry_run("cnn_primer", 3, data="digits", settings=["batch_size=6", "inputs.size=14",
-                              "inputs.stored_size=14"])  # fmt: skip
+    found = simulated_dry_run("lenet5_1998:modern", 3, data="digits", settings=["batch_size=6"])
     assert found["devices"]["count"] == 3 and found["devices"]["simulated"]
     assert found["collectives"].keys() == {"all-reduce"} and found["time"]["run_seconds"] is None
     with pytest.raises(UsageError, match=r"batch_size \(=4\) must divide evenly over 3 devices"):
-        simulated_dry_run("cnn_primer", 3, data="digits", settings=["batch_size=4"])
+        simulated_dry_run("lenet5_1998:modern", 3, data="digits", settings=["batch_size=4"])
     assert len(Devices().devices) == 8 and Path.cwd().exists()
