@@ -10,7 +10,6 @@ from jaxcnn.models.forms.neighbours import in_rows, neighbours_at_once
 from jaxcnn.models.forms.plain import Sides, plain
 from jaxcnn.models.forms.platform import on_cpu
 from jaxcnn.models.forms.rows import rows_times
-from jaxcnn.models.forms.weights import with_copied_operands
 from jaxcnn.models.towers import in_each_tower, tower_devices
 
 Padding = int | Sides
@@ -48,8 +47,6 @@ def _convolve(images: jax.Array, kernel: jax.Array, strides: int, padding: Sides
         return in_rows(images, kernel, padding, count)
     if on_cpu() and strides == 1 and winograd.suits(images, kernel, padding):
         return winograd.four_at_once(images, kernel, padding)
-    if on_cpu() and strides == 1:
-        return with_copied_operands(images, kernel, padding)
     return plain(images, kernel, (strides, strides), padding)
 
 

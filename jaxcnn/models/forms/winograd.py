@@ -22,10 +22,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn.models.forms.plain import Sides
+from jaxcnn.models.forms.plain import Sides, plain
 from jaxcnn.models.forms.platform import alone
 from jaxcnn.models.forms.rows import summed, times
-from jaxcnn.models.forms.weights import kernel_gradient
 
 Grid = list[list[jax.Array]]  # of the places of a tile, of a kernel or of an output: rows of columns
 Matrix = Sequence[Sequence[float]]
@@ -72,7 +71,8 @@ def _backward(padding, residuals, gradient):
     if alone() and min(kernel.shape[2:]) >= FEW_MAPS_OF_KERNEL:
         return of_images, _kernel_gradient(images, gradient, padding)
     # 16 sums for 9 weights: devices that share a batch would have to add up all of them.
-    return of_images, kernel_gradient(images, gradient, padding)
+    _, plainly = jax.vjp(lambda kernel: plain(images, kernel, (1, 1), padding), kernel)
+    return of_images, *plainly(gradient)
 
 
 four_at_once.defvjp(_forward, _backward)
