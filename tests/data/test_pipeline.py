@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxcnn.data import pipeline
+from jaxcnn.data import pipeline, resident
 from jaxcnn.data.decode import decode
 from jaxcnn.data.order import batch_indices
 from jaxcnn.data.resident import load_resident
@@ -139,6 +139,6 @@ def test_resident_arrays_are_the_decoded_records_and_are_kept(small_mnist, monke
     for index in (0, 150, 299):
         np.testing.assert_array_equal(arrays["image"][index], decode(source[index]["image"], size=32, channels=1))
         assert arrays["label"][index] == source[index]["label"]
-    monkeypatch.setattr(pipeline, "read_batch", lambda *a, **k: pytest.fail("decoded again"))
+    monkeypatch.setattr(resident, "read_batch", lambda *a, **k: pytest.fail("decoded again"))
     again = load_resident(open_source("mnist", "test", data_dir=small_mnist.data_dir), size=32, channels=1)
     chex.assert_trees_all_equal(again, arrays)
