@@ -6,8 +6,8 @@ times as many maps of a convolution that steps `count` times as far along the ro
 output's own shifted copy of the weights among zeros. The zeros are multiplied too, so it pays for few maps only; and
 what isn't a number spreads to the neighbours computed with it.
 
-LeNet-5's whole step (`modern`, batch 128) on one core, when C1, now in `pixels`, had this form too: 24.9 ms of processor
-time without and 11.5 with it.
+LeNet-5's whole step (`modern`, batch 128) on one core, when C1, now in `pixels`, had this form too: 24.9 ms of
+processor time without and 11.5 with it.
 """
 
 from functools import partial
