@@ -10,6 +10,7 @@ import orbax.checkpoint as ocp
 from jax.sharding import Sharding
 
 from jaxcnn.errors import DataMissingError, JaxcnnError
+from jaxcnn.training.event_loop import patient_loops
 from jaxcnn.training.state import TrainState
 
 Tree = Any
@@ -85,7 +86,8 @@ class Checkpoints:
     def _damage_is_told(self, step: int) -> Iterator[None]:
         """Turns the many ways in which a damaged checkpoint fails into one JaxcnnError."""
         try:
-            yield
+            with patient_loops():
+                yield
         except PermissionError:
             raise
         # By the libraries: files that are gone, are too short, or aren't JSON; a tree without a part.

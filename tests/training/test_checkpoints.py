@@ -1,5 +1,6 @@
 """Saving and restoring: on other devices, after a crash, and without disturbing what trains on."""
 
+import gc
 import shutil
 from functools import partial
 
@@ -125,7 +126,7 @@ def test_a_donated_state_is_saved_as_it_was(folder):
 
 
 @pytest.mark.parametrize("damage", ["no state", "short arrays", "short record"])
-def test_a_damaged_checkpoint_is_named(folder, tmp_path, damage):
+def test_a_damaged_checkpoint_is_named_and_nothing_else_is_said(folder, tmp_path, caplog, damage):
     checkpoints = folder()
     for step in (10, 20):
         checkpoints.save(at_step(step), step, {"seconds": float(step)})
@@ -142,6 +143,8 @@ def test_a_damaged_checkpoint_is_named(folder, tmp_path, damage):
     with pytest.raises(JaxcnnError, match=message) as caught:
         folder().restore(at_step(0), EIGHT.replicated)
     assert "\n" not in str(caught.value)
+    gc.collect()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
     shutil.rmtree(newest)
     restored, _ = folder().restore(at_step(0), EIGHT.replicated)
     assert int(restored.step) == 10
