@@ -23,7 +23,12 @@ if __name__ == "__main__":  # first of all: the imports take seconds
     signal.signal(signal.SIGTERM, end_at_once)
     signal.signal(signal.SIGINT, end_at_once)
 
-import jaxcnn  # noqa: E402  (after the handlers are set)
+from jaxcnn import host_memory  # noqa: E402  (after the handlers are set; it imports no library)
+
+if __name__ == "__main__":
+    host_memory.start_again(__file__)
+
+import jaxcnn  # noqa: E402
 from jaxcnn import ending  # noqa: E402
 from jaxcnn.command_line import (  # noqa: E402
     BENCH,
@@ -37,7 +42,6 @@ from jaxcnn.command_line import (  # noqa: E402
     missing_platform_is_told,
 )
 from jaxcnn.errors import JaxcnnError, UsageError  # noqa: E402
-from jaxcnn.host_memory import keep_freed_memory  # noqa: E402
 from jaxcnn.surroundings import make_ready  # noqa: E402
 
 
@@ -243,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         make_ready()
-        keep_freed_memory()
+        host_memory.keep_freed_memory()
         run(sys.argv[1:] if arguments is None else arguments)
     except JaxcnnError as error:
         print(f"launch.py: {error}", file=sys.stderr)

@@ -18,7 +18,7 @@ from rich.table import Table
 
 import jaxcnn
 from jaxcnn.models.initializers import HE_FAN_IN
-from jaxcnn.override import set_path
+from jaxcnn.overrides import set_path
 from jaxcnn.reporting.progress import automatic
 from jaxcnn.training.schedules import Cosine
 

@@ -12,7 +12,7 @@ averages AlexNet's ten.
 
 All have the same weights and batches. First they take `--check-steps` steps, and the losses of the first and the last
 are compared: without dropout. Then they take turns in one process, on the same threads (the cores that it may use),
-in which the C library keeps freed memory, as under `launch.py`: torch gains from that too.
+whose memory comes in large pages, as under `launch.py`: torch gains from that too.
 Memory and the time to the first step (from the start of Python) are of a process that has one contender alone.
 """
 
@@ -36,6 +36,7 @@ from benchmarks.heat import CLOCKS, CONTENDERS, TORCH
 from benchmarks.task import Task
 from benchmarks.tasks import NETWORKS, make_task
 from benchmarks.train_step_table import show
+from jaxcnn import host_memory
 from jaxcnn.command_line import Parser, positive
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.experiment import nearest
@@ -82,7 +83,10 @@ def limit_threads(asked: int | None) -> int:
 def start(asked: dict[str, Any]) -> dict[str, Any]:
     """What `heat` answers, in a process of its own. Raises JaxcnnError."""
     asked = asked | {"started": time.time()}
-    done = subprocess.run([sys.executable, str(HEAT), json.dumps(asked)], stdout=subprocess.PIPE, check=False)
+    # As `launch.py` starts itself; torch beside us has its memory in large pages too, alone it has its own ways.
+    environment = os.environ | (host_memory.settings() if "ours" in asked["contenders"] else {})
+    command = [sys.executable, str(HEAT), json.dumps(asked)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False, env=environment)
     if done.returncode:
         raise JaxcnnError(f"{asked['task']['name']}, {asked['job']}: the process ended with {done.returncode}.")
     return json.loads(done.stdout)

@@ -9,32 +9,40 @@
 The networks are Flax modules that stand alone: `from jaxcnn.models.alexnet import AlexNet`.
 """
 
-from typing import TYPE_CHECKING
-
-from jax._src import xla_bridge  # there is no public way to ask whether a device has been touched
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
 
 from jaxcnn import xla_flags
 
-xla_flags.apply(too_late=xla_bridge.backends_are_initialized())
-
-from jaxcnn.experiment import Experiment, load, names, variants  # noqa: E402  (after the flag is set)
-from jaxcnn.override import override  # noqa: E402
-
 if TYPE_CHECKING:
     from jaxcnn.evaluation.workdir import evaluate
+    from jaxcnn.experiment import Experiment, load, names, variants
+    from jaxcnn.overrides import override
     from jaxcnn.training.loop import fit
 
 __all__ = ["Experiment", "evaluate", "fit", "load", "names", "override", "variants"]
 
+# There is no public way to ask whether a device has been touched. Without JAX none has.
+_xla_bridge = sys.modules.get("jax._src.xla_bridge")
+xla_flags.apply(too_late=_xla_bridge is not None and _xla_bridge.backends_are_initialized())
 
-def __getattr__(name: str):
-    # Training brings Orbax, grain and TensorBoard's writer: two seconds that a look at a model needn't wait.
-    if name == "fit":
-        from jaxcnn.training.loop import fit
+# Where each name is. They come when they are asked for: `launch.py` looks at the host's memory before JAX is there, and
+# training brings Orbax, grain and TensorBoard's writer, two seconds that a look at a model needn't wait.
+_HOMES = {
+    **dict.fromkeys(("Experiment", "load", "names", "variants"), "jaxcnn.experiment"),
+    "override": "jaxcnn.overrides",
+    "fit": "jaxcnn.training.loop",
+    "evaluate": "jaxcnn.evaluation.workdir",
+}
 
-        return fit
-    if name == "evaluate":
-        from jaxcnn.evaluation.workdir import evaluate
 
-        return evaluate
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -10,7 +10,7 @@ import jaxcnn
 from jaxcnn.data import embedded
 from jaxcnn.data.choose import Choice
 from jaxcnn.evaluation.workdir import restore_state
-from jaxcnn.override import override, set_path
+from jaxcnn.overrides import override, set_path
 from jaxcnn.training import loop
 from jaxcnn.training.parallel import Devices
 from jaxcnn.training.setting import Length, resolve

@@ -16,14 +16,14 @@ ALLOWED = {
     "jaxcnn.xla_flags": (),
     "jaxcnn.inputs": ("jaxcnn.errors",),
     "jaxcnn.experiment": ("jaxcnn.errors", "jaxcnn.inputs"),
-    "jaxcnn.override": ("jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.models.forms.rectified"),
+    "jaxcnn.overrides": ("jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.models.forms.rectified"),
     "jaxcnn.models": ("jaxcnn.models",),
     "jaxcnn.data": ("jaxcnn.ending", "jaxcnn.errors", "jaxcnn.data"),
     # The two modules of training that are jobs: they bring the parts together.
     "jaxcnn.training.loop": ("jaxcnn",),
     "jaxcnn.training.run": ("jaxcnn",),
     "jaxcnn.training": (
-        *("jaxcnn.ending", "jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.inputs", "jaxcnn.override"),
+        *("jaxcnn.ending", "jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.inputs", "jaxcnn.overrides"),
         *("jaxcnn.models.batch_rows", "jaxcnn.models.layers", "jaxcnn.models.towers"),
         *("jaxcnn.data", "jaxcnn.training"),
     ),
@@ -45,7 +45,7 @@ FORBIDDEN = {
 # Flax Linen outside `models/`: types, the interception of calls, and the one `init`/`apply` boundary.
 LINEN = {
     "jaxcnn.experiment",  # the type of a field
-    "jaxcnn.override",  # activations by name; a module's own fields
+    "jaxcnn.overrides",  # activations by name; a module's own fields
     "jaxcnn.analysis.layer_table",  # intercepts every layer's call
     "jaxcnn.training.run_folder",  # a module's own fields
     "jaxcnn.training.setting",  # init, for its shapes

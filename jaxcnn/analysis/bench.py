@@ -12,7 +12,7 @@ from jaxcnn.analysis.program import Program
 from jaxcnn.data.sources import open_source
 from jaxcnn.experiment import Experiment
 from jaxcnn.models.towers import TOWER_AXIS
-from jaxcnn.override import set_path
+from jaxcnn.overrides import set_path
 from jaxcnn.training import state as train_state
 from jaxcnn.training.mesh import parse_mesh, tower_axes
 from jaxcnn.training.parallel import Devices, Mode, count_collectives

@@ -14,6 +14,7 @@ from jaxcnn.data.datasets import DATA_SETS
 from jaxcnn.data.decode import decode
 from jaxcnn.data.embedded import Photos
 from jaxcnn.data.sources import data_folder, is_prepared
+from jaxcnn.host_memory import has_large_pages
 from jaxcnn.training.parallel import compile_step
 from jaxcnn.training.run_folder import versions
 
@@ -22,15 +23,17 @@ def doctor(data_dir: str | None = None) -> dict[str, Any]:
     """Looks at the machine.
 
     Returns:
-      {"devices", "versions", "xla_flags", "canaries": {"default", "our_options"} (the relative error of a batched
-      matrix product that one compiler gets wrong), "healthy", "data_dir", "data": {name: prepared?},
-      "decode_images_per_second" (one core, 500×375 JPEG to 256×256)}.
+      {"devices", "versions", "xla_flags", "large_pages" (`host_memory`; steps on CPU gain by them), "canaries":
+      {"default", "our_options"} (the relative error of a batched matrix product that one compiler gets wrong),
+      "healthy", "data_dir", "data": {name: prepared?}, "decode_images_per_second" (one core, 500×375 JPEG to
+      256×256)}.
     """
     canaries = {"default": canary(ours=False), "our_options": canary(ours=True)}
     return {
         "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
         "versions": versions(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "large_pages": has_large_pages(),
         "canaries": canaries,
         "healthy": all(error < 1e-3 for error in canaries.values()),
         "data_dir": str(data_folder(data_dir)),

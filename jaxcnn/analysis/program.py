@@ -82,7 +82,7 @@ class Program:
         """What makes a run's state of the data set's statistics."""
         statistics = train_state.zero_statistics(self._experiment.inputs)
         created = jax.jit(self._create, out_shardings=self._devices.placement(self.state)).lower(statistics)
-        return compile_step(created, self._devices.platform)
+        return compile_step(created, self._devices.platform, runs_once=True)
 
     def compile_others(self) -> int:
         """Compiles what else a run does, since that takes memory; bytes of temporary values of a test batch."""

@@ -13,7 +13,7 @@ from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluate import Evaluator
 from jaxcnn.evaluation.protocols import check_pictures, check_protocol
 from jaxcnn.experiment import Experiment, load
-from jaxcnn.override import ACTIVATIONS, LENGTHS, override, set_path
+from jaxcnn.overrides import ACTIVATIONS, LENGTHS, override, set_path
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints

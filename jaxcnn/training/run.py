@@ -100,7 +100,7 @@ class Run:
             self._display.message(f"resuming at step {int(state.step):,}")
             return state
         jitted = jax.jit(lambda statistics: create(statistics=statistics), out_shardings=placement)
-        state = compile_step(jitted.lower(statistics), self._devices.platform)(statistics)
+        state = compile_step(jitted.lower(statistics), self._devices.platform, runs_once=True)(statistics)
         if self.experiment.init_from is None:
             return state
         params = take_over(state.params, self.experiment, self._devices.placement)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxcnn.data.choose import Choice
 from jaxcnn.errors import UsageError
 from jaxcnn.experiment import Experiment
-from jaxcnn.override import override, set_path
+from jaxcnn.overrides import override, set_path
 
 LARGE = 256  # pixels that are enough for every network that takes pictures of any size
 

@@ -15,7 +15,7 @@ from jaxcnn.data.sources import open_source, prepared_folder
 from jaxcnn.errors import DataMissingError, UsageError
 from jaxcnn.evaluation.protocols import check_pictures
 from jaxcnn.experiment import load
-from jaxcnn.override import override
+from jaxcnn.overrides import override
 from jaxcnn.training.loop import fit
 
 CAT = Image.fromarray(data.chelsea())  # 451×300

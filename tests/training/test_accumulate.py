@@ -18,7 +18,7 @@ from jaxcnn.models.batch_rows import micro_batch
 from jaxcnn.models.googlenet import GoogLeNet
 from jaxcnn.models.initializers import Normal
 from jaxcnn.models.layers import Dropout
-from jaxcnn.override import override
+from jaxcnn.overrides import override
 from jaxcnn.training import accumulate
 from jaxcnn.training import state as train_state
 from jaxcnn.training.parallel import Devices

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import jaxcnn
-from jaxcnn.override import override
+from jaxcnn.overrides import override
 from jaxcnn.training import state as train_state
 from jaxcnn.training.parallel import Devices
 from jaxcnn.training.steps import make_train_step

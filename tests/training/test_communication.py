@@ -8,7 +8,7 @@ import jaxcnn
 from jaxcnn.analysis.collectives import collectives, host_transfers
 from jaxcnn.analysis.memory import tree_bytes
 from jaxcnn.models.forms import winograd
-from jaxcnn.override import override
+from jaxcnn.overrides import override
 from jaxcnn.training.metrics import zero_sums
 from jaxcnn.training.parallel import Devices
 

@@ -11,7 +11,7 @@ import jaxcnn
 from jaxcnn.data import embedded
 from jaxcnn.errors import UsageError
 from jaxcnn.models.initializers import HE_FAN_IN
-from jaxcnn.override import override, set_path
+from jaxcnn.overrides import override, set_path
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
 from jaxcnn.training.mesh import parse_mesh, tower_axes

@@ -28,6 +28,21 @@ def test_other_compiler_errors_are_not_swallowed(monkeypatch):
         compile_step(jax.jit(lambda x: x + 1).lower(jnp.ones(3)), "cpu")
 
 
+def test_what_runs_once_makes_the_same_numbers(optimised):
+    """So weights don't depend on how quickly what draws them was compiled."""
+
+    def draw(key):
+        return jax.random.normal(key, (3, 3, 8, 16)) * 0.1, jax.random.truncated_normal(key, -2.0, 2.0, (333,))
+
+    lowered = jax.jit(draw).lower(jax.random.key(0))
+    for one, other in zip(
+        compile_step(lowered, "cpu")(jax.random.key(0)),
+        compile_step(lowered, "cpu", runs_once=True)(jax.random.key(0)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize(("mode", "shape"), [("jit", (16, 3)), ("pmap", (8, 2, 3))])
 def test_a_divided_batch_has_equal_parts_on_all_devices(mode, shape):
     devices = Devices(mode)

@@ -8,7 +8,7 @@ from step_shapes import compiled_step
 import jaxcnn
 from jaxcnn.analysis.memory import tree_bytes
 from jaxcnn.models.layers import SUM
-from jaxcnn.override import override
+from jaxcnn.overrides import override
 from jaxcnn.training.parallel import Devices
 from jaxcnn.training.remat import value_and_pull_back
 

@@ -13,7 +13,7 @@ from jaxcnn import override
 from jaxcnn.errors import UsageError
 from jaxcnn.inputs import Affine
 from jaxcnn.models.forms.rectified import relu
-from jaxcnn.override import set_path
+from jaxcnn.overrides import set_path
 
 ALEXNET = jaxcnn.load("alexnet_2012")
 
