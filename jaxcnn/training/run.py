@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -10,34 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from jaxcnn.data.contrast import zca_whitening
-from jaxcnn.data.pipeline import default_threads
 from jaxcnn.data.sources import Source
-from jaxcnn.data.statistics import mean_image
-from jaxcnn.errors import RunInterruptedError, RunStoppedError
+from jaxcnn.errors import RunInterruptedError
 from jaxcnn.evaluation.evaluate import Evaluator
 from jaxcnn.experiment import Experiment
 from jaxcnn.reporting.progress import Display
 from jaxcnn.reporting.record import Record, read_events
-from jaxcnn.training import exchange, processes
+from jaxcnn.training import processes
 from jaxcnn.training import state as train_state
+from jaxcnn.training.beginning import first_state
 from jaxcnn.training.checkpoints import Checkpoints
 from jaxcnn.training.controllers import Controllers
 from jaxcnn.training.curvature import curvature_samples, make_refresh_step
 from jaxcnn.training.damaged_pictures import DamagedPictures
 from jaxcnn.training.feed import Feed
-from jaxcnn.training.initial_weights import take_over
 from jaxcnn.training.interrupt import Interrupts, SharedInterrupts
+from jaxcnn.training.log import Log
 from jaxcnn.training.metrics import divide, zero_sums
 from jaxcnn.training.parallel import Devices, compile_step
 from jaxcnn.training.profiler import StepTrace
-from jaxcnn.training.schedules import how_to_lower
 from jaxcnn.training.setting import Length
-from jaxcnn.training.state import TrainState
-from jaxcnn.training.step_times import StepTimes, is_data_bound, shares, what_to_change
 from jaxcnn.training.steps import make_train_step
 
 
@@ -68,8 +60,20 @@ class Run:
         self._began = time.monotonic()
         self.interrupts = SharedInterrupts() if processes.connected() else Interrupts()
         self._evaluation_due = False  # of the present step
-        self.state = self._first_state(seed, train_source)
+        self.state, restored = first_state(
+            experiment,
+            self._optimizer,
+            devices,
+            self._checkpoints,
+            train_source,
+            seed=seed,
+            progress=display.advance,
+        )
         self.step = int(self.state.step)
+        if restored is not None:
+            self._began -= restored["seconds"]
+            self._evaluation_due = restored.get("evaluation_due", False)  # older checkpoints don't say
+            display.message(f"resuming at step {self.step:,}")
         self.record = Record(workdir, step=self.step, writes=processes.is_first(), evaluates_again=self._evaluation_due)
         self._controllers = Controllers(
             experiment,
@@ -79,41 +83,17 @@ class Run:
             say=display.message,
         )
         self._damaged.resume(read_events(self.record.path))
-        self._times, self._warned = StepTimes(), False
+        self._log = Log(
+            experiment,
+            length,
+            write=self.record.write,
+            say=display.message,
+            streams=self._feed.streams,
+            saved=self._checkpoints.latest_step,
+        )
         self._trace = StepTrace(profile, step=self.step, stop=length.stop, say=display.message)
         self._step_function: Callable | None = None
         self._refresh: Callable | None = None
-
-    def _first_state(self, seed: int, source: Source) -> TrainState:
-        inputs = self.experiment.inputs
-        resuming = self._checkpoints.latest_step() is not None
-        statistics = train_state.zero_statistics(inputs)
-        if not resuming:
-            statistics = exchange.in_turn(lambda: self._statistics(source))  # process 0 leaves them beside the data
-        create = partial(train_state.create_for, self.experiment, self._optimizer, seed=seed)
-        like = jax.eval_shape(lambda: create(statistics=statistics))
-        placement = self._devices.placement(like)
-        if resuming:
-            state, record = self._checkpoints.restore(like, placement)
-            self._began -= record["seconds"]
-            self._evaluation_due = record.get("evaluation_due", False)  # older checkpoints don't say
-            self._display.message(f"resuming at step {int(state.step):,}")
-            return state
-        jitted = jax.jit(lambda statistics: create(statistics=statistics), out_shardings=placement)
-        state = compile_step(jitted.lower(statistics), self._devices.platform, runs_once=True)(statistics)
-        if self.experiment.init_from is None:
-            return state
-        params = take_over(state.params, self.experiment, self._devices.placement)
-        average = jax.tree.map(jnp.copy, params) if state.average else {}  # copies: a step is given both to keep
-        return dataclasses.replace(state, params=params, average=average)
-
-    def _statistics(self, source: Source) -> dict[str, np.ndarray]:
-        inputs = self.experiment.inputs
-        compute: dict[str, Any] = {"size": inputs.stored_size, "channels": inputs.channels}
-        compute["progress"] = self._display.advance
-        if inputs.whitening is not None:
-            return zca_whitening(source, **dataclasses.asdict(inputs.whitening), **compute)
-        return {"mean": mean_image(source, **compute)} if inputs.mean == "picture" else {}
 
     @property
     def seconds(self) -> float:
@@ -149,10 +129,9 @@ class Run:
         assert self._step_function is not None, "compile() comes first"
         length, experiment = self.length, self.experiment
         samples = curvature_samples(experiment)
-        self._note = ""
-        batches = self._feed.batches(self.step, self._times)
+        batches = self._feed.batches(self.step, self._log.times)
         first = next(batches)
-        self._times.restart(self.step)  # filling the pipeline isn't part of a step
+        self._log.times.restart(self.step)  # filling the pipeline isn't part of a step
         for batch in itertools.chain([first], batches):
             if samples and self.step % length.steps_per_epoch == 0:
                 self._refresh_curvature()
@@ -160,12 +139,12 @@ class Run:
             self._trace.before(self.step)
             last = self.step >= length.stop
             logs = last or self.step % length.log_interval() == 0
-            run = partial(self._times.timed, self._step_function) if logs else self._step_function
+            run = partial(self._log.times.timed, self._step_function) if logs else self._step_function
             self.state, rate = run(self.state, batch, *self._feed.resident)
             self._trace.after(self.step, self.state)
             if logs:
-                self._log(rate)
-            self._display.advance("train", self.step, length.stop, self._note)
+                self._end_window(rate)
+            self._display.advance("train", self.step, length.stop, self._log.note)
             self._evaluation_due = last or self.step % length.evaluation_interval(experiment) == 0
             self._leave_if_interrupted()
             if self._evaluation_due:
@@ -206,44 +185,16 @@ class Run:
             self._refresh = compile_step(jitted.lower(self.state, placed), self._devices.platform)
         (self.state,) = self._refresh(self.state, placed)
 
-    def _log(self, rate: jax.Array) -> None:
+    def _end_window(self, rate: jax.Array) -> None:
         # At a stop within a window: nothing but the log may know of it, as a longer run wouldn't have stopped there.
         early = self.step % self.length.log_interval() > 0
-        self._check_finite(float(self.state.sums["loss"]))
+        self._log.check_finite(self.step, float(self.state.sums["loss"]))
         means = divide(self.state.sums)
         if not early:
             self.state = dataclasses.replace(self.state, sums=self._devices.replicate(zero_sums()))
             self.state = self._controllers.after_window(self.state, self.step, means["top1_error"])
         self._damaged.write(self.record, self.step)
-        split = self._times.split(self.step)
-        self._times.restart(self.step)
-        speed = 1000 * self.experiment.batch_size / split["step_ms"]
-        epoch = self.step / self.length.steps_per_epoch
-        numbers: dict[str, Any] = {"epoch": epoch, "rate": float(rate), "images_per_second": speed, **means, **split}
-        self.record.write(self.step, "train", **numbers, **({"early": True} if early else {}))
-        self._note = (
-            f"epoch {epoch:.2f}  loss {means['loss']:.4f}  error {means['top1_error']:.2f} %  "
-            f"rate {float(rate):.2g}  {speed:,.0f} images/s  ({shares(split)})"
-        )
-        self._warn_of_waiting(split)
-
-    def _warn_of_waiting(self, split: dict[str, float]) -> None:
-        """Says once, as soon as it is so, that data is the bottleneck, and what to change."""
-        if self._warned or not self._feed.streams or not is_data_bound(split):
-            return
-        self._warned = True
-        self.record.write(self.step, "data_bound", **split)
-        self._display.message(f"step {self.step:,}: {what_to_change(split, default_threads())}")
-
-    def _check_finite(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            saved = self._checkpoints.latest_step()
-            kept = f"the checkpoint of step {saved:,} is kept" if saved else "nothing was saved yet"
-            self.record.write(self.step, "stopped", loss=loss)
-            raise RunStoppedError(
-                f"the loss is not finite (={loss}) near step {self.step:,}; {kept}. "
-                f"Lower the rate ({how_to_lower(self.experiment.schedule)}) and use another --workdir."
-            )
+        self._log.window(self.step, float(rate), means, early=early)
 
     @property
     def whole_params(self) -> Any:
@@ -257,23 +208,18 @@ class Run:
 
     def _evaluate(self) -> None:
         metrics = self.evaluate("center", "evaluate")
-        self._check_finite(metrics["loss"])
-        self.record.write(self.step, "evaluation", epoch=self.step / self.length.steps_per_epoch, **metrics)
-        self._display.message(
-            f"step {self.step:,}: test error {metrics['top1_error']:.2f} % (top-5 {metrics['top5_error']:.2f} %) "
-            f"of {metrics['count']:,}, loss {metrics['loss']:.4f}"
-        )
+        self._log.check_finite(self.step, metrics["loss"])
+        self._log.evaluation(self.step, metrics)
         interval = self.length.evaluation_interval(self.experiment)
         if self.step % interval == 0:  # not at a stop between two of them
             self.state = self._controllers.after_evaluation(
                 self.state, self.step, metrics["top1_error"], since=self.step - interval
             )
         self._evaluation_due = False
-        self._times.restart(self.step)
 
     def save(self) -> None:
         """Saves the state, unless its loss is not finite."""
-        self._check_finite(float(self.state.sums["loss"]))
+        self._log.check_finite(self.step, float(self.state.sums["loss"]))
         self._damaged.write(self.record, self.step)
         record = {**self._checkpoint_record, "seconds": self.seconds, "evaluation_due": self._evaluation_due}
         self._checkpoints.save(self.state, self.step, record)

@@ -14,8 +14,9 @@ import pytest
 
 import jaxcnn
 from jaxcnn.analysis import describe as description
+from jaxcnn.commands import COMMANDS
 from jaxcnn.data import datasets
-from launch import COMMANDS, main
+from launch import main
 
 
 @pytest.fixture

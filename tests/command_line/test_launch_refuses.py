@@ -36,6 +36,7 @@ TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inpu
         (("--exp=cnn_primer", "--seed=-1"), r"--seed \(=-1\) must be from 0 to 4294967295"),
         (("--exp=cnn_primer", "--seed=4294967296"), r"--seed \(=4294967296\) must be from 0"),
         (("--exp=cnn_primer", "--parallel=both"), r"--parallel: invalid choice: 'both' \(choose from .*jit"),
+        (("--list", "--exp=cnn_primer", "--steps=3"), r"--list .* goes with --json alone; leave out --exp, --steps\."),
         (("--exp=cnn_primer", "--devices=8"), r"--devices \(=8\) goes with --dry-run"),
         (("--exp=cnn_primer", "--dry-run", "--distributed"), r"--distributed: --dry-run is one process; --devices=N"),
         ((*TINY, "--dry-run", "--set", "batch_size=12"), r"batch_size \(=12\) must divide evenly over 8 devices"),

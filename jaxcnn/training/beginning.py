@@ -1,0 +1,68 @@
+"""The state that a run begins with: its newest checkpoint's, or fresh weights, or those of another run."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxcnn.data.contrast import zca_whitening
+from jaxcnn.data.sources import Source
+from jaxcnn.data.statistics import mean_image
+from jaxcnn.experiment import Experiment
+from jaxcnn.inputs import Inputs
+from jaxcnn.training import exchange
+from jaxcnn.training import state as train_state
+from jaxcnn.training.checkpoints import Checkpoints
+from jaxcnn.training.initial_weights import take_over
+from jaxcnn.training.parallel import Devices, compile_step
+from jaxcnn.training.state import TrainState
+
+
+def first_state(
+    experiment: Experiment,
+    optimizer: optax.GradientTransformation,
+    devices: Devices,
+    checkpoints: Checkpoints,
+    source: Source,
+    *,
+    seed: int,
+    progress: Callable[..., Any],
+) -> tuple[TrainState, dict[str, Any] | None]:
+    """The state, laid out over the devices, and the checkpoint's record where it is from one.
+
+    Args:
+      source: of training pictures; their statistics are computed where they aren't there yet, which `progress` shows.
+
+    Raises:
+      JaxcnnError: the newest checkpoint is damaged.
+    """
+    inputs = experiment.inputs
+    resuming = checkpoints.latest_step() is not None
+    statistics = train_state.zero_statistics(inputs)
+    if not resuming:  # process 0 leaves them beside the data
+        statistics = exchange.in_turn(lambda: picture_statistics(inputs, source, progress))
+    create = partial(train_state.create_for, experiment, optimizer, seed=seed)
+    like = jax.eval_shape(lambda: create(statistics=statistics))
+    placement = devices.placement(like)
+    if resuming:
+        return checkpoints.restore(like, placement)
+    jitted = jax.jit(lambda statistics: create(statistics=statistics), out_shardings=placement)
+    state = compile_step(jitted.lower(statistics), devices.platform, runs_once=True)(statistics)
+    if experiment.init_from is None:
+        return state, None
+    params = take_over(state.params, experiment, devices.placement)
+    average = jax.tree.map(jnp.copy, params) if state.average else {}  # copies: a step is given both to keep
+    return dataclasses.replace(state, params=params, average=average), None
+
+
+def picture_statistics(inputs: Inputs, source: Source, progress: Callable[..., Any]) -> dict[str, np.ndarray]:
+    """What the experiment's inputs take from all training pictures together."""
+    compute: dict[str, Any] = {"size": inputs.stored_size, "channels": inputs.channels, "progress": progress}
+    if inputs.whitening is not None:
+        return zca_whitening(source, **dataclasses.asdict(inputs.whitening), **compute)
+    return {"mean": mean_image(source, **compute)} if inputs.mean == "picture" else {}
