@@ -24,6 +24,7 @@ VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_ARENA_MAX", "
 LARGE_PAGES = "glibc.malloc.hugetlb=1"
 KERNEL_SETTING = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 SINCE = (2, 35)  # the glibc that has the setting
+HARMLESS = ("-u", "-B", "-O", "-OO")  # options of Python that a script may be started with
 
 
 def settings() -> dict[str, str]:
@@ -37,12 +38,13 @@ def settings() -> dict[str, str]:
 
 
 def start_again(script: str, arguments: Sequence[str] = tuple(sys.orig_argv)) -> None:
-    """Replaces this process by the same one with `settings`, if it was started as `python SCRIPT …`; else returns.
+    """Replaces this process by the same one with `settings`, if it was started as `python [-u] SCRIPT …`; else returns.
 
     Anything else (`python -m pdb SCRIPT`, a notebook, another program) isn't ours to start again. To be called first
     of all: what was imported is imported again.
     """
-    plainly = len(arguments) > 1 and os.path.abspath(arguments[1]) == os.path.abspath(script)
+    given = next((argument for argument in arguments[1:] if argument not in HARMLESS), "")
+    plainly = given and os.path.abspath(given) == os.path.abspath(script)
     if not plainly or sys.gettrace() is not None or not (wanted := settings()):
         return
     try:

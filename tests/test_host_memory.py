@@ -107,13 +107,14 @@ def test_systems_without_large_pages(undecided, tmp_path):
     assert host_memory.settings() == {}
 
 
-def test_a_command_starts_itself_again_with_large_pages(large_pages):
+@pytest.mark.parametrize("options", [(), ("-u",), ("-B", "-O")])
+def test_a_command_starts_itself_again_with_large_pages(large_pages, options):
     started = []
     large_pages.setattr(os, "execve", lambda *arguments: started.append(arguments))
     large_pages.chdir(ROOT)
-    host_memory.start_again(str(ROOT / "launch.py"), ("python", "launch.py", "--exp=lenet5_1998"))
+    host_memory.start_again(str(ROOT / "launch.py"), ("python", *options, "launch.py", "--exp=lenet5_1998"))
     ((executable, arguments, environment),) = started
-    assert [executable, *arguments] == [sys.executable] * 2 + ["launch.py", "--exp=lenet5_1998"]
+    assert [executable, *arguments] == [sys.executable, sys.executable, *options, "launch.py", "--exp=lenet5_1998"]
     assert environment == os.environ | {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
@@ -128,7 +129,14 @@ def test_so_does_the_real_one_unless_the_user_has_decided(tmp_path, own, expecte
 
 @pytest.mark.parametrize(
     "arguments",
-    [("python",), ("python", "-m", "pdb", "launch.py"), ("python", "-c", "import launch"), ("pytest", "tests")],
+    [
+        ("python",),
+        ("python", "-u"),
+        ("python", "-i", "launch.py"),
+        ("python", "-m", "pdb", "launch.py"),
+        ("python", "-c", "import launch"),
+        ("pytest", "tests"),
+    ],
 )
 def test_what_isnt_plainly_the_command_goes_on(large_pages, arguments):
     large_pages.setattr(os, "execve", lambda *_: pytest.fail("it started again"))
