@@ -20,5 +20,6 @@ def make_ready() -> None:
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
         jax.config.update("jax_compilation_cache_dir", os.path.join(cache, "jaxcnn", "compiled"))
+    if not os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
         # JAX's limit is a second; what draws a small network's weights takes less, and would be compiled at each start.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

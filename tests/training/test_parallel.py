@@ -1,5 +1,8 @@
 """Compiler options, and the fault that they are there for."""
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,6 +44,16 @@ def test_what_runs_once_makes_the_same_numbers(optimised):
         strict=True,
     ):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("quick_already", "expected"), [(False, 1), (True, None)])
+def test_what_runs_once_is_compiled_quickly_unless_jax_is_told_so_already(optimised, quick_already, expected):
+    asked = []
+    lowered = SimpleNamespace(compile=lambda compiler_options: asked.append(compiler_options))
+    jax.config.update("jax_disable_most_optimizations", quick_already)
+    compile_step(cast(Any, lowered), "cpu", runs_once=True)
+    compile_step(cast(Any, lowered), "cpu")
+    assert [options.get("xla_backend_optimization_level") for options in asked] == [expected, None]
 
 
 @pytest.mark.parametrize(("mode", "shape"), [("jit", (16, 3)), ("pmap", (8, 2, 3))])
