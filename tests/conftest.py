@@ -1,12 +1,43 @@
-"""Tests run strictly: warnings are errors (pyproject.toml), no silent promotion, eight simulated CPU devices."""
+"""Tests run strictly, and alike everywhere.
+
+Warnings are errors (pyproject.toml), JAX promotes nothing silently, and there are eight simulated CPU devices. No test
+sees the user's home, data or settings, nor reads or writes the folder that pytest was started in.
+"""
 
 import os
+import tempfile
+from collections.abc import Iterator, Mapping
 
+# What tests, and the processes that they start, see of the environment. Everything else (settings of JAX, XLA, Python,
+# the allocator, the terminal, the locale, a cluster, Git) would make a result depend on the shell.
+KEPT = {"PATH", "LD_LIBRARY_PATH", "TMPDIR", "USER", "LOGNAME", "CI", "PY_COLORS", "JAXCNN_TEST_DATA"}
+KEPT_PREFIXES = ("PYTEST_", "COVERAGE_", "COV_CORE_")
 DEVICES = 8
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={DEVICES}".strip()
-os.environ["JAX_PLATFORMS"] = "cpu"
 
-import jax  # noqa: E402  (after the flags that it reads)
+
+def neutral(environment: Mapping[str, str], home: str) -> dict[str, str]:
+    """The environment of the tests.
+
+    Args:
+      environment: the user's. Its `JAXCNN_TEST_XLA_FLAGS` are handed to XLA, to test with other compiler flags.
+      home: an empty folder that stands for the user's home.
+    """
+    flags = (environment.get("JAXCNN_TEST_XLA_FLAGS", ""), f"--xla_force_host_platform_device_count={DEVICES}")
+    return {name: value for name, value in environment.items() if name in KEPT or name.startswith(KEPT_PREFIXES)} | {
+        "HOME": home,
+        "JAX_PLATFORMS": "cpu",
+        "JAXCNN_TEST_XLA_FLAGS": flags[0],  # for pytest-xdist's workers, which do this again
+        "XLA_FLAGS": " ".join(flags).strip(),  # where a flag is given twice, the last one counts
+    }
+
+
+# Before the imports below, as they read it.
+HOME = tempfile.TemporaryDirectory(prefix="jaxcnn-tests-home-")
+ENVIRONMENT = neutral(os.environ, HOME.name)
+os.environ.clear()
+os.environ.update(ENVIRONMENT)
+
+import jax  # noqa: E402  (after the environment that it reads)
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
@@ -18,15 +49,23 @@ from jaxcnn.models.forms import winograd  # noqa: E402
 jax.config.update("jax_disable_most_optimizations", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
-settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+# A busy machine is no failure; and neither a checkout that can't be written to nor an earlier run's examples matter.
+settings.register_profile("patient", deadline=None, database=None)
 settings.load_profile("patient")
 
 
+def pytest_unconfigure() -> None:
+    HOME.cleanup()
+
+
 @pytest.fixture(scope="session", autouse=True)
-def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """One cache of compiled programs for the session, so that equal steps are compiled once."""
+def session_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One cache of compiled programs for the session, so that equal steps are compiled once; and a current folder."""
     folder = tmp_path_factory.getbasetemp() / "compiled"
     jax.config.update("jax_compilation_cache_dir", str(folder))
+    with pytest.MonkeyPatch.context() as patch:  # for the fixtures of a module; each test has a folder of its own
+        patch.chdir(tmp_path_factory.mktemp("current"))
+        yield
 
 
 @pytest.fixture
