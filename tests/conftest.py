@@ -5,6 +5,7 @@ sees the user's home, data or settings, nor reads or writes the folder that pyte
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 
@@ -32,8 +33,8 @@ def neutral(environment: Mapping[str, str], home: str) -> dict[str, str]:
 
 
 # Before the imports below, as they read it.
-HOME = tempfile.TemporaryDirectory(prefix="jaxcnn-tests-home-")
-ENVIRONMENT = neutral(os.environ, HOME.name)
+HOME = tempfile.mkdtemp(prefix="jaxcnn-tests-home-")
+ENVIRONMENT = neutral(os.environ, HOME)
 os.environ.clear()
 os.environ.update(ENVIRONMENT)
 
@@ -55,7 +56,7 @@ settings.load_profile("patient")
 
 
 def pytest_unconfigure() -> None:
-    HOME.cleanup()
+    shutil.rmtree(HOME, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,21 +1,16 @@
 """Every code block in the README and in docs/ works: Python runs, commands parse and name what exists."""
 
-import os
 import re
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
+from project_files import ROOT, by_name, tracked
 
 import jaxcnn
 import launch
 
-ROOT = Path(__file__).parents[1]
 ELSEWHERE = re.compile(r"\.\./shared|/(root|tmp|work)/|\b(DESIGN|FACTS|CLI|STYLE)\.md")  # doesn't name itself
-TOP = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "constraints.txt", "launch.py", "pyproject.toml")
-FOLDERS = (".ci", ".github", "benchmarks", "docs", "experiments", "jaxcnn", "tests")
-TEXT = {"", ".md", ".py", ".svg", ".toml", ".txt", ".yaml", ".yml"}
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -46,25 +41,6 @@ def test_commands_parse(command):
     _, flags = launch.parse(shlex.split(command))
     if getattr(flags, "exp", None):
         jaxcnn.override(jaxcnn.load(flags.exp), *flags.set)
-
-
-def tracked() -> list[Path]:
-    """The project's own files, whatever else lies in the checkout: runs, environments, notes. Empty without Git."""
-    if not (ROOT / ".git").exists():  # a copy; it may lie in somebody else's repository
-        return []
-    command = ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), "ls-files", "-z"]
-    try:
-        listed = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    paths = [ROOT / os.fsdecode(name) for name in listed.split(b"\0") if name]
-    return [path for path in paths if path.is_file()]
-
-
-def by_name() -> list[Path]:
-    """The project's own files where Git can't say."""
-    found = [ROOT / name for name in TOP] + [path for name in FOLDERS for path in (ROOT / name).rglob("*")]
-    return [path for path in found if path.is_file() and path.suffix in TEXT and "__pycache__" not in path.parts]
 
 
 def test_the_names_of_the_projects_parts_are_complete():
