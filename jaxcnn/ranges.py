@@ -55,10 +55,20 @@ class NotEmpty:
         return "one or more values"
 
 
+@dataclasses.dataclass(frozen=True)
+class Odd:
+    """The odd whole numbers: windows of such a size have a middle."""
+
+    def __str__(self) -> str:
+        return "odd"
+
+
 NOT_EMPTY = NotEmpty()
+ODD = Odd()
 FINITE = Range()
 
 Count = Annotated[int, Range(1)]  # a positive whole number
+OddCount = Annotated[int, Range(1), ODD]
 WholeNumber = Annotated[int, Range(0)]  # 0 or a positive whole number
 Positive = Annotated[float, Range(0, low_open=True)]
 NonNegative = Annotated[float, Range(0)]
@@ -93,18 +103,35 @@ def violated(value: Any, declared: Any) -> str | None:
                 return f"{'whole and ' if _is_fraction(value, kind) else ''}{limit}"
             if isinstance(limit, NotEmpty) and not value:
                 return str(limit)
+            if isinstance(limit, Odd) and value % 2 == 0:
+                return str(limit)
         return violated(value, kind)
     if origin in (typing.Union, types.UnionType):
         options = [option for option in arguments if _is_of(value, option)]
         return violated(value, options[0]) if options else None  # a wrong type is for others to tell
-    if origin is tuple and isinstance(value, tuple):
-        items = arguments[:1] * len(value) if arguments[1:] == (Ellipsis,) else arguments
-        wrong = (violated(item, kind) for item, kind in zip(value, items, strict=False))
-        found = next((allowed for allowed in wrong if allowed is not None), None)
-        return None if found is None else f"{found}, each of its values"
+    if origin is typing.Literal and value not in arguments:
+        return " or ".join(map(repr, arguments))
+    if origin is tuple:
+        return _violated_by_items(value, arguments)
+    if declared is bool and not isinstance(value, bool):
+        return "True or False"
     if declared is float and isinstance(value, numbers.Real) and not math.isfinite(value):
         return str(FINITE)
     return None
+
+
+def _violated_by_items(value: Any, arguments: tuple[Any, ...]) -> str | None:
+    """`violated` of a tuple, or of a list, which Python programs write for one."""
+    if not isinstance(value, tuple | list):
+        return "a tuple"
+    if arguments[1:] == (Ellipsis,):
+        arguments = arguments[:1] * len(value)
+    if len(arguments) != len(value):
+        return f"{len(arguments)} values"
+    wrong = (violated(item, kind) for item, kind in zip(value, arguments, strict=True))
+    found = next((allowed for allowed in wrong if allowed is not None), None)
+    suffix = ", each of its values"
+    return None if found is None else found.removesuffix(suffix) + suffix
 
 
 def _is_within(value: Any, kind: Any, limit: Range) -> bool:

@@ -17,14 +17,15 @@ ALLOWED = {
     "jaxcnn.inputs": ("jaxcnn.errors",),
     "jaxcnn.experiment": ("jaxcnn.errors", "jaxcnn.inputs"),
     "jaxcnn.overrides": ("jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.models.forms.rectified"),
-    "jaxcnn.models": ("jaxcnn.models",),
+    "jaxcnn.ranges": ("jaxcnn.errors",),
+    "jaxcnn.models": ("jaxcnn.models", "jaxcnn.ranges"),
     "jaxcnn.data": ("jaxcnn.ending", "jaxcnn.errors", "jaxcnn.data"),
     # The two modules of training that are jobs: they bring the parts together.
     "jaxcnn.training.loop": ("jaxcnn",),
     "jaxcnn.training.run": ("jaxcnn",),
     "jaxcnn.training": (
         *("jaxcnn.ending", "jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.inputs", "jaxcnn.overrides"),
-        *("jaxcnn.models.batch_rows", "jaxcnn.models.layers", "jaxcnn.models.towers"),
+        *("jaxcnn.models.batch_rows", "jaxcnn.models.forms.platform", "jaxcnn.models.layers", "jaxcnn.models.towers"),
         *("jaxcnn.data", "jaxcnn.training"),
     ),
     "jaxcnn.reporting": ("jaxcnn.errors", "jaxcnn.reporting"),

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 from jaxcnn.data.choose import Choice
 from jaxcnn.errors import UsageError
 from jaxcnn.experiment import Experiment
+from jaxcnn.models.forms.platform import plain_forms
 from jaxcnn.overrides import override, set_path
 
-LARGE = 256  # pixels that are enough for every network that takes pictures of any size
+LARGE = (256, 1024)  # pixels: enough for every network of the papers, and for one that halves its maps ten times
 
 
 def resolve(experiment: Experiment, choice: Choice, settings: Sequence[str], num_classes: int) -> Experiment:
@@ -35,22 +36,61 @@ def resolve(experiment: Experiment, choice: Choice, settings: Sequence[str], num
 
 
 def check_network(experiment: Experiment, what: str) -> None:
-    """Raises UsageError, a line that begins with `what`, where the network can't be made for its input."""
-    error = _failure(experiment)
+    """Checks that the network can be made for its input, without computing anything.
+
+    Raises:
+      UsageError: it can't. One line, which begins with `what` and names the layer, and for an input that is too small
+        the smallest size that works.
+    """
+    model, inputs = experiment.model, experiment.inputs
+    error = failure(model, inputs.size, inputs.channels)
     if error is None:
         return
-    size = experiment.inputs.size
-    larger = dataclasses.replace(experiment.inputs, size=LARGE, stored_size=LARGE)
-    if size < LARGE and _failure(dataclasses.replace(experiment, inputs=larger)) is None:
-        raise UsageError(f"{what}: inputs.size (={size}) is too small for the network; set a larger one.") from error
-    raise UsageError(f"{what}: {str(error).splitlines()[0]}") from error
+    reason = getattr(error, "reason", str(error).splitlines()[0])
+    smallest = smallest_size(model, inputs.channels, above=inputs.size)
+    if smallest is None:
+        raise UsageError(f"{what}: {reason}") from error
+    stored = smallest - 2 * inputs.pad
+    also = f", and inputs.stored_size to {stored} or more" if inputs.stored_size < stored else ""
+    raise UsageError(
+        f"{what}: inputs.size (={inputs.size}) is too small for the network ({reason}); "
+        f"set it to {smallest} or more{also}."
+    ) from error
 
 
-def _failure(experiment: Experiment) -> Exception | None:
+def smallest_size(model: nn.Module, channels: int, above: int = 0) -> int | None:
+    """The smallest square image for which the network can be made, by halving: what takes one size takes larger ones.
+
+    Args:
+      model: the network.
+      channels: of its images.
+      above: pixels that are known to be too few.
+
+    Returns:
+      Pixels, or None where no size up to the largest of `LARGE` will do.
+    """
+    large = next((size for size in LARGE if size > above and failure(model, size, channels) is None), None)
+    while large is not None and large - above > 1:
+        middle = (above + large) // 2
+        if failure(model, middle, channels) is None:
+            large = middle
+        else:
+            above = middle
+    return large
+
+
+def failure(model: nn.Module, size: int, channels: int) -> Exception | None:
+    """Why the network can't be made for images of `size`×`size` pixels; None where it can."""
+    images = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
     try:
-        jax.eval_shape(lambda: init(experiment.model, experiment))
-    except (ValueError, TypeError, ZeroDivisionError) as error:
+        with plain_forms():  # quicker to trace than those for CPU, and the shapes are the same
+            variables = jax.eval_shape(lambda images: model.init(jax.random.key(0), images, train=False), images)
+    except (ValueError, TypeError, ZeroDivisionError) as error:  # the last two of networks that aren't ours
         return error
+    for path, leaf in jax.tree.leaves_with_path(variables):
+        if leaf.size == 0:
+            name = jax.tree_util.keystr(path, simple=True, separator="/")
+            return ValueError(f"its {name} is empty, {list(leaf.shape)}.")
     return None
 
 
