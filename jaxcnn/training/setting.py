@@ -12,9 +12,10 @@ from jaxcnn.data.choose import Choice
 from jaxcnn.errors import UsageError
 from jaxcnn.experiment import Experiment
 from jaxcnn.models.forms.platform import plain_forms
+from jaxcnn.models.shapes import SmallMapError
 from jaxcnn.overrides import override, set_path
 
-LARGE = (256, 1024)  # pixels: enough for every network of the papers, and for one that halves its maps ten times
+LARGEST = 1024  # pixels that are enough for every network that takes images of any size
 
 
 def resolve(experiment: Experiment, choice: Choice, settings: Sequence[str], num_classes: int) -> Experiment:
@@ -46,8 +47,9 @@ def check_network(experiment: Experiment, what: str) -> None:
     error = failure(model, inputs.size, inputs.channels)
     if error is None:
         return
-    reason = getattr(error, "reason", str(error).splitlines()[0])
-    smallest = smallest_size(model, inputs.channels, above=inputs.size)
+    reason = error.reason if isinstance(error, SmallMapError) else str(error).splitlines()[0]
+    is_small = isinstance(error, SmallMapError | ZeroDivisionError)
+    smallest = smallest_size(model, inputs.channels, above=inputs.size) if is_small else None
     if smallest is None:
         raise UsageError(f"{what}: {reason}") from error
     stored = smallest - 2 * inputs.pad
@@ -59,7 +61,7 @@ def check_network(experiment: Experiment, what: str) -> None:
 
 
 def smallest_size(model: nn.Module, channels: int, above: int = 0) -> int | None:
-    """The smallest square image for which the network can be made, by halving: what takes one size takes larger ones.
+    """The smallest square images for which the network can be made: what takes one size takes larger ones, too.
 
     Args:
       model: the network.
@@ -67,16 +69,20 @@ def smallest_size(model: nn.Module, channels: int, above: int = 0) -> int | None
       above: pixels that are known to be too few.
 
     Returns:
-      Pixels, or None where no size up to the largest of `LARGE` will do.
+      Pixels, or None where no size up to `LARGEST` will do.
     """
-    large = next((size for size in LARGE if size > above and failure(model, size, channels) is None), None)
-    while large is not None and large - above > 1:
-        middle = (above + large) // 2
+    enough = max(2 * above, 1)
+    while failure(model, enough, channels) is not None:
+        above, enough = enough, 2 * enough
+        if enough > LARGEST:
+            return None
+    while enough - above > 1:
+        middle = (above + enough) // 2
         if failure(model, middle, channels) is None:
-            large = middle
+            enough = middle
         else:
             above = middle
-    return large
+    return enough
 
 
 def failure(model: nn.Module, size: int, channels: int) -> Exception | None:
@@ -85,12 +91,12 @@ def failure(model: nn.Module, size: int, channels: int) -> Exception | None:
     try:
         with plain_forms():  # quicker to trace than those for CPU, and the shapes are the same
             variables = jax.eval_shape(lambda images: model.init(jax.random.key(0), images, train=False), images)
-    except (ValueError, TypeError, ZeroDivisionError) as error:  # the last two of networks that aren't ours
+    except (ValueError, TypeError, ZeroDivisionError) as error:  # the last: a user's own layer, of an empty map
         return error
     for path, leaf in jax.tree.leaves_with_path(variables):
         if leaf.size == 0:
             name = jax.tree_util.keystr(path, simple=True, separator="/")
-            return ValueError(f"its {name} is empty, {list(leaf.shape)}.")
+            return SmallMapError(f"its {name} is empty, {list(leaf.shape)}")
     return None
 
 
