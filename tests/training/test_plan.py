@@ -71,7 +71,7 @@ def test_what_makes_no_sense_is_refused_before_any_data(no_data, asked, message)
 
 @pytest.mark.parametrize("experiment", ["cnn_primer", None, 3, jaxcnn])
 def test_an_experiment_is_an_experiment(no_data, experiment):
-    with pytest.raises(UsageError, match="must be an Experiment, as jaxcnn.load gives it") as caught:
+    with pytest.raises(UsageError, match=r"must be an Experiment, as jaxcnn\.load gives it") as caught:
         jaxcnn.fit(experiment)
     assert ("use jaxcnn.load('cnn_primer')" in str(caught.value)) == (experiment == "cnn_primer")
 
