@@ -10,9 +10,13 @@ import dataclasses
 import functools
 import math
 import numbers
+import sys
 import types
 import typing
+from collections.abc import Callable
 from typing import Annotated, Any
+
+import numpy as np
 
 from jaxcnn.errors import UsageError
 
@@ -33,11 +37,9 @@ class Range:
     def __contains__(self, value: float) -> bool:
         above = value > self.low if self.low_open else value >= self.low
         below = value < self.high if self.high_open else value <= self.high
-        return above and below and math.isfinite(value)
+        return above and below and _is_finite(value)
 
     def __str__(self) -> str:
-        if self.high == math.inf and self.low == -math.inf:
-            return "finite"
         if self.high == math.inf and self.low == 0:
             return "positive" if self.low_open else "0 or positive"
         if self.high == math.inf:
@@ -49,15 +51,21 @@ class Range:
 
 @dataclasses.dataclass(frozen=True)
 class NotEmpty:
-    """A tuple with at least one value."""
+    """Tuples with at least one value."""
+
+    def __contains__(self, value: tuple) -> bool:
+        return len(value) > 0
 
     def __str__(self) -> str:
-        return "one or more values"
+        return "not empty"
 
 
 @dataclasses.dataclass(frozen=True)
 class Odd:
     """The odd whole numbers: windows of such a size have a middle."""
+
+    def __contains__(self, value: int) -> bool:
+        return value % 2 == 1
 
     def __str__(self) -> str:
         return "odd"
@@ -65,7 +73,6 @@ class Odd:
 
 NOT_EMPTY = NotEmpty()
 ODD = Odd()
-FINITE = Range()
 
 Count = Annotated[int, Range(1)]  # a positive whole number
 OddCount = Annotated[int, Range(1), ODD]
@@ -78,7 +85,7 @@ DropoutRate = Annotated[float, Range(0, 1, high_open=True)]  # at 1 nothing woul
 
 
 def check(node: Any) -> None:
-    """Raises RangeError, a line that names the field, where a field of the dataclass `node` is outside its range."""
+    """Raises RangeError, a line that names the field, where one of the dataclass `node` has a value it doesn't take."""
     for name, declared in declared_fields(type(node)).items():
         value = getattr(node, name, None)
         allowed = violated(value, declared)
@@ -94,64 +101,76 @@ def declared_fields(kind: type) -> dict[str, Any]:
 
 
 def violated(value: Any, declared: Any) -> str | None:
-    """What a value of this annotation must be, where `value` isn't; None where it is, or no range is declared."""
+    """What a value of this annotation must be, where `value` isn't; None where it is.
+
+    It knows numbers, texts, flags, tuples and dataclasses; any object passes for a protocol, and anything for `Any`.
+    """
     origin, arguments = typing.get_origin(declared), typing.get_args(declared)
     if origin is Annotated:
         kind, limits = arguments[0], arguments[1:]
-        for limit in limits:
-            if isinstance(limit, Range) and not _is_within(value, kind, limit):
-                return f"{'whole and ' if _is_fraction(value, kind) else ''}{limit}"
-            if isinstance(limit, NotEmpty) and not value:
-                return str(limit)
-            if isinstance(limit, Odd) and value % 2 == 0:
-                return str(limit)
-        return violated(value, kind)
+        wrong = violated(value, kind)
+        if wrong is not None:
+            return wrong if isinstance(value, tuple) else " and ".join((wrong, *map(str, limits)))
+        return next((str(limit) for limit in limits if value not in limit), None)
     if origin in (typing.Union, types.UnionType):
-        options = [option for option in arguments if _is_of(value, option)]
-        return violated(value, options[0]) if options else None  # a wrong type is for others to tell
-    if origin is typing.Literal and value not in arguments:
-        return " or ".join(map(repr, arguments))
+        found = [violated(value, option) for option in arguments]
+        if None in found:
+            return None
+        meant = [wrong for wrong, option in zip(found, arguments, strict=True) if _is_meant(value, option)]
+        return meant[0] if meant else " or ".join(map(str, found))
+    if origin is typing.Literal:
+        return None if value in arguments else " or ".join(map(repr, arguments))
     if origin is tuple:
-        return _violated_by_items(value, arguments)
-    if declared is bool and not isinstance(value, bool):
-        return "True or False"
-    if declared is float and isinstance(value, numbers.Real) and not math.isfinite(value):
-        return str(FINITE)
+        return _violated_tuple(value, arguments)
+    if declared in _KINDS:
+        wanted, is_one = _KINDS[declared]
+        return None if is_one(value) else wanted
+    if isinstance(declared, type) and getattr(declared, "_is_protocol", False):
+        return f"a {declared.__name__}" if isinstance(value, _PLAIN) else None
+    if isinstance(declared, type) and dataclasses.is_dataclass(declared):
+        return None if isinstance(value, declared) else f"a {declared.__name__}"
     return None
 
 
-def _violated_by_items(value: Any, arguments: tuple[Any, ...]) -> str | None:
-    """`violated` of a tuple, or of a list, which Python programs write for one."""
-    if not isinstance(value, tuple | list):
+def _violated_tuple(value: Any, items: tuple[Any, ...]) -> str | None:
+    if not isinstance(value, tuple):
         return "a tuple"
-    if arguments[1:] == (Ellipsis,):
-        arguments = arguments[:1] * len(value)
-    if len(arguments) != len(value):
-        return f"{len(arguments)} values"
-    wrong = (violated(item, kind) for item, kind in zip(value, arguments, strict=True))
-    found = next((allowed for allowed in wrong if allowed is not None), None)
+    if items[1:] == (Ellipsis,):
+        items = items[:1] * len(value)
+    if len(value) != len(items):
+        return f"a tuple of {len(items)} values"
+    found = next(filter(None, map(violated, value, items)), None)
     suffix = ", each of its values"
-    return None if found is None else found.removesuffix(suffix) + suffix
+    return None if found is None else found.removesuffix(suffix) + suffix  # said once of tuples in tuples
 
 
-def _is_within(value: Any, kind: Any, limit: Range) -> bool:
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return is_number and not _is_fraction(value, kind) and value in limit
-
-
-def _is_fraction(value: Any, kind: Any) -> bool:
-    """Whether a number isn't whole where whole ones are wanted."""
-    return kind is int and not isinstance(value, numbers.Integral)
-
-
-def _is_of(value: Any, declared: Any) -> bool:
-    """Whether `value` is meant as this one of a union's kinds."""
-    origin, arguments = typing.get_origin(declared), typing.get_args(declared)
-    if origin is Annotated:
-        return _is_of(value, arguments[0])
+def _is_meant(value: Any, declared: Any) -> bool:
+    """Whether a value was meant as this one of a union's kinds, right or wrong."""
+    if typing.get_origin(declared) is Annotated:
+        declared = typing.get_args(declared)[0]
     if declared in (int, float):
-        return isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if origin is typing.Literal:
-        return value in arguments
-    kind = origin or declared
-    return isinstance(kind, type) and isinstance(value, kind)
+        return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+    return typing.get_origin(declared) is tuple and isinstance(value, tuple)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
+
+
+def _is_finite(value: Any) -> bool:
+    return _is_whole(value) or (isinstance(value, numbers.Real) and math.isfinite(value))
+
+
+def _is_float(value: Any) -> bool:
+    # A whole number may be larger than any float.
+    return not isinstance(value, bool | np.bool_) and _is_finite(value) and abs(value) <= sys.float_info.max
+
+
+_PLAIN = (int, float, str, tuple, list, dict, type(None))
+_KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    int: ("a whole number", _is_whole),
+    float: ("a finite number", _is_float),
+    bool: ("True or False", lambda value: isinstance(value, bool | np.bool_)),
+    str: ("a text", lambda value: isinstance(value, str)),
+    type(None): ("None", lambda value: value is None),
+}

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -10,30 +11,53 @@ import jax.numpy as jnp
 
 from jaxcnn.data.choose import Choice
 from jaxcnn.errors import UsageError
-from jaxcnn.experiment import Experiment
+from jaxcnn.experiment import Experiment, load, names, variants
 from jaxcnn.models.forms.platform import plain_forms
 from jaxcnn.models.shapes import SmallMapError
-from jaxcnn.overrides import override, set_path
+from jaxcnn.overrides import LENGTHS, apply_changes, different_paths, field_types, parse_settings, value_at
 
 LARGEST = 1024  # pixels that are enough for every network that takes images of any size
 
 
 def resolve(experiment: Experiment, choice: Choice, settings: Sequence[str], num_classes: int) -> Experiment:
-    """The experiment as it runs on the chosen data: a rehearsal's overrides first, the user's settings last.
+    """The experiment as it runs on the chosen data.
+
+    A rehearsal's overrides come first; what the user changed in Python stays as it is; `settings` come last. All are
+    applied before the result is checked, so their order doesn't matter.
 
     Raises:
       UsageError: a setting is wrong, or the network can't tell apart what the data holds.
     """
+    chosen = chosen_paths(experiment)
+    changes: list[tuple[str, Any]] = []
     if choice.rehearsal and experiment.rehearsal is not None:
         for path, value in experiment.rehearsal.overrides.items():
-            experiment = set_path(experiment, path, value)
-    experiment = set_path(experiment, "model.num_classes", num_classes)
-    experiment = override(experiment, *settings)
+            if any(_covers(theirs, path) for theirs in chosen):
+                continue
+            changes.append((path, value))
+            changes += [(theirs, value_at(experiment, theirs)) for theirs in chosen if _covers(path, theirs)]
+    counts_classes = "num_classes" in field_types(experiment.model)
+    if counts_classes and not any(_covers(theirs, "model.num_classes") for theirs in chosen):
+        changes.append(("model.num_classes", num_classes))
+    experiment = apply_changes(experiment, [*changes, *parse_settings(settings)])
     asked = getattr(experiment.model, "num_classes", num_classes)
     if asked < num_classes:
         raise UsageError(f"model.num_classes (={asked}) must be at least {num_classes}, the classes of {choice.name}.")
     check_network(experiment, f"{experiment.title} on {choice.name}")
     return experiment
+
+
+def chosen_paths(experiment: Experiment) -> list[str]:
+    """Paths of the fields that the user changed in Python, by `override` or otherwise, from what the file has."""
+    paths = dict.fromkeys(experiment.chosen)
+    if experiment.name in names() and experiment.variant in variants(experiment.name):
+        paths |= dict.fromkeys(different_paths(experiment, load(experiment.title)))
+    return list(paths)
+
+
+def _covers(path: str, other: str) -> bool:
+    """Whether setting `path` decides what `other` is: the same field, one that it is part of, or the other length."""
+    return other == path or other.startswith(f"{path}.") or (path in LENGTHS and other in LENGTHS)
 
 
 def check_network(experiment: Experiment, what: str) -> None:

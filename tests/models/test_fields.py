@@ -233,7 +233,6 @@ def test_fields_that_do_fit_each_other():
     assert AlexNet(towers=3, features=(96, 255, 384, 384, 255)).towers == 3
     assert VGG(blocks=A[:4], features=(4, 8, 8, 16)).over_whole_pictures(64).map_size == 4
     assert CifarResNet(features=(16, 8, 64), shortcut="B").shortcut == "B"
-    assert AlexNet(features=[8, 8, 8, 8, 8]).features == [8, 8, 8, 8, 8]  # type: ignore
     assert AlexNet(dropout_rate=jnp.float32(0.5).item()).dropout_rate == 0.5
 
 
