@@ -17,6 +17,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from jaxcnn.data.builders.writer import Content, Records
+from jaxcnn.data.color_modes import is_grey
 from jaxcnn.data.datasets import compact_config
 from jaxcnn.data.decode import decode_whole
 from jaxcnn.data.pipeline import default_threads
@@ -55,7 +56,7 @@ def shrink(encoded: bytes, side: int) -> bytes:
     with Image.open(io.BytesIO(encoded)) as picture:  # reads the header alone
         if min(picture.size) <= side:
             return encoded
-        channels = 1 if picture.mode == "L" else 3
+        channels = 1 if is_grey(picture.mode) else 3
     pixels = decode_whole(encoded, shorter_side=side, channels=channels)
     small = io.BytesIO()
     Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels).save(small, "JPEG", quality=QUALITY, subsampling=2)
