@@ -24,6 +24,8 @@ def to_mode(picture: Image.Image, mode: str) -> Image.Image:
     """
     if picture.mode == "F" or picture.mode.split(";")[0] == "I":
         picture = _eight_bits(picture)
+    if picture.mode == "P" and "transparency" in picture.info:  # Pillow warns where this isn't the first step
+        picture = picture.convert("RGBA")
     if picture.mode in ("La", "RGBa"):  # colours multiplied by their opacity
         picture = picture.convert(picture.mode.upper())
     if picture.mode == "LAB" and mode == "L":  # Pillow has no direct way

@@ -2,11 +2,11 @@
 
 As AlexNet has it (§2): the shorter side becomes `size`, then the centre `size` × `size` is cut out.
 The usual JPEG goes through simplejpeg and a vectorised resizer, which decode and resize what is needed of it; any
-other file (CMYK, PNG, 16 bit, …) and pictures that are arrays already through Pillow. `color_modes` says what becomes of
-each of Pillow's modes, docs/input-pipeline.md has the measurements.
+other file (CMYK, PNG, 16 bit, …) and pictures that are arrays already through Pillow. `color_modes` says what becomes
+of each of Pillow's modes, docs/input-pipeline.md has the measurements.
 
-The orientation in a file's EXIF data is ignored: the pixels are taken as they are stored. So do TFDS and torchvision, and
-thus published results were measured.
+The orientation in a file's EXIF data is ignored: the pixels are taken as they are stored, as TFDS and torchvision take
+them. In a TIFF alone it is part of the format, and followed.
 """
 
 import contextlib
@@ -48,7 +48,8 @@ def decode(
 
     Args:
         image: an encoded picture (JPEG, PNG, TIFF, …; of any mode in the table of `color_modes`), or uint8
-            [h, w, 1 or 3]. An orientation in its EXIF data is ignored: the pixels are taken as they are stored.
+            [h, w, 1 or 3]. An orientation in its EXIF data is ignored: the pixels are taken as they are stored
+            (a TIFF's own orientation is followed).
         size: the side of the result in pixels.
         channels: 1 (grey, by the luma weights of ITU-R 601) or 3 (RGB).
         choose: (width, height) → the window that is kept. It must give the same part of the picture for any
