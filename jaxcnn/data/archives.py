@@ -59,25 +59,22 @@ def _search(entry: DataSet, folder: Path, command: str, *, deep: int) -> dict[st
     }
     missing = [archive for archive in entry.archives if not archive.optional and archive.file_name not in found]
     if missing:
-        others = describe(folder, set(found.values()), original_archives.LOOKALIKES)
-        names, them = ", ".join(archive.file_name for archive in missing), "it" if len(missing) == 1 else "them"
+        known = original_archives.LOOKALIKES.get(entry.name, {}) | original_archives.LOOKALIKES_OF_ALL
+        others = describe(folder, set(found.values()), known)
+        names = [each.file_name + (f" (or, unpacked, {each.unpacked})" if each.unpacked else "") for each in missing]
         raise DataMissingError(
-            f"{entry.name} needs {names} in {folder}{_or_unpacked(missing)}"
-            f"{f'; there is {others}' if others else ''}; put {them} there, then run: {command}"
+            f"{entry.name} needs {', '.join(names)} in {folder}{f', where there is {others}' if others else ''}; "
+            f"put {'it' if len(missing) == 1 else 'them'} there{' or into a folder DIR' if command.endswith('=DIR') else ''}"
+            f"{_where_from(entry, command)}, then run: {command}"
         )
     return found
 
 
-def _or_unpacked(missing: list[Archive]) -> str:
-    """What may stand for the archives instead."""
-    folders = [archive for archive in missing if archive.holds]
-    if not folders:
-        return ""
-    of = [
-        f"{archive.folders[0]}/" if archive.folders[0] != "*" else f"{archive.holds[0]} and so on"
-        for archive in folders
-    ]
-    return f" or, unpacked, {' and '.join(of)}"
+def _where_from(entry: DataSet, command: str) -> str:
+    """How to get the archives."""
+    if entry.downloadable:
+        return " (or leave out --manual-dir, and it is downloaded)" if "--manual-dir" in command else ""
+    return f" (from {entry.homepage})" if entry.homepage else ""
 
 
 def _likeliest(places: list[Path], archive: Archive) -> Path:

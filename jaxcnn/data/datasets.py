@@ -15,7 +15,8 @@ class DataSet:
     `tfds_name` is None for the sets that are embedded in installed packages. `configs` are the TFDS
     configurations that will do, best first; empty where TFDS has none. `photographs` are of any size, so that a
     compact copy can be made. `test_split` is the split the
-    papers report on (ImageNet's "validation": the labels of its test pictures aren't public).
+    papers report on (ImageNet's "validation": the labels of its test pictures aren't public). `homepage` is where a
+    person gets the archives that can't be downloaded by a program.
     """
 
     name: str
@@ -31,6 +32,7 @@ class DataSet:
     downloadable: bool = False
     configs: tuple[str, ...] = ()
     photographs: bool = False
+    homepage: str = ""
 
     @property
     def embedded(self) -> bool:
@@ -121,6 +123,7 @@ _ALL = (
         version="5.1.0",
         archives=original_archives.IMAGENET,
         photographs=True,
+        homepage="https://image-net.org",
     ),
 )
 
@@ -159,7 +162,7 @@ def _nearest(name: str) -> str | None:
     known = {entry.replace("_", ""): entry for entry in DATA_SETS} | _OTHER_NAMES
     if letters in known:
         return known[letters]
-    nearest = difflib.get_close_matches(letters, known, n=1)
+    nearest = difflib.get_close_matches(letters, known, n=1, cutoff=0.7)
     return known[nearest[0]] if nearest else None
 
 

@@ -47,6 +47,8 @@ def search(folder: Path, archive: Archive, *, deep: int = DEEP) -> list[Path]:
     Raises:
         DataMissingError: a folder can't be read.
     """
+    with damaged(folder):
+        os.scandir(folder).close()
     level = [folder]
     if _is_unpacked(folder, archive):
         return [folder]
@@ -65,15 +67,21 @@ def search(folder: Path, archive: Archive, *, deep: int = DEEP) -> list[Path]:
         found = exact + others + [entry for entry in folders if _is_unpacked(entry, archive)]
         if found:
             return found
-        level = [entry for entry in folders if not CLASS_FOLDER.fullmatch(entry.name)][:WIDE]
+        level = [entry for entry in folders if not _is_without_archives(entry.name)][:WIDE]
     return []
 
 
 def _is_unpacked(folder: Path, archive: Archive) -> bool:
     """Whether the folder holds what the archive does."""
-    if not archive.holds or not any(fnmatchcase(folder.resolve().name, name) for name in archive.folders):
+    names = {folder.name, folder.resolve().name}  # of a link and of what it leads to; of "."
+    if not archive.holds or not any(fnmatchcase(name, wanted) for name in names for wanted in archive.folders):
         return False
     return any(fnmatchcase(name, held) for name in _names(folder) for held in archive.holds)
+
+
+def _is_without_archives(folder: str) -> bool:
+    """Of ImageNet's folders, those that needn't be looked into; boxes and lists lie in folders named like images'."""
+    return folder in ("Annotations", "ImageSets") or CLASS_FOLDER.fullmatch(folder) is not None
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -81,13 +89,11 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _names(folder: Path) -> Iterator[str]:
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not is_leftover(entry.name):
-                    yield entry.name
-    except OSError as error:
-        raise DataMissingError(f"{folder} can't be read: {error.strerror}") from error
+    """What lies in the folder; nothing if it may not be looked into, as a disk's `lost+found`."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not is_leftover(entry.name):
+                yield entry.name
 
 
 def describe(folder: Path, known: set[Path], lookalikes: dict[str, str]) -> str:

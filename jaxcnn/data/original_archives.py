@@ -19,6 +19,7 @@ class Archive:
         other_names: patterns of further file names: packed again, decompressed, or a part of it.
         folders, holds: patterns of the names of a folder that it was unpacked into, and of what lies in that (one of
             them must).
+        unpacked: what that folder is called, for messages.
         optional: whether the data set is whole without it.
     """
 
@@ -30,6 +31,7 @@ class Archive:
     other_names: tuple[str, ...] = ()
     folders: tuple[str, ...] = ("*",)
     holds: tuple[str, ...] = ()
+    unpacked: str = ""
     optional: bool = False
 
 
@@ -96,6 +98,7 @@ CIFAR10 = (
         file_sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
         other_names=("cifar-10-binary*.tar.gz", "cifar-10-binary*.tgz", "cifar-10-binary*.tar"),
         holds=("data_batch_1.bin",),
+        unpacked="cifar-10-batches-bin/",
     ),
 )
 CIFAR100 = (
@@ -105,6 +108,7 @@ CIFAR100 = (
         file_sha256="58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
         other_names=("cifar-100-binary*.tar.gz", "cifar-100-binary*.tgz", "cifar-100-binary*.tar"),
         holds=("fine_label_names.txt",),
+        unpacked="cifar-100-binary/",
     ),
 )
 
@@ -142,6 +146,7 @@ IMAGENETTE = (
         other_names=("imagenette2*.tgz", "imagenette2*.tar.gz", "imagenette2*.tar"),
         folders=("imagenette2*",),
         holds=("train", "val"),
+        unpacked="imagenette2-320/",
     ),
 )
 
@@ -152,34 +157,50 @@ IMAGENET = (
         other_names=("ILSVRC2012_img_train*.tar", "ILSVRC2012_img_train*.tar.gz", "ILSVRC2012_img_train*.tgz"),
         folders=("train", "ILSVRC2012_img_train"),
         holds=(_CLASS_FOLDER, _CLASS_FOLDER + ".tar"),
+        unpacked="train/ with n01440764/ and so on",
     ),
     Archive(
         "ILSVRC2012_img_val.tar",
         other_names=("ILSVRC2012_img_val*.tar", "ILSVRC2012_img_val*.tar.gz", "ILSVRC2012_img_val*.tgz"),
         folders=("val", "validation", "ILSVRC2012_img_val"),
-        holds=("ILSVRC2012_val_*", _CLASS_FOLDER),
+        holds=("ILSVRC2012_val_*.JP*", "ILSVRC2012_val_*.jp*", _CLASS_FOLDER),
+        unpacked="val/ with ILSVRC2012_val_00000001.JPEG and so on",
     ),
 )
 
-# What is easily taken for an archive, by patterns of its name in small letters, and what to say of it.
-LOOKALIKES: dict[str, str] = {
-    "*.zip": "unpack it",
-    "*.7z": "unpack it",
-    "*.rar": "unpack it",
-    "*.part": "an unfinished download",
-    "*.crdownload": "an unfinished download",
-    "cifar-10*-python*": "the Python version, which isn't read: pickles can run code",
-    "cifar-10*-batches-py": "the Python version, which isn't read: pickles can run code",
-    "cifar-100-python": "the Python version, which isn't read: pickles can run code",
-    "cifar-10*-matlab*": "the MATLAB version, which isn't read",
-    "cifar-10*-batches-mat": "the MATLAB version, which isn't read",
-    "data_batch_1": "the Python version's, which isn't read: pickles can run code",
-    "data_batch_1.mat": "the MATLAB version's, which isn't read",
-    "digitstruct.mat": "of SVHN's whole house numbers; the cropped digits are needed",
-    "imagenet_object_localization*": "Kaggle's archive: unpack it and name its folder",
-    "imagenette.tgz": "of the first version; the second one is needed",
-    "imagenette-*.tgz": "of the first version; the second one is needed",
-    "imagewoof*": "other classes",
-    "ilsvrc2012_img_test*": "without labels, not needed",
-    "ilsvrc2012_devkit*": "not needed",
+_PYTHON = "the Python version, which isn't read: pickles can run code"
+_MATLAB = "the MATLAB version, which isn't read"
+_CIFAR = {
+    "cifar-10*python*": _PYTHON,
+    "cifar-10*-batches-py": _PYTHON,
+    "data_batch_1": _PYTHON,
+    "cifar-10*matlab*": _MATLAB,
+    "cifar-10*-batches-mat": _MATLAB,
+    "data_batch_1.mat": _MATLAB,
+}
+_HOUSES = "whole house numbers; the cropped digits are needed"
+# What is easily taken for an archive: for each data set patterns of its name in small letters, and what to say of it.
+LOOKALIKES: dict[str, dict[str, str]] = {
+    "cifar10": _CIFAR,
+    "cifar100": _CIFAR,
+    "svhn_cropped": dict.fromkeys(("train", "test", "train.tar*", "test.tar*", "digitstruct.mat"), _HOUSES),
+    "imagenette": {
+        **dict.fromkeys(("imagenette", "imagenette-*", "imagenette.t*"), "the first version; the second is needed"),
+        **dict.fromkeys(("train", "val"), "the folder around it must be called imagenette2-320 or the like"),
+        "imagewoof*": "other classes",
+    },
+    "imagenet2012": {
+        _CLASS_FOLDER: "a class; put all of them into a folder train/",
+        "train": "without class folders such as n01440764/",
+        "val": "without class folders and without ILSVRC2012_val_00000001.JPEG and so on",
+        "imagenet_object_localization*": "Kaggle's archive: unpack it",
+        "ilsvrc2012_img_test*": "without labels, not needed",
+        "ilsvrc2012_devkit*": "not needed",
+    },
+}
+_ANOTHER_LAYOUT = "another layout, which isn't read"
+LOOKALIKES_OF_ALL = {
+    **dict.fromkeys(("*.zip", "*.7z", "*.rar"), "unpack it"),
+    **dict.fromkeys(("*.part", "*.crdownload", "*.download"), "an unfinished download"),
+    **dict.fromkeys(("*.csv", "*.np[yz]", "*.pt", "*.parquet", "*.arrow", "*.tfrecord*"), _ANOTHER_LAYOUT),
 }

@@ -50,8 +50,9 @@ def _train(path: Path) -> Records:
                 f"{path} holds {shown(member)}, a validation image; expected n01440764.tar and so on, or folders of "
                 "such names: have the two archives been swapped?"
             )
-        # Without such a folder the name's own class, or what stands there instead: the message will have it.
-        label = _class_folder(folders) or (name.partition("_")[0] if CLASS_FOLDER.match(name) else [*folders, name][-1])
+        # Without such a folder the name's own class; or what stands in its place, to be named in a message.
+        own = name.partition("_")[0]
+        label = _class_folder(folders) or (own if CLASS_FOLDER.fullmatch(own) or not folders else folders[-1])
         # The official names start with their class; others may come in several classes.
         key = name if name.startswith(f"{label}_") else f"{label}/{name}"
         yield key, {"file_name": name, "image": rgb_jpeg(encoded, f"{path}: {shown(member)}"), "label": label}

@@ -28,7 +28,7 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
     """
     (path,) = paths.values()
     is_original(entry, path)
-    top = path.resolve().name
+    top = path.name if path.name.startswith("imagenette2") else path.resolve().name
     if not path.is_dir():  # the first file's folder tells
         top = next((folders[0] for name, _ in members(path, _is_picture) if (folders := _folders(name))), "")
     size = top.removeprefix("imagenette2").removeprefix("-")
