@@ -62,10 +62,11 @@ def _search(entry: DataSet, folder: Path, command: str, *, deep: int) -> dict[st
         known = original_archives.LOOKALIKES.get(entry.name, {}) | original_archives.LOOKALIKES_OF_ALL
         others = describe(folder, set(found.values()), known)
         names = [each.file_name + (f" (or, unpacked, {each.unpacked})" if each.unpacked else "") for each in missing]
+        them = "it" if len(missing) == 1 else "them"
+        there = "there or into a folder DIR" if command.endswith("=DIR") else "there"
         raise DataMissingError(
             f"{entry.name} needs {', '.join(names)} in {folder}{f', where there is {others}' if others else ''}; "
-            f"put {'it' if len(missing) == 1 else 'them'} there{' or into a folder DIR' if command.endswith('=DIR') else ''}"
-            f"{_where_from(entry, command)}, then run: {command}"
+            f"put {them} {there}{_where_from(entry, command)}, then run: {command}"
         )
     return found
 

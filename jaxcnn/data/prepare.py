@@ -94,7 +94,7 @@ def _archives(entry: DataSet, data_dir: Path, manual: Path | None, progress: Pro
     try:
         found = find_archives(entry, data_dir=data_dir, manual_dir=manual, progress=progress)
     except DataMissingError as error:
-        raise DataMissingError(f"{other.problem}, and {error}" if other is not None else str(error)) from error
+        raise DataMissingError(f"{other.problem}; {error}" if other is not None else str(error)) from error
     if other is not None:
         log.warning("%s: it is left as it is", other.problem)
     return found
