@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import flax.linen as nn
 import jax
@@ -14,6 +14,10 @@ import optax
 
 from jaxcnn.errors import UsageError
 from jaxcnn.inputs import Inputs, Scales
+from jaxcnn.ranges import NOT_EMPTY, Count, Positive, Range, WholeNumber, check
+
+BetweenZeroAndOne = Annotated[float, Range(0, 1, low_open=True, high_open=True)]
+Percent = Annotated[float, Range(0, 100)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,18 +76,24 @@ class Schedule(Protocol):
 class Plateau:
     """Divides the rate when an error has stopped improving."""
 
-    factor: float = 0.1
-    patience: int = 3  # evaluations without a new best error
-    reductions: int = 3
+    factor: BetweenZeroAndOne = 0.1
+    patience: Count = 3  # evaluations without a new best error
+    reductions: WholeNumber = 3
     watch: Literal["validation", "training"] = "validation"  # "training": the mean error since the last evaluation
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WarmUp:
     """Multiplies the rate by `factor` until the training error falls below `until_error` percent."""
 
-    factor: float
-    until_error: float
+    factor: Positive
+    until_error: Percent
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,48 +115,33 @@ class Experiment:
     loss: Loss
     optimizer: Optimizer
     schedule: Schedule
-    batch_size: int
-    epochs: float | None = None
-    steps: int | None = None
+    batch_size: Count
+    epochs: Positive | None = None
+    steps: Count | None = None
     plateau: Plateau | None = None
     warmup: WarmUp | None = None
-    averaging: float | None = None  # Polyak: decay of the parameters' running average, which is what is evaluated
+    averaging: BetweenZeroAndOne | None = None  # Polyak: decay of the parameters' running average, which is evaluated
     init_from: str | None = None  # a run's folder, whose newest parameters replace the random ones …
-    init_layers: tuple[str, ...] | None = None  # … of these layers; None: of all
-    protocols: tuple[str, ...] = ("center",)  # the first is the paper's
+    init_layers: Annotated[tuple[str, ...], NOT_EMPTY] | None = None  # … of these layers; None: of all
+    protocols: Annotated[tuple[str, ...], NOT_EMPTY] = ("center",)  # the first is the paper's
     scales: Scales = dataclasses.field(default_factory=Scales)  # of the protocols that look at whole pictures
     precision: Literal["float32", "bfloat16"] = "float32"
-    accumulate: int = 1  # micro-batches that a batch is computed in, one after another, to save memory
+    accumulate: Count = 1  # micro-batches that a batch is computed in, one after another, to save memory
     remat: Literal["sums"] | None = None  # what is computed again: see `training.remat`
-    evaluate_every: float = 1.0  # epochs
-    checkpoint_every: int | None = None  # steps; None: once an epoch, and at least every 1,000 steps
-    evaluation_batch_size: int | None = None  # None: the training batch, or 100 if that is smaller
+    evaluate_every: Positive = 1.0  # epochs
+    checkpoint_every: Count | None = None  # steps; None: once an epoch, and at least every 1,000 steps
+    evaluation_batch_size: Count | None = None  # None: the training batch, or 100 if that is smaller
     rehearsal: Rehearsal | None = None
     deviations: tuple[str, ...] = ()  # from the paper, each with what the paper says instead
     name: str = ""
     variant: str = ""
+    chosen: tuple[str, ...] = dataclasses.field(default=(), compare=False)  # paths that `override` has set
 
     def __post_init__(self) -> None:
+        check(self)
         if (self.epochs is None) == (self.steps is None):
             raise UsageError(
                 f"give either epochs (={self.epochs}) or steps (={self.steps}), and set the other to None."
-            )
-        counts = ("batch_size", "accumulate", "epochs", "steps", "evaluate_every", "checkpoint_every")
-        for field in (*counts, "evaluation_batch_size"):
-            value = getattr(self, field)
-            if value is not None and value <= 0:
-                raise UsageError(f"{field} (={value}) must be positive.")
-        if self.averaging is not None and not 0 < self.averaging < 1:
-            raise UsageError(f"averaging (={self.averaging}) must be None or lie between 0 and 1.")
-        for field in ("size", "stored_size"):
-            if getattr(self.inputs, field) <= 0:
-                raise UsageError(f"inputs.{field} (={getattr(self.inputs, field)}) must be positive.")
-        if self.inputs.channels not in (1, 3):
-            raise UsageError(f"inputs.channels (={self.inputs.channels}) must be 1 (grey) or 3 (RGB).")
-        if self.inputs.size > self.inputs.stored_size + 2 * self.inputs.pad:
-            raise UsageError(
-                f"inputs.size (={self.inputs.size}) must not exceed inputs.stored_size + 2·inputs.pad "
-                f"(={self.inputs.stored_size + 2 * self.inputs.pad})."
             )
 
     @property

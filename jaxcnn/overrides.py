@@ -2,10 +2,10 @@
 
 import ast
 import dataclasses
-import sys
+import functools
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -13,6 +13,7 @@ import flax.linen as nn
 from jaxcnn.errors import UsageError
 from jaxcnn.experiment import Experiment, nearest
 from jaxcnn.models.forms.rectified import relu
+from jaxcnn.ranges import violated
 
 LENGTHS = ("epochs", "steps")
 ACTIVATIONS: dict[str, Callable] = {"relu": relu, "tanh": nn.tanh, "sigmoid": nn.sigmoid}
@@ -21,42 +22,109 @@ ACTIVATIONS: dict[str, Callable] = {"relu": relu, "tanh": nn.tanh, "sigmoid": nn
 def override(experiment: Experiment, *settings: str) -> Experiment:
     """The experiment with each setting applied: `override(experiment, "batch_size=64", "model.dropout_rate=0.3")`.
 
+    All settings are applied first and checked together, so their order doesn't matter; of two for the same field the
+    last one counts. The experiment remembers their paths (`Experiment.chosen`): a rehearsal leaves those fields alone.
+
     Raises:
-      UsageError: no such field, or a value of the wrong type; the message says what is allowed.
+      UsageError: no such field, a value of the wrong type, or one outside the field's range; the message says what is
+        allowed.
     """
+    changes = parse_settings(settings)
+    paths = tuple(dict.fromkeys(path for path, _ in changes))
+    chosen = (*(path for path in experiment.chosen if path not in paths), *paths)
+    return dataclasses.replace(apply_changes(experiment, changes), chosen=chosen)
+
+
+def parse_settings(settings: Sequence[str]) -> list[tuple[str, Any]]:
+    """["path=value"] as [(path, value)]. Raises UsageError where one isn't written so."""
+    if isinstance(settings, str):
+        raise UsageError(f"settings (={settings!r}) must be a list of texts, as in settings=[{settings!r}].")
+    changes = []
     for setting in settings:
-        path, equals, text = setting.partition("=")
+        path, equals, text = str(setting).partition("=")
         if not equals:
             raise UsageError(f"--set {setting}: write path=value, as in --set batch_size=64.")
-        experiment = set_path(experiment, path.strip(), _parse(text.strip()))
-    return experiment
+        changes.append((path.strip(), _parse(text.strip())))
+    return changes
 
 
-def set_path(node: Any, path: str, value: Any, *, whole: str | None = None) -> Any:
+def set_path(node: Any, path: str, value: Any) -> Any:
     """A copy of the dataclass `node` in which the field at `path` (dots between names) is `value`."""
-    whole = whole or path
-    head, _, rest = path.partition(".")
-    fields = _fields(node)
-    if head not in fields:
-        raise UsageError(f"{whole}: {type(node).__name__} has no field {head!r}; {nearest(head, list(fields))}")
-    current = getattr(node, head)
-    if rest:
-        if not dataclasses.is_dataclass(current):
-            raise UsageError(f"{whole}: {head} (={current!r}) has no fields of its own.")
-        value = set_path(current, rest, value, whole=whole)
-    else:
-        value = _checked(whole, value, current, fields[head])
-    changes = {head: value}
-    if isinstance(node, Experiment) and head in LENGTHS and value is not None:
-        changes = dict.fromkeys(LENGTHS) | changes  # a run has one length
-    return dataclasses.replace(node, **changes)
+    return apply_changes(node, [(path, value)])
 
 
-def _fields(node: Any) -> dict[str, Any]:
+def apply_changes(node: Any, changes: Iterable[tuple[str, Any]]) -> Any:
+    """A copy of the dataclass `node` with each (path, value) in order, checked once when all are applied."""
+    draft = Draft(node)
+    for path, value in changes:
+        draft.set(path, value)
+    return draft.build()
+
+
+class Draft:
+    """A copy of a dataclass in the making, of which only the end result must make sense."""
+
+    def __init__(self, node: Any) -> None:
+        self._node = node
+        self._changes: dict[str, Any] = {}  # field → new value, or the draft of one
+
+    def set(self, path: str, value: Any, *, whole: str | None = None) -> None:
+        """Raises UsageError where there is no such field, or the value is of the wrong type."""
+        whole = whole or path
+        head, _, rest = path.partition(".")
+        fields = field_types(self._node)
+        if head not in fields:
+            raise UsageError(
+                f"{whole}: {type(self._node).__name__} has no field {head!r}; {nearest(head, list(fields))}"
+            )
+        current = self._changes.get(head, getattr(self._node, head))
+        if rest:
+            if not isinstance(current, Draft):
+                if not dataclasses.is_dataclass(current):
+                    raise UsageError(f"{whole}: {head} (={current!r}) has no fields of its own.")
+                current = self._changes[head] = Draft(current)
+            current.set(rest, value, whole=whole)
+            return
+        if isinstance(current, Draft):
+            current = current._node
+        if isinstance(self._node, Experiment) and head in LENGTHS and value is not None:
+            self._changes |= dict.fromkeys(LENGTHS)  # a run has one length
+        self._changes[head] = _checked(whole, value, current, fields[head])
+
+    def build(self, where: str = "") -> Any:
+        """The object. Raises UsageError, with the path before what the object says of its fields."""
+        changes = {
+            name: value.build(f"{where}{name}.") if isinstance(value, Draft) else value
+            for name, value in self._changes.items()
+        }
+        try:
+            return dataclasses.replace(self._node, **changes)
+        except UsageError as error:
+            raise UsageError(f"{where}{error}") from error
+
+
+def value_at(node: Any, path: str) -> Any:
+    """The value of the field at `path`."""
+    return functools.reduce(getattr, path.split("."), node)
+
+
+def different_paths(mine: Any, theirs: Any, where: str = "") -> list[str]:
+    """Paths of the fields that `override` reaches in which two dataclasses of one type differ."""
+    found: list[str] = []
+    for name in field_types(mine):
+        one, other = getattr(mine, name), getattr(theirs, name)
+        if dataclasses.is_dataclass(one) and type(one) is type(other):
+            found += different_paths(one, other, f"{where}{name}.")
+        elif one != other:
+            found.append(f"{where}{name}")
+    return found
+
+
+def field_types(node: Any) -> dict[str, Any]:
     """Field name → declared type, without what Flax adds to a module and what `load` fills in."""
     hidden = {"parent", "name"} if isinstance(node, nn.Module) else set()
     if isinstance(node, Experiment):
-        hidden = {"paper", "data", "rehearsal", "deviations", "name", "variant"}  # for data there is --data
+        hidden = {"paper", "data", "rehearsal", "deviations", "name", "variant", "chosen"}  # for data there is --data
     hints = typing.get_type_hints(type(node))
     return {field.name: hints[field.name] for field in dataclasses.fields(node) if field.name not in hidden}
 
@@ -86,7 +154,7 @@ def _checked(path: str, value: Any, current: Any, declared: Any) -> Any:
             return float(value)
         return value
     if dataclasses.is_dataclass(current) and not isinstance(current, type):
-        names = ", ".join(_fields(current))
+        names = ", ".join(field_types(current))
         raise UsageError(f"{path} is a {type(current).__name__}: set one of its fields ({names}).")
     raise UsageError(f"{path} (={value!r}) must be {_readable(declared)}; it is {current!r} now.")
 
@@ -95,24 +163,12 @@ def _fits(value: Any, declared: Any) -> bool:
     origin, arguments = typing.get_origin(declared), typing.get_args(declared)
     if origin in (typing.Union, types.UnionType):
         return any(_fits(value, option) for option in arguments)
-    if origin is typing.Literal:
-        return value in arguments
-    if origin is tuple:
-        if not isinstance(value, tuple):
-            return False
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return all(_fits(item, arguments[0]) for item in value)
-        return len(value) == len(arguments) and all(map(_fits, value, arguments))
-    if declared is float:
-        finite = isinstance(value, int | float) and abs(value) <= sys.float_info.max
-        return finite and not isinstance(value, bool)
-    if declared is int:
-        return isinstance(value, int) and not isinstance(value, bool)
     if isinstance(declared, type) and getattr(declared, "_is_protocol", False):
         return dataclasses.is_dataclass(value)
-    if origin is not None:  # a callable, a mapping: nothing that can be typed on a command line
-        return isinstance(value, origin)
-    return isinstance(value, declared)
+    if origin in (tuple, typing.Literal) or declared in (int, float, bool, str, type(None)):
+        return violated(value, declared) is None
+    # A callable, a mapping: nothing that can be typed on a command line.
+    return isinstance(value, origin or declared)
 
 
 def _wants_float(value: Any, declared: Any) -> bool:

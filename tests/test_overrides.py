@@ -1,6 +1,7 @@
 """`--set path=value`: every type, and every way to get it wrong."""
 
 import dataclasses
+import itertools
 import math
 
 import flax.linen as nn
@@ -13,7 +14,7 @@ from jaxcnn import override
 from jaxcnn.errors import UsageError
 from jaxcnn.inputs import Affine
 from jaxcnn.models.forms.rectified import relu
-from jaxcnn.overrides import set_path
+from jaxcnn.overrides import parse_settings, set_path
 
 ALEXNET = jaxcnn.load("alexnet_2012")
 
@@ -87,7 +88,7 @@ def test_integers_survive(value):
 
 
 @settings(deadline=None)
-@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53))
+@given(st.floats(min_value=0, allow_nan=False, allow_infinity=False) | st.integers(0, 2**53))
 def test_floats_survive_to_the_last_bit(value):
     rate = override(ALEXNET, f"schedule.rate={value!r}").schedule.rate
     assert type(rate) is float and rate == value
@@ -164,7 +165,7 @@ def test_a_typo_is_answered_with_the_nearest_field(path, near):
 
 
 @pytest.mark.parametrize(
-    "field", ["paper", "data", "rehearsal", "deviations", "name", "variant", "model.parent", "model.name"]
+    "field", ["paper", "data", "rehearsal", "deviations", "name", "variant", "chosen", "model.parent", "model.name"]
 )
 def test_what_is_not_the_users_is_no_field(field):
     with pytest.raises(UsageError, match="has no field"):
@@ -184,6 +185,38 @@ def test_what_is_not_the_users_is_no_field(field):
 def test_a_path_that_leads_nowhere(setting, message):
     with pytest.raises(UsageError, match=message):
         override(ALEXNET, setting)
+
+
+@pytest.mark.parametrize(
+    "settings", list(itertools.permutations(["inputs.size=300", "inputs.stored_size=300", "steps=3"]))
+)
+def test_the_order_of_settings_does_not_matter(settings):
+    changed = override(ALEXNET, *settings)
+    assert (changed.inputs.size, changed.inputs.stored_size, changed.steps) == (300, 300, 3)
+
+
+def test_settings_that_fit_together_only_are_checked_together():
+    per_step = jaxcnn.load("resnet_cifar_2015:20")
+    changed = override(per_step, "schedule.rates=(0.1,0.01)", "schedule.until=(700,)")
+    assert (changed.schedule.rates, changed.schedule.until) == ((0.1, 0.01), (700,))
+    with pytest.raises(UsageError, match=r"^schedule\.until \(=\(700,\)\) must have one value less than rates"):
+        override(per_step, "schedule.until=(700,)")
+
+
+def test_of_two_settings_of_one_field_the_last_counts():
+    assert override(ALEXNET, "batch_size=8", "batch_size=16").batch_size == 16
+    assert override(ALEXNET, "batch_size=8", "batch_size=16").chosen == ("batch_size",)
+
+
+def test_what_was_set_is_remembered_and_makes_no_other_experiment():
+    changed = override(override(ALEXNET, "batch_size=4"), "schedule.rate=0.5", "batch_size=128")
+    assert changed.chosen == ("schedule.rate", "batch_size")
+    assert override(changed, "schedule.rate=0.01") == ALEXNET
+
+
+def test_settings_are_a_list():
+    with pytest.raises(UsageError, match=r"must be a list of texts, as in settings=\['batch_size=4'\]"):
+        parse_settings("batch_size=4")
 
 
 def test_steps_and_epochs_exclude_each_other():
@@ -215,7 +248,7 @@ def test_objects_from_python_replace_objects():
 
 
 # Not for `--set`: what a user can't type, or gives otherwise.
-OTHERS = {"paper", "data", "rehearsal", "deviations", "name", "variant", "parent", "dtype"}
+OTHERS = {"paper", "data", "rehearsal", "deviations", "name", "variant", "chosen", "parent", "dtype"}
 
 
 def test_every_leaf_of_every_experiment_takes_its_own_value():

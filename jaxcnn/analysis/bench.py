@@ -11,11 +11,10 @@ from jaxcnn.analysis.bench_data import bench_data
 from jaxcnn.analysis.program import Program
 from jaxcnn.data.sources import open_source
 from jaxcnn.experiment import Experiment
-from jaxcnn.models.towers import TOWER_AXIS
 from jaxcnn.overrides import set_path
 from jaxcnn.training import state as train_state
-from jaxcnn.training.mesh import parse_mesh, tower_axes
-from jaxcnn.training.parallel import Devices, Mode, count_collectives
+from jaxcnn.training.parallel import Mode, count_collectives
+from jaxcnn.training.plan import check_arguments, lay_out
 from jaxcnn.training.setting import Length
 
 WARM_UP = 2
@@ -48,14 +47,13 @@ def bench(
         few outputs for the data.
       DataMissingError: the data set isn't prepared.
     """
+    check_arguments(experiment, steps=steps, parallel=parallel)
     source = None
     if data is not None:
         source = open_source(data, "train", data_dir=data_dir)
         if getattr(experiment.model, "num_classes", 0) < source.num_classes:
             experiment = set_path(experiment, "model.num_classes", source.num_classes)
-    towers = parse_mesh(mesh, len(jax.devices()), parallel=parallel)[TOWER_AXIS]
-    devices = Devices(parallel, model=towers, tower_axes=tower_axes(experiment, towers))
-    devices.check_batch_size(experiment.batch_size, accumulate=experiment.accumulate)
+    devices = lay_out(experiment, parallel=parallel, mesh=mesh)
     rows, classes = experiment.batch_size, getattr(experiment.model, "num_classes", 10)
     program = Program(experiment, devices, Length.of(experiment, 100 * rows), pictures=(rows, rows), on_device=False)
     generator = np.random.default_rng(0)

@@ -20,8 +20,8 @@ from jaxcnn.data.datasets import data_set
 from jaxcnn.experiment import Experiment
 from jaxcnn.models.towers import BATCH_AXIS, TOWER_AXIS
 from jaxcnn.reporting.progress import Display, Silent
-from jaxcnn.training.mesh import parse_mesh, tower_axes
-from jaxcnn.training.parallel import Devices, Mode
+from jaxcnn.training.parallel import Mode
+from jaxcnn.training.plan import check_arguments, lay_out
 from jaxcnn.training.run_folder import default_workdir, local_folder
 from jaxcnn.training.setting import Length, resolve
 
@@ -58,14 +58,13 @@ def dry_run(
       UsageError: as `fit`.
     """
     display = display or Silent()
+    check_arguments(experiment, steps=steps, epochs=epochs, parallel=parallel)
     name = experiment.data if data == "auto" else data
     entry = data_set(name)
     rehearsal = experiment.rehearsal if data == "auto" else None
     experiment = resolve(experiment, Choice(name, False, "", ""), settings, entry.num_classes)
-    towers = parse_mesh(mesh, len(jax.devices()), parallel=parallel)[TOWER_AXIS]
-    devices = Devices(parallel, model=towers, tower_axes=tower_axes(experiment, towers))
-    count = len(devices.devices)
-    devices.check_batch_size(experiment.batch_size, accumulate=experiment.accumulate)
+    devices = lay_out(experiment, parallel=parallel, mesh=mesh)
+    towers, count = devices.model_parts, len(devices.devices)
     with ticking(display, "looking at the data"):
         found = look_at_data(experiment, name, data_dir=data_dir)
     length = Length.of(experiment, found["train_pictures"], steps=steps, epochs=epochs)

@@ -16,7 +16,9 @@ from jax.extend.core import Primitive
 
 from jaxcnn.experiment import Experiment
 from jaxcnn.models.forms.platform import plain_forms
-from jaxcnn.models.layers import Layer, Shape, Window
+from jaxcnn.models.layers import Layer, Window
+from jaxcnn.models.shapes import Shape
+from jaxcnn.training.setting import check_network
 
 LAYER = Primitive("layer")  # stands for all that a layer does to its input; traced, never run
 
@@ -84,9 +86,17 @@ def is_auxiliary(name: str) -> bool:
 
 
 def layer_table(experiment: Experiment) -> LayerTable:
-    """The layers of the experiment's network for its own input."""
+    """The layers of the experiment's network for its own input.
+
+    Raises:
+      UsageError: the network can't be made for it; see `check_network`.
+    """
     inputs = experiment.inputs
-    return model_table(experiment.model, (inputs.size, inputs.size, inputs.channels))
+    try:
+        return model_table(experiment.model, (inputs.size, inputs.size, inputs.channels))
+    except ValueError:
+        check_network(experiment, experiment.title)
+        raise
 
 
 def model_table(model: nn.Module, input_shape: Shape) -> LayerTable:

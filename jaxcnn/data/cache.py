@@ -11,7 +11,7 @@ import numpy as np
 from jaxcnn.data.sources import Source
 
 # Part of every cache file's name: raise it when `decode` changes what it returns.
-DECODER_VERSION = 2
+DECODER_VERSION = 3
 
 
 def cache_file(source: Source, what: str, *, size: int, channels: int, folder: Path | None = None) -> Path | None:

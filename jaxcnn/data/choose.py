@@ -7,6 +7,7 @@ from etils import epath
 from jaxcnn.data.archives import Progress
 from jaxcnn.data.datasets import data_set, prepare_command
 from jaxcnn.data.prepare import prepare
+from jaxcnn.data.prepared import unreadable_copy
 from jaxcnn.data.sources import is_prepared
 from jaxcnn.errors import DataMissingError
 
@@ -69,5 +70,6 @@ def _make_ready(
         return f"{name} comes with installed packages"
     if is_prepared(name, data_dir):
         return f"{name} was prepared before"
+    other = unreadable_copy(name, data_dir)
     prepare(name, data_dir=data_dir, manual_dir=manual_dir, progress=progress)
-    return f"{name} has been prepared now"
+    return f"{name} has been prepared now" + (f" ({other.problem})" if other is not None else "")

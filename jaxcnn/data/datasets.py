@@ -15,7 +15,8 @@ class DataSet:
     `tfds_name` is None for the sets that are embedded in installed packages. `configs` are the TFDS
     configurations that will do, best first; empty where TFDS has none. `photographs` are of any size, so that a
     compact copy can be made. `test_split` is the split the
-    papers report on (ImageNet's "validation": the labels of its test pictures aren't public).
+    papers report on (ImageNet's "validation": the labels of its test pictures aren't public). `homepage` is where a
+    person gets the archives that can't be downloaded by a program.
     """
 
     name: str
@@ -31,6 +32,7 @@ class DataSet:
     downloadable: bool = False
     configs: tuple[str, ...] = ()
     photographs: bool = False
+    homepage: str = ""
 
     @property
     def embedded(self) -> bool:
@@ -121,6 +123,7 @@ _ALL = (
         version="5.1.0",
         archives=original_archives.IMAGENET,
         photographs=True,
+        homepage="https://image-net.org",
     ),
 )
 
@@ -135,9 +138,32 @@ def data_set(name: str) -> DataSet:
     """
     if name in DATA_SETS:
         return DATA_SETS[name]
-    nearest = difflib.get_close_matches(name, DATA_SETS, n=1)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    nearest = _nearest(name)
+    hint = f" Did you mean {nearest!r}?" if nearest else ""
     raise UsageError(f"unknown data set {name!r}; known: {', '.join(DATA_SETS)}.{hint}")
+
+
+# What else they are called, in small letters without anything else.
+_OTHER_NAMES = {
+    **dict.fromkeys(
+        ("imagenet", "imagenet1k", "ilsvrc", "ilsvrc12", "ilsvrc2012", "imagenetilsvrc2012"), "imagenet2012"
+    ),
+    **dict.fromkeys(("svhn", "streetviewhousenumbers", "housenumbers"), "svhn_cropped"),
+    **dict.fromkeys(("fashion", "fmnist", "zalando"), "fashion_mnist"),
+    "cifar": "cifar10",
+    "imagenette2": "imagenette",
+    "photographs": "photos",
+}
+
+
+def _nearest(name: str) -> str | None:
+    """The data set that is probably meant: whatever the case, the hyphens and the underlines, or after a typo."""
+    letters = "".join(letter for letter in str(name).lower() if letter.isalnum())
+    known = {entry.replace("_", ""): entry for entry in DATA_SETS} | _OTHER_NAMES
+    if letters in known:
+        return known[letters]
+    nearest = difflib.get_close_matches(letters, known, n=1, cutoff=0.7)
+    return known[nearest[0]] if nearest else None
 
 
 COMPACT = "shorter-side-"
@@ -152,6 +178,11 @@ def compact_side(config: str) -> int | None:
     """The pixels in a compact copy's configuration; None for any other name."""
     side = config.removeprefix(COMPACT)
     return int(side) if side != config and side.isdigit() else None
+
+
+def beside_config(config: str | None) -> str:
+    """The TFDS configuration under which a data set is written whose own folder holds something else already."""
+    return f"{config}-array_record" if config else "array_record"
 
 
 def prepare_command(name: str, data_dir: object = None, manual_dir: object = None) -> str:

@@ -2,8 +2,11 @@
 
 As AlexNet has it (§2): the shorter side becomes `size`, then the centre `size` × `size` is cut out.
 The usual JPEG goes through simplejpeg and a vectorised resizer, which decode and resize what is needed of it; any
-other file (CMYK, PNG, 16 bit, …) and pictures that are arrays already through Pillow. docs/input-pipeline.md has
-the measurements.
+other file (CMYK, PNG, 16 bit, …) and pictures that are arrays already through Pillow. `color_modes` says what becomes
+of each of Pillow's modes, docs/input-pipeline.md has the measurements.
+
+The orientation in a file's EXIF data is ignored: the pixels are taken as they are stored, as TFDS and torchvision take
+them. In a TIFF alone it is part of the format, and followed.
 """
 
 import contextlib
@@ -15,6 +18,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from jaxcnn.data import jpeg
+from jaxcnn.data.color_modes import to_mode
 from jaxcnn.data.resize import Box, reach, resize
 
 
@@ -43,7 +47,9 @@ def decode(
     """Decodes, resizes and crops one picture.
 
     Args:
-        image: an encoded picture (JPEG, PNG, …; grey, RGB, CMYK, palette, 16 bit), or uint8 [h, w, 1 or 3].
+        image: an encoded picture (JPEG, PNG, TIFF, …; of any mode in the table of `color_modes`), or uint8
+            [h, w, 1 or 3]. An orientation in its EXIF data is ignored: the pixels are taken as they are stored
+            (a TIFF's own orientation is followed).
         size: the side of the result in pixels.
         channels: 1 (grey, by the luma weights of ITU-R 601) or 3 (RGB).
         choose: (width, height) → the window that is kept. It must give the same part of the picture for any
@@ -54,7 +60,7 @@ def decode(
 
     Returns:
         uint8 [size, size, channels], 0–255. A window of that very shape comes back bit-equal; any other is
-        resized by its filter, antialiased. Transparency is dropped.
+        resized by its filter, antialiased. Transparency is dropped; more than eight bits are scaled to eight.
 
     Raises:
         ValueError: the bytes are no picture, or a damaged one.
@@ -66,10 +72,9 @@ def decode(
     mode = {1: "L", 3: "RGB"}[channels]
     if isinstance(image, np.ndarray):
         picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+        picture = to_mode(picture, mode)
     else:
         picture = _open(image, mode, size, choose)
-    if picture.mode != mode:
-        picture = picture.convert(mode)
     # Resizing the window alone gives what resizing all and then cropping gives, for less.
     box, resampling = choose(*picture.size)
     if box != (0, 0, size, size) or picture.size != (size, size):
@@ -94,7 +99,7 @@ def _of_jpeg(
 
 
 def _open(encoded: bytes, mode: str, size: int, choose: Callable[[int, int], Window] = central_square) -> Image.Image:
-    with _readable(encoded):
+    with readable(encoded):
         picture = Image.open(io.BytesIO(encoded))
         left, top, right, bottom = choose(*picture.size).box
         # A JPEG can be decoded at 1/2, 1/4 or 1/8, for which draft() keeps both sides at what is asked
@@ -102,13 +107,11 @@ def _open(encoded: bytes, mode: str, size: int, choose: Callable[[int, int], Win
         width, height = (2 * size * whole for whole in picture.size)
         picture.draft(mode, (int(width / (right - left)), int(height / (bottom - top))))
         picture.load()
-    if picture.mode.startswith("I"):  # 16 bit: Pillow's convert() would clip where it should scale
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    return picture
+        return to_mode(picture, mode)
 
 
 @contextlib.contextmanager
-def _readable(encoded: bytes) -> Iterator[None]:
+def readable(encoded: bytes) -> Iterator[None]:
     """Whatever Pillow raises within becomes ValueError."""
     try:
         yield
@@ -150,11 +153,10 @@ def decode_whole(image: bytes | np.ndarray, *, shorter_side: int, channels: int)
     if isinstance(image, np.ndarray):
         picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
         sides = picture.size
+        picture = to_mode(picture, mode)
     else:
         picture = _open(image, mode, shorter_side)
         sides = Image.open(io.BytesIO(image)).size  # before scaled decoding, which rounds
-    if picture.mode != mode:
-        picture = picture.convert(mode)
     box, size = _without_ends(sides, shorter_side)
     if picture.size != size:
         across, down = picture.width / sides[0], picture.height / sides[1]
@@ -173,7 +175,7 @@ def whole_shape(image: bytes | np.ndarray, *, shorter_side: int) -> tuple[int, i
     if frame is not None:
         sides = frame.width, frame.height
     elif isinstance(image, bytes):
-        with _readable(image):
+        with readable(image):
             sides = Image.open(io.BytesIO(image)).size
     else:
         sides = image.shape[1], image.shape[0]

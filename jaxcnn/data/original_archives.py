@@ -9,9 +9,18 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Archive:
-    """One original file.
+    """One original file, and how else its content may lie in a folder that the user names.
 
-    `pattern` also matches re-packed or partial copies of it in a folder that the user names.
+    Attributes:
+        file_name, url: the original's; without an address it can't be downloaded.
+        file_sha256: of the original file.
+        other_sha256: of other originals that will do as well.
+        content_sha256: of what it holds, decompressed.
+        other_names: patterns of further file names: packed again, decompressed, or a part of it.
+        folders, holds: patterns of the names of a folder that it was unpacked into, and of what lies in that (one of
+            them must).
+        unpacked: what that folder is called, for messages.
+        optional: whether the data set is whole without it.
     """
 
     file_name: str
@@ -19,13 +28,21 @@ class Archive:
     file_sha256: str | None = None
     other_sha256: tuple[str, ...] = ()
     content_sha256: str | None = None
-    pattern: str | None = None
+    other_names: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ("*",)
+    holds: tuple[str, ...] = ()
+    unpacked: str = ""
     optional: bool = False
 
 
 def _idx_archives(base: str, files: dict[str, tuple[str, str]]) -> tuple[Archive, ...]:
+    def named(name: str) -> tuple[str, ...]:
+        plain = name.removesuffix(".gz")
+        dotted = plain.replace("-idx", ".idx")  # what some programs make of it
+        return plain, dotted, dotted + ".gz"
+
     return tuple(
-        Archive(name, base + name, file_sha256=file_digest, content_sha256=content_digest)
+        Archive(name, base + name, file_digest, content_sha256=content_digest, other_names=named(name))
         for name, (file_digest, content_digest) in files.items()
     )
 
@@ -79,7 +96,9 @@ CIFAR10 = (
         "cifar-10-binary.tar.gz",
         "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
         file_sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-        pattern="cifar-10-binary*.tar.gz",
+        other_names=("cifar-10-binary*.tar.gz", "cifar-10-binary*.tgz", "cifar-10-binary*.tar"),
+        holds=("data_batch_1.bin",),
+        unpacked="cifar-10-batches-bin/",
     ),
 )
 CIFAR100 = (
@@ -87,7 +106,9 @@ CIFAR100 = (
         "cifar-100-binary.tar.gz",
         "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
         file_sha256="58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
-        pattern="cifar-100-binary*.tar.gz",
+        other_names=("cifar-100-binary*.tar.gz", "cifar-100-binary*.tgz", "cifar-100-binary*.tar"),
+        holds=("fine_label_names.txt",),
+        unpacked="cifar-100-binary/",
     ),
 )
 
@@ -122,11 +143,64 @@ IMAGENETTE = (
             "6cbfac238434d89fe99e651496f0812ebc7a10fa62bd42d6874042bf01de4efd",
             "64d0c4859f35a461889e0147755a999a48b49bf38a7e0f9bd27003f10db02fe5",
         ),
-        pattern="imagenette2*.tgz",
+        other_names=("imagenette2*.tgz", "imagenette2*.tar.gz", "imagenette2*.tar"),
+        folders=("imagenette2*",),
+        holds=("train", "val"),
+        unpacked="imagenette2-320/",
     ),
 )
 
+_CLASS_FOLDER = "n" + "[0-9]" * 8
 IMAGENET = (
-    Archive("ILSVRC2012_img_train.tar"),
-    Archive("ILSVRC2012_img_val.tar"),
+    Archive(
+        "ILSVRC2012_img_train.tar",
+        other_names=("ILSVRC2012_img_train*.tar", "ILSVRC2012_img_train*.tar.gz", "ILSVRC2012_img_train*.tgz"),
+        folders=("train", "ILSVRC2012_img_train"),
+        holds=(_CLASS_FOLDER, _CLASS_FOLDER + ".tar"),
+        unpacked="train/ with n01440764/ and so on",
+    ),
+    Archive(
+        "ILSVRC2012_img_val.tar",
+        other_names=("ILSVRC2012_img_val*.tar", "ILSVRC2012_img_val*.tar.gz", "ILSVRC2012_img_val*.tgz"),
+        folders=("val", "validation", "ILSVRC2012_img_val"),
+        holds=("ILSVRC2012_val_*.JP*", "ILSVRC2012_val_*.jp*", _CLASS_FOLDER),
+        unpacked="val/ with ILSVRC2012_val_00000001.JPEG and so on",
+    ),
 )
+
+_PYTHON = "the Python version, which isn't read: pickles can run code"
+_MATLAB = "the MATLAB version, which isn't read"
+_CIFAR = {
+    "cifar-10*python*": _PYTHON,
+    "cifar-10*-batches-py": _PYTHON,
+    "data_batch_1": _PYTHON,
+    "cifar-10*matlab*": _MATLAB,
+    "cifar-10*-batches-mat": _MATLAB,
+    "data_batch_1.mat": _MATLAB,
+}
+_HOUSES = "whole house numbers; the cropped digits are needed"
+# What is easily taken for an archive: for each data set patterns of its name in small letters, and what to say of it.
+LOOKALIKES: dict[str, dict[str, str]] = {
+    "cifar10": _CIFAR,
+    "cifar100": _CIFAR,
+    "svhn_cropped": dict.fromkeys(("train", "test", "train.tar*", "test.tar*", "digitstruct.mat"), _HOUSES),
+    "imagenette": {
+        **dict.fromkeys(("imagenette", "imagenette-*", "imagenette.t*"), "the first version; the second is needed"),
+        **dict.fromkeys(("train", "val"), "the folder around it must be called imagenette2-320 or the like"),
+        "imagewoof*": "other classes",
+    },
+    "imagenet2012": {
+        _CLASS_FOLDER: "a class; put all of them into a folder train/",
+        "train": "without class folders such as n01440764/",
+        "val": "without class folders and without ILSVRC2012_val_00000001.JPEG and so on",
+        "imagenet_object_localization*": "Kaggle's archive: unpack it",
+        "ilsvrc2012_img_test*": "without labels, not needed",
+        "ilsvrc2012_devkit*": "not needed",
+    },
+}
+_ANOTHER_LAYOUT = "another layout, which isn't read"
+LOOKALIKES_OF_ALL = {
+    **dict.fromkeys(("*.zip", "*.7z", "*.rar"), "unpack it"),
+    **dict.fromkeys(("*.part", "*.crdownload", "*.download"), "an unfinished download"),
+    **dict.fromkeys(("*.csv", "*.np[yz]", "*.pt", "*.parquet", "*.arrow", "*.tfrecord*"), _ANOTHER_LAYOUT),
+}

@@ -1,6 +1,7 @@
 """`prepare(name)`: from the original archives to a TFDS data set on disk, without TensorFlow."""
 
 import errno
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -9,12 +10,14 @@ from etils import epath
 
 from jaxcnn.data.archives import Progress, find_archives
 from jaxcnn.data.datasets import DataSet, compact_config, compact_side, data_set
-from jaxcnn.data.sources import data_folder, prepared_folder
+from jaxcnn.data.prepared import data_folder, prepared_folder, unreadable_copy
 from jaxcnn.errors import DataMissingError, JaxcnnError, UsageError
+
+log = logging.getLogger(__name__)
 
 SIDES = range(32, 1025)  # of compact copies, pixels
 
-UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG}
+UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG}
 
 
 def prepare(
@@ -27,18 +30,21 @@ def prepare(
 ) -> Path:
     """Writes a data set in TFDS's array_record format, unless it is there already.
 
-    What is interrupted leaves nothing that looks prepared: the folder gets its name when all is written.
+    What is interrupted leaves nothing that looks prepared: the folder gets its name when all is written. Copies that
+    can't be read here, in TFDS's TFRecord format for instance, are left alone: the new one lies beside them.
 
     Args:
         name: the data set.
         data_dir: TFDS data folder, local; `$TFDS_DATA_DIR` or `~/tensorflow_datasets` if None.
-        manual_dir: the folder with the original archives; without it they are downloaded, where that can be.
+        manual_dir: the folder with the original archives, or with what was unpacked from them; without it they are
+            downloaded, where that can be.
         resize: make a compact copy instead, whose pictures' shorter sides have so many pixels at most; from the full
             data set if that is prepared, else from the archives.
         progress: called with (what, done, total or None) now and then.
 
     Returns:
-        The data set's folder; plain `tfds.data_source(name, data_dir=data_dir)` reads it too.
+        The data set's folder. Plain `tfds.data_source(name, data_dir=data_dir)` reads it too; where it lies beside a
+        copy in another format, `tfds.data_source(f"{name}/array_record", data_dir=data_dir)` does.
 
     Raises:
         UsageError: unknown or embedded data set, a folder that can't be written, or no photographs to resize.
@@ -61,15 +67,14 @@ def prepare(
     existing = full if resize is None else prepared_folder(name, target, config=compact_config(resize))
     if existing is not None:
         return Path(existing)
-    if manual_dir is not None and not Path(manual_dir).expanduser().is_dir():
-        raise DataMissingError(f"--manual-dir={manual_dir} is not a folder; name the one with the archives of {name}")
     manual = Path(manual_dir).expanduser() if manual_dir is not None else None
+    if manual is not None and not manual.is_dir():
+        where = f"the one it lies in, {manual.parent}" if manual.exists() else f"the one with the archives of {name}"
+        raise DataMissingError(f"--manual-dir={manual_dir} is not a folder; name {where}")
     try:
         target.mkdir(parents=True, exist_ok=True)
-        paths = None
-        if full is None:
-            paths = find_archives(entry, data_dir=target, manual_dir=manual, progress=progress)
-        return _write(entry, paths or Path(str(full)), target, resize, progress)
+        origin = Path(str(full)) if full is not None else _archives(entry, target, manual, progress)
+        return _write(entry, origin, target, resize, progress)
     except OSError as error:
         if error.errno in UNUSABLE:
             raise UsageError(
@@ -81,6 +86,18 @@ def prepare(
         raise JaxcnnError(
             f"the disk of {target} is full ({free:.1f} GB free); make room or choose another --data-dir"
         ) from error
+
+
+def _archives(entry: DataSet, data_dir: Path, manual: Path | None, progress: Progress | None) -> dict[str, Path]:
+    """The archives, and a word about a copy of the data set that can't be read."""
+    other = unreadable_copy(entry.name, data_dir)
+    try:
+        found = find_archives(entry, data_dir=data_dir, manual_dir=manual, progress=progress)
+    except DataMissingError as error:
+        raise DataMissingError(f"{other.problem}; {error}" if other is not None else str(error)) from error
+    if other is not None:
+        log.warning("%s: it is left as it is", other.problem)
+    return found
 
 
 def _write(

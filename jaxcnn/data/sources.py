@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from typing import Any, TypedDict, cast
@@ -12,77 +11,13 @@ from etils import epath
 
 from jaxcnn.data import embedded
 from jaxcnn.data.datasets import DataSet, compact_side, data_set, prepare_command
+from jaxcnn.data.prepared import RANDOM_ACCESS_FORMAT, data_folder, prepared_folder, unreadable_copy
 from jaxcnn.errors import DataMissingError, RunStoppedError, UsageError
-
-RANDOM_ACCESS_FORMAT = "array_record"
-
-
-def data_folder(data_dir: epath.PathLike | None = None) -> epath.Path:
-    """The given TFDS data folder; without one `$TFDS_DATA_DIR`, else `~/tensorflow_datasets`, as TFDS has it.
-
-    Raises:
-        UsageError: it is the address of a bucket that can't be opened here, or no folder.
-    """
-    data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    try:
-        folder = epath.Path(data_dir).expanduser()
-        is_other = folder.exists() and not folder.is_dir()  # a bucket's library is looked for only now
-    except (ImportError, KeyError) as error:
-        raise UsageError(f"--data-dir={data_dir} can't be opened: {error}; or mount the bucket as a folder") from error
-    except OSError as error:
-        raise UsageError(f"--data-dir={data_dir} can't be opened: {error.strerror}; name another folder") from error
-    if is_other:
-        raise UsageError(f"--data-dir={data_dir} is no folder; name the one with the data sets, or a new one")
-    return folder
-
-
-def prepared_folder(
-    name: str, data_dir: epath.PathLike | None = None, *, config: str | None = None
-) -> epath.Path | None:
-    """The folder of the prepared TFDS data set, or None. Reads one small file and imports no TFDS.
-
-    Of several configurations the best one (`DataSet.configs`) is taken, and a compact copy only where there is no
-    other: the largest one. Of several versions it is the one that this TFDS writes, else the newest.
-
-    config: this configuration, and no other.
-    """
-    entry = data_set(name)
-    root = data_folder(data_dir) / str(entry.tfds_name)
-    parents = [root / wanted for wanted in entry.configs] or [root]
-    for parent in [root / config] if config else parents + _compact_copies(root, entry):
-        if not parent.exists():
-            continue
-        versions = [folder for folder in parent.iterdir() if _is_version(folder.name)]
-        versions.sort(key=lambda folder: (folder.name == entry.version, [int(n) for n in folder.name.split(".")]))
-        for folder in reversed(versions):
-            if _file_format(entry, folder) == RANDOM_ACCESS_FORMAT:
-                return folder
-    return None
-
-
-def _compact_copies(root: epath.Path, entry: DataSet) -> list[epath.Path]:
-    if not entry.photographs or not root.exists():
-        return []
-    found = [folder for folder in root.iterdir() if compact_side(folder.name) is not None]
-    return sorted(found, key=lambda folder: compact_side(folder.name) or 0, reverse=True)
 
 
 def is_prepared(name: str, data_dir: epath.PathLike | None = None) -> bool:
     """Whether `open_source` would find the data set; always true for the embedded ones."""
     return data_set(name).embedded or prepared_folder(name, data_dir) is not None
-
-
-def _is_version(name: str) -> bool:
-    return len(name.split(".")) == 3 and all(part.isdigit() for part in name.split("."))
-
-
-def _file_format(entry: DataSet, folder: epath.Path) -> str | None:
-    """How the records are stored, or None if the folder holds no data set. Raises DataMissingError: it is damaged."""
-    info = folder / "dataset_info.json"
-    try:
-        return json.loads(info.read_text()).get("fileFormat", "tfrecord") if info.exists() else None
-    except (ValueError, AttributeError) as error:
-        raise DataMissingError(f"{info} is damaged; {_prepare_anew(entry, folder)}") from error
 
 
 def _prepare_anew(entry: DataSet, folder: epath.Path) -> str:
@@ -134,16 +69,16 @@ class Source:
             return records, records.class_names
         import tensorflow_datasets as tfds  # takes half a second, and not everybody needs it
 
+        split = self._entry.train_split if self.split == "train" else self._entry.test_split
+        skip = {"image": cast(Any, tfds.decode.SkipDecoding)()}
         try:
             builder = cast(Any, tfds.builder_from_directory(os.fspath(self.folder)))
+            # The format by its name: a folder may hold the same records in several.
+            records = builder.as_data_source(split, decoders=skip, file_format=RANDOM_ACCESS_FORMAT)
+            return records, tuple(builder.info.features["label"].names)
         except Exception as error:  # a JSON file's, a protocol buffer's, a missing field's
             anew = _prepare_anew(self._entry, self.folder)
             raise DataMissingError(f"{self.folder}/*.json can't be read ({type(error).__name__}); {anew}") from error
-        split = self._entry.train_split if self.split == "train" else self._entry.test_split
-        if split not in builder.info.splits:
-            raise DataMissingError(f"{self.folder} holds no {split!r} split; {_prepare_anew(self._entry, self.folder)}")
-        records = builder.as_data_source(split, decoders={"image": cast(Any, tfds.decode.SkipDecoding)()})
-        return records, tuple(builder.info.features["label"].names)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -217,8 +152,12 @@ def open_source(name: str, split: str, *, data_dir: epath.PathLike | None = None
         return Source(entry, split, None)
     folder = prepared_folder(name, data_dir)
     if folder is None:
+        other = unreadable_copy(name, data_dir)
+        if other is not None and other.damaged:
+            raise DataMissingError(f"{other.problem}; {_prepare_anew(entry, other.folder)}")
+        beside = f" ({other.problem})" if other is not None else ""
         raise DataMissingError(
-            f"{name} is not in {data_folder(data_dir)} (as {RANDOM_ACCESS_FORMAT}); "
+            f"{name} is not in {data_folder(data_dir)} as {RANDOM_ACCESS_FORMAT}{beside}; "
             f"get it by: {prepare_command(name, data_dir)}"
         )
     return Source(entry, split, folder)

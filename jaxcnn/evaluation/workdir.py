@@ -13,7 +13,7 @@ from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluate import Evaluator
 from jaxcnn.evaluation.protocols import check_pictures, check_protocol
 from jaxcnn.experiment import Experiment, load
-from jaxcnn.overrides import ACTIVATIONS, LENGTHS, override, set_path
+from jaxcnn.overrides import ACTIVATIONS, LENGTHS, apply_changes, override
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
@@ -116,10 +116,9 @@ def rebuild(saved: dict[str, Any]) -> Experiment:
             f"the run was made from an experiment that {experiment.title} can't be turned into "
             f"({', '.join(path for path, _ in changes)} differ); give it as evaluate(…, experiment=…)."
         )
-    for path, value in changes:
-        if path not in LENGTHS or value is not None:  # of two lengths one is None; the other one decides
-            experiment = set_path(experiment, path, _from_json(value))
-    return experiment
+    # Of two lengths one is None; the other one decides.
+    set_ones = [(path, _from_json(value)) for path, value in changes if path not in LENGTHS or value is not None]
+    return apply_changes(experiment, set_ones)
 
 
 def _at(tree: dict[str, Any], path: str) -> Any:

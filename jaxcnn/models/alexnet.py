@@ -15,11 +15,16 @@ from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import HE_FAN_IN, Constant, Normal
 from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer
 from jaxcnn.models.local_response_norm import LocalResponseNorm
+from jaxcnn.models.module import CheckedModule
 from jaxcnn.models.pooling import MaxPool
+from jaxcnn.models.shapes import takes_images
 from jaxcnn.models.towers import apart, joined
+from jaxcnn.ranges import Count, DropoutRate, NonNegative, Positive, RangeError
+
+Maps = tuple[Count, Count, Count, Count, Count]  # of conv1 … conv5
 
 
-class AlexNet(nn.Module):
+class AlexNet(CheckedModule):
     """The network of 2012: two towers, joined at conv3 and in the fully connected layers.
 
     Input: float32 [batch, 227, 227, 3], mean-subtracted. Output: logits, float32 [batch, num_classes].
@@ -27,22 +32,27 @@ class AlexNet(nn.Module):
     rounds the number of windows up, which makes 55 of 224.)
     """
 
-    num_classes: int = 1000
-    features: tuple[int, int, int, int, int] = (96, 256, 384, 384, 256)  # §3.5
-    hidden_units: int = 4096  # §3.5
-    towers: int = 2  # §3.2: conv2, conv4 and conv5 see only the maps of their own tower
-    dropout_rate: float = 0.5  # §4.2, in the first two fully connected layers
+    num_classes: Count = 1000
+    features: Maps = (96, 256, 384, 384, 256)  # §3.5
+    hidden_units: Count = 4096  # §3.5
+    towers: Count = 2  # §3.2: conv2, conv4 and conv5 see only the maps of their own tower
+    dropout_rate: DropoutRate = 0.5  # §4.2, in the first two fully connected layers
     activation: Callable[[jax.Array], jax.Array] = relu  # §3.1; tanh is what it is compared with
     use_lrn: bool = True  # §3.3; off: −1.4 / −1.2 % without it
-    lrn_k: float = 2.0  # §3.3; Caffe: 1
-    lrn_alpha: float = 1e-4  # §3.3, not divided by n = 5; Caffe divides it
-    pool_size: int = 3  # §3.4: overlapping, 3 at stride 2; 2 does not overlap
+    lrn_k: Positive = 2.0  # §3.3; Caffe: 1
+    lrn_alpha: NonNegative = 1e-4  # §3.3, not divided by n = 5; Caffe divides it
+    pool_size: Count = 3  # §3.4: overlapping, 3 at stride 2; 2 does not overlap
     # The paper's towers meet at conv3 first (§3.2), so each normalises its own maps; Caffe's have all of them.
     norm_across_towers: bool = False
     pool_first: bool = False  # CaffeNet normalises after pooling, the paper before
     kernel_init: Initializer = Normal(0.01)  # §5
     bias_value: float = 1.0  # §5: conv2, conv4, conv5 and the hidden fully connected layers; 0 elsewhere
     dtype: Any = jnp.float32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(count % self.towers for count in self.features):
+            raise RangeError(f"features (={self.features}) must each be divisible by towers (={self.towers}).")
 
     @classmethod
     def as_in_caffe(cls, **fields: Any) -> "AlexNet":
@@ -51,6 +61,7 @@ class AlexNet(nn.Module):
         return cls(norm_across_towers=True, lrn_k=norm.k, lrn_alpha=norm.alpha).clone(**fields)
 
     @nn.compact
+    @takes_images
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
         dense = partial(Dense, kernel_init=self.kernel_init, dtype=self.dtype)
@@ -100,21 +111,22 @@ class AlexNet(nn.Module):
         return norm(pool(x)) if self.pool_first else pool(norm(x))
 
 
-class OneTowerAlexNet(nn.Module):
+class OneTowerAlexNet(CheckedModule):
     """The network of 2014 as torchvision has it: no towers, no normalisation, dropout before fc6 and fc7.
 
     Input: float32 [batch, 224, 224, 3]. Output: logits, float32 [batch, num_classes].
     Deviation: He initialisation and biases of 0 (ours); torchvision leaves torch's U(±1/√fan-in) for both.
     """
 
-    num_classes: int = 1000
-    features: tuple[int, int, int, int, int] = (64, 192, 384, 256, 256)
-    hidden_units: int = 4096
-    dropout_rate: float = 0.5
+    num_classes: Count = 1000
+    features: Maps = (64, 192, 384, 256, 256)
+    hidden_units: Count = 4096
+    dropout_rate: DropoutRate = 0.5
     kernel_init: Initializer = HE_FAN_IN
     dtype: Any = jnp.float32
 
     @nn.compact
+    @takes_images
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
         dense = partial(Dense, kernel_init=self.kernel_init, dtype=self.dtype)

@@ -11,6 +11,8 @@ from jaxcnn.models.forms.normalisation import normalise, normalise_by_hand, scal
 from jaxcnn.models.forms.platform import on_cpu
 from jaxcnn.models.initializers import Constant
 from jaxcnn.models.layers import Initializer, Layer
+from jaxcnn.models.shapes import parameter, require_values
+from jaxcnn.ranges import Decay, Positive
 
 
 class BatchNorm(Layer):
@@ -27,17 +29,18 @@ class BatchNorm(Layer):
 
     kind: ClassVar[str] = "bn"
 
-    epsilon: float = 1e-5
-    momentum: float = 0.9
+    epsilon: Positive = 1e-5
+    momentum: Decay = 0.9
     scale_init: Initializer = Constant(1.0)
     bias_init: Initializer = Constant(0.0)
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
+        require_values(self, inputs.shape)
         channels = inputs.shape[-1:]
-        scale = self.param("scale", self.scale_init, channels, jnp.float32)
-        bias = self.param("bias", self.bias_init, channels, jnp.float32)
+        scale = parameter(self, "scale", self.scale_init, channels)
+        bias = parameter(self, "bias", self.bias_init, channels)
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, channels, jnp.float32)
         running_var = self.variable("batch_stats", "var", jnp.ones, channels, jnp.float32)
 

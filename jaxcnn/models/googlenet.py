@@ -16,9 +16,12 @@ import numpy as np
 from jaxcnn.models.batch_norm import BatchNorm
 from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import CAFFE_XAVIER, Constant, TruncatedNormal
-from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, Layer, Shape, Window
+from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, Layer, Window
 from jaxcnn.models.local_response_norm import LocalResponseNorm
+from jaxcnn.models.module import CheckedModule, name_of
 from jaxcnn.models.pooling import AveragePool, GlobalAveragePool, MaxPool
+from jaxcnn.models.shapes import Shape, require_map, takes_images
+from jaxcnn.ranges import Count, DropoutRate, NonNegative, OddCount, Positive
 
 
 class AdaptiveAveragePool(Layer):
@@ -29,10 +32,11 @@ class AdaptiveAveragePool(Layer):
 
     kind: ClassVar[str] = "avgpool"
 
-    size: int
+    size: Count
 
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
+        require_map(self, images.shape)
         rows, columns = (self.weights(pixels).astype(images.dtype) for pixels in images.shape[1:3])
         return jnp.einsum("ih,bhwc,jw->bijc", rows, images, columns)
 
@@ -55,6 +59,9 @@ class Concatenate(Layer):
 
     @nn.compact
     def __call__(self, *branches: jax.Array) -> jax.Array:
+        sizes = {branch.shape[:-1] for branch in branches}
+        if len(sizes) != 1:
+            raise ValueError(f"{name_of(self)} takes maps of one size, not {', '.join(map(str, sorted(sizes)))}.")
         return jnp.concatenate(branches, axis=-1)
 
 
@@ -80,12 +87,12 @@ def convolve_and_rectify(
     return relu(BatchNorm(epsilon=1e-3, dtype=dtype, name=f"{name}.bn")(x, train=train))
 
 
-class Inception(nn.Module):
+class Inception(CheckedModule):
     """Figure 2(b): four branches, side by side along the channels."""
 
-    features: tuple[int, int, int, int, int, int]  # a row of Table 1, from #1×1 to pool proj
+    features: tuple[Count, Count, Count, Count, Count, Count]  # a row of Table 1, from #1×1 to pool proj
     unit: Callable[..., jax.Array]
-    large_kernel: int
+    large_kernel: OddCount
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -97,32 +104,27 @@ class Inception(nn.Module):
         return Concatenate(name="output")(branch1, branch2, branch3, branch4)
 
 
-class AuxiliaryHead(nn.Module):
+class AuxiliaryHead(CheckedModule):
     """A classifier half-way (§5): average pooling, 128 1×1 filters, 1024 units, dropout, classes."""
 
-    num_classes: int
+    num_classes: Count
     unit: Callable[..., jax.Array]
     dense: Callable[..., Dense]
     bias_init: Initializer
-    dropout_rate: float
+    dropout_rate: DropoutRate
     adaptive_pool: bool
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        if self.adaptive_pool:
-            x = AdaptiveAveragePool(4, name="avgpool")(x)  # 4×4
-        elif min(x.shape[1:3]) >= 5:
-            x = AveragePool(5, 3, name="avgpool")(x)  # 14×14 → 4×4
-        else:
-            size = f"{x.shape[1]}×{x.shape[2]}"
-            raise ValueError(f"The map of an auxiliary head (={size}) must be at least 5×5 (pictures of 79).")
+        pool = AdaptiveAveragePool(4, name="avgpool") if self.adaptive_pool else AveragePool(5, 3, name="avgpool")
+        x = pool(x)  # 14×14 → 4×4; the average of 5×5 needs images of 79 pixels at least
         x = self.unit(x, 128, 1, name="conv")
         x = relu(self.dense(1024, bias_init=self.bias_init, name="fc")(x))
         x = Dropout(self.dropout_rate, name="dropout")(x, train=train)
         return self.dense(self.num_classes, name="classifier")(x).astype(jnp.float32)
 
 
-class GoogLeNet(nn.Module):
+class GoogLeNet(CheckedModule):
     """The network of Table 1, with the two auxiliary heads of §5.
 
     Input: float32 [batch, 224, 224, 3], mean-subtracted. Output at test time: logits, float32
@@ -133,15 +135,15 @@ class GoogLeNet(nn.Module):
     text does not describe.
     """
 
-    num_classes: int = 1000
+    num_classes: Count = 1000
     use_lrn: bool = True  # figure 3
-    lrn_k: float = 2.0  # AlexNet's, as the paper gives none; Caffe: 1
-    lrn_alpha: float = 1e-4  # likewise; Caffe: divided by n = 5
+    lrn_k: Positive = 2.0  # AlexNet's, as the paper gives none; Caffe: 1
+    lrn_alpha: NonNegative = 1e-4  # likewise; Caffe: divided by n = 5
     batch_norm: bool = False
-    large_kernel: int = 5  # of the branch called 5x5
-    pool4_size: int = 3
-    dropout_rate: float = 0.4  # Table 1
-    aux_dropout_rate: float = 0.7  # §5
+    large_kernel: OddCount = 5  # of the branch called 5x5
+    pool4_size: Count = 3
+    dropout_rate: DropoutRate = 0.4  # Table 1
+    aux_dropout_rate: DropoutRate = 0.7  # §5
     adaptive_aux_pool: bool = False
     kernel_init: Initializer = CAFFE_XAVIER
     bias_value: float = 0.2  # of all layers but the three classifiers (Caffe)
@@ -157,6 +159,7 @@ class GoogLeNet(nn.Module):
         return net.clone(**fields)
 
     @nn.compact
+    @takes_images
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array | tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         weights: dict[str, Any] = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         biases = Constant(self.bias_value)

@@ -11,12 +11,17 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.ranges import NonNegative, Positive, check
+
 
 @dataclasses.dataclass(frozen=True)
 class Constant:
     """Every element is `value`."""
 
     value: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def __call__(self, key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
         del key
@@ -27,7 +32,10 @@ class Constant:
 class Normal:
     """Gaussian with mean 0 and standard deviation `std`."""
 
-    std: float
+    std: NonNegative  # 0: all of them 0
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def __call__(self, key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
         return jax.nn.initializers.normal(self.std)(key, tuple(shape), dtype)
@@ -37,7 +45,10 @@ class Normal:
 class TruncatedNormal:
     """Gaussian with mean 0 and `std` before truncation, cut at ± 2 `std` (torchvision's GoogLeNet: 0.01)."""
 
-    std: float
+    std: NonNegative  # 0: all of them 0
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def __call__(self, key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
         return self.std * jax.random.truncated_normal(key, -2.0, 2.0, tuple(shape), dtype)
@@ -47,9 +58,12 @@ class TruncatedNormal:
 class VarianceScaling:
     """Variance `scale` / fan, as in `jax.nn.initializers.variance_scaling`."""
 
-    scale: float
+    scale: Positive
     mode: Literal["fan_in", "fan_out", "fan_avg"]
     distribution: Literal["normal", "truncated_normal", "uniform"]
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def __call__(self, key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
         initializer = jax.nn.initializers.variance_scaling(self.scale, self.mode, self.distribution)

@@ -13,12 +13,14 @@ import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
 from jaxcnn.models.batch_rows import own_rows
-from jaxcnn.models.forms.convolution import Padding, convolve
+from jaxcnn.models.forms.convolution import convolve, pairs
 from jaxcnn.models.forms.product import product
 from jaxcnn.models.forms.sums import add_bias
 from jaxcnn.models.initializers import HE_FAN_IN, Constant
+from jaxcnn.models.module import CheckedModule
+from jaxcnn.models.shapes import Shape, parameter, require_map, require_values
+from jaxcnn.ranges import Count, DropoutRate, RangeError, WholeNumber
 
-Shape = tuple[int, ...]
 Initializer = Any  # called as `initializer(key, shape, dtype)`
 
 SUM = "sum"  # what convolutions and matrix products compute, to those who choose what the backward pass keeps
@@ -31,7 +33,7 @@ class Window(NamedTuple):
     stride: int = 1
 
 
-class Layer(nn.Module):
+class Layer(CheckedModule):
     """A row of the layer table. Shapes come with their batch axis."""
 
     kind: ClassVar[str] = ""
@@ -57,28 +59,33 @@ class Conv(Layer):
 
     kind: ClassVar[str] = "conv"
 
-    features: int
-    kernel_size: int
-    strides: int = 1
-    padding: Padding = 0
-    groups: int = 1
+    features: Count
+    kernel_size: Count
+    strides: Count = 1
+    padding: WholeNumber | tuple[tuple[WholeNumber, WholeNumber], tuple[WholeNumber, WholeNumber]] = 0
+    groups: Count = 1
     use_bias: bool = True
     kernel_init: Initializer = HE_FAN_IN
     bias_init: Initializer = Constant(0.0)
     dtype: Any = jnp.float32
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.features % self.groups:
+            raise RangeError(f"features (={self.features}) must be divisible by groups (={self.groups}).")
+
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
+        require_map(self, images.shape, self.kernel_size, pairs(self.padding))
         channels = images.shape[-1]
-        for name, count in (("input channels", channels), ("features", self.features)):
-            if count % self.groups:
-                raise ValueError(f"{name} (={count}) must be divisible by groups (={self.groups}).")
+        if channels % self.groups:
+            raise ValueError(f"input channels (={channels}) must be divisible by groups (={self.groups}).")
         shape = (self.kernel_size, self.kernel_size, channels // self.groups, self.features)
-        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32).astype(self.dtype)
+        kernel = parameter(self, "kernel", self.kernel_init, shape).astype(self.dtype)
         outputs = convolve(images.astype(self.dtype), kernel, self.strides, self.padding, self.groups)
         outputs = checkpoint_name(outputs, SUM)
         if self.use_bias:
-            bias = self.param("bias", self.bias_init, (self.features,), jnp.float32)
+            bias = parameter(self, "bias", self.bias_init, (self.features,))
             outputs = add_bias(outputs, bias)
         return outputs
 
@@ -98,16 +105,17 @@ class Dense(Layer):
 
     kind: ClassVar[str] = "fc"
 
-    features: int
+    features: Count
     kernel_init: Initializer = HE_FAN_IN
     bias_init: Initializer = Constant(0.0)
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
+        require_values(self, inputs.shape)
         inputs = inputs.reshape(inputs.shape[0], -1).astype(self.dtype)
-        kernel = self.param("kernel", self.kernel_init, (inputs.shape[-1], self.features), jnp.float32)
-        bias = self.param("bias", self.bias_init, (self.features,), jnp.float32)
+        kernel = parameter(self, "kernel", self.kernel_init, (inputs.shape[-1], self.features))
+        bias = parameter(self, "bias", self.bias_init, (self.features,))
         outputs = checkpoint_name(product(inputs, kernel.astype(self.dtype)), SUM)
         return add_bias(outputs, bias)
 
@@ -130,7 +138,7 @@ class Dropout(Layer):
 
     kind: ClassVar[str] = "dropout"
 
-    rate: float = 0.5
+    rate: DropoutRate = 0.5
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:

@@ -7,7 +7,7 @@ The 28×28 network that is called LeNet-5 today, and Caffe's, are in `lenet_vari
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -15,8 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcnn.models.forms.convolution import convolve
-from jaxcnn.models.layers import Layer, Shape, Window
+from jaxcnn.models.layers import Layer, Window
+from jaxcnn.models.module import CheckedModule, name_of
 from jaxcnn.models.rbf import EuclideanRBF
+from jaxcnn.models.shapes import Shape, parameter, require_map, require_values, takes_images, times
+from jaxcnn.ranges import NOT_EMPTY, Count, NonNegative, RangeError, WholeNumber, check
 
 # Table I: the S2 maps that each C3 map sees.
 C3_TABLE: tuple[tuple[int, ...], ...] = (
@@ -76,8 +79,11 @@ class FanInUniform:
     bias is one of the inputs. Here it isn't.
     """
 
-    fan_in: int | tuple[int, ...]
-    power: float
+    fan_in: Count | Annotated[tuple[Count, ...], NOT_EMPTY]
+    power: NonNegative
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def __call__(self, key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
         limit = 2.4 / np.broadcast_to(np.array(self.fan_in, np.float32), tuple(shape)) ** self.power
@@ -87,8 +93,8 @@ class FanInUniform:
 class SquashedUnits(Layer):
     """Units whose weighted sums are squashed. Subclasses declare weights and say how they are summed."""
 
-    features: int
-    fan_in_power: float  # see `FanInUniform`
+    features: Count
+    fan_in_power: NonNegative  # see `FanInUniform`
     dtype: Any = jnp.float32
 
     def weights(self, inputs: Shape) -> dict[str, tuple[tuple[int, ...], int | tuple[int, ...]]]:
@@ -102,7 +108,7 @@ class SquashedUnits(Layer):
     @nn.compact
     def __call__(self, inputs: jax.Array, *, curvature: bool = False) -> jax.Array:
         weights = {
-            name: self.param(name, FanInUniform(fan_in, self.fan_in_power), shape, jnp.float32).astype(self.dtype)
+            name: parameter(self, name, FanInUniform(fan_in, self.fan_in_power), shape).astype(self.dtype)
             for name, (shape, fan_in) in self.weights(inputs.shape).items()
         }
         inputs = inputs.astype(self.dtype)
@@ -123,9 +129,19 @@ class FeatureMaps(SquashedUnits):
 
     kind: ClassVar[str] = "conv"
 
-    table: tuple[tuple[int, ...], ...] | None = None
+    table: tuple[Annotated[tuple[WholeNumber, ...], NOT_EMPTY], ...] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.table is not None and len(self.table) != self.features:
+            raise RangeError(f"table (={self.table}) must have a row for each of features (={self.features}).")
 
     def weights(self, inputs: Shape):
+        require_map(self, inputs, 5)
+        if self.table is not None and max(map(max, self.table)) >= inputs[-1]:
+            raise ValueError(
+                f"{name_of(self)}: its table names map {max(map(max, self.table))}; there are {inputs[-1]}."
+            )
         if self.table is None:
             fan_in = 25 * inputs[-1]
             return {"kernel": ((5, 5, inputs[-1], self.features), fan_in), "bias": ((self.features,), fan_in)}
@@ -156,6 +172,10 @@ class Subsampling(SquashedUnits):
     kind: ClassVar[str] = "subsample"
 
     def weights(self, inputs: Shape):
+        require_map(self, inputs, 2)
+        if inputs[1] % 2 or inputs[2] % 2 or inputs[3] != self.features:
+            wanted = f"{self.features} maps with even sides"
+            raise ValueError(f"{name_of(self)} takes {wanted}, not {times(*inputs[1:])}.")
         return {"coefficient": ((self.features,), 4), "bias": ((self.features,), 4)}
 
     def weighted_sums(self, inputs: jax.Array, weights: dict[str, jax.Array]) -> jax.Array:
@@ -179,6 +199,7 @@ class FullyConnected(SquashedUnits):
     kind: ClassVar[str] = "fc"
 
     def weights(self, inputs: Shape):
+        require_values(self, inputs)
         fan_in = int(np.prod(inputs[1:]))
         return {"kernel": ((fan_in, self.features), fan_in), "bias": ((self.features,), fan_in)}
 
@@ -189,7 +210,7 @@ class FullyConnected(SquashedUnits):
         return int(np.prod(inputs[1:])) * self.features
 
 
-class LeNet5(nn.Module):
+class LeNet5(CheckedModule):
     """LeNet-5 of 1998: 60,000 parameters, 340,908 connections.
 
     Call with images, float32 [batch, 32, 32, 1], background −0.1 and ink 1.175 (§II-B); returns scores, float32
@@ -200,16 +221,19 @@ class LeNet5(nn.Module):
     four neighbours are added (S2, S4) it is always 1: they are nearly equal, so their sum grows like 4, not like √4.
     """
 
-    num_classes: int = 10
-    fan_in_power: float = 0.5
+    num_classes: Count = 10
+    fan_in_power: NonNegative = 0.5
     dtype: Any = jnp.float32
 
-    def setup(self) -> None:
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.num_classes != 10:
-            raise ValueError(
+            raise RangeError(
                 f"num_classes (={self.num_classes}) must be 10: LeNet5's outputs are pictures of the ten digits; "
                 "use ModernLeNet5 for other classes."
             )
+
+    def setup(self) -> None:
         power, dtype = self.fan_in_power, self.dtype
         self.C1 = FeatureMaps(6, power, dtype)
         self.S2 = Subsampling(6, 1.0, dtype)
@@ -219,12 +243,13 @@ class LeNet5(nn.Module):
         self.F6 = FullyConnected(84, power, dtype)
         self.output = EuclideanRBF()
 
+    @takes_images
     def features(self, images: jax.Array, *, curvature: bool = False) -> jax.Array:
         """What F6 gives, [batch, 84]. With `curvature`, reverse mode carries Gauss–Newton second derivatives:
         ∂²E/∂x² of F6's outputs goes in, ∂²E/∂w² of every weight (and of the pictures) comes out.
         """
         if images.shape[1:] != (32, 32, 1):
-            raise ValueError(f"images {images.shape} must be [batch, 32, 32, 1]; pad 28×28 pictures by 2.")
+            raise ValueError(f"LeNet5: images {images.shape} must be [batch, 32, 32, 1]; pad 28×28 pictures by 2.")
         x = self.C1(images, curvature=curvature)  # 28×28×6
         x = self.S2(x, curvature=curvature)  # 14×14×6
         x = self.C3(x, curvature=curvature)  # 10×10×16
@@ -232,6 +257,7 @@ class LeNet5(nn.Module):
         x = self.C5(x, curvature=curvature)  # 1×1×120
         return self.F6(x, curvature=curvature)  # 84
 
+    @takes_images
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         del train
         return self.output(self.features(images))

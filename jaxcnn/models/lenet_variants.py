@@ -10,22 +10,26 @@ import jax.numpy as jnp
 from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import CAFFE_XAVIER, GLOROT_UNIFORM
 from jaxcnn.models.layers import Conv, Dense, Initializer
+from jaxcnn.models.module import CheckedModule
 from jaxcnn.models.pooling import AveragePool, MaxPool
+from jaxcnn.models.shapes import takes_images
+from jaxcnn.ranges import Count
 
 
-class ModernLeNet5(nn.Module):
+class ModernLeNet5(CheckedModule):
     """LeNet-5 as textbooks have it: full C3, average pooling, softmax; 61,706 parameters for 10 classes.
 
     Call with images, float32 [batch, 28, 28, channels]; returns logits, float32 [batch, num_classes]. Any size
     that leaves S4 a picture works, with other parameters.
     """
 
-    num_classes: int = 10
+    num_classes: Count = 10
     activation: Callable[[jax.Array], jax.Array] = nn.tanh
     kernel_init: Initializer = GLOROT_UNIFORM
     dtype: Any = jnp.float32
 
     @nn.compact
+    @takes_images
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         del train
         options: dict[str, Any] = {"kernel_init": self.kernel_init, "dtype": self.dtype}
@@ -38,17 +42,18 @@ class ModernLeNet5(nn.Module):
         return Dense(self.num_classes, **options, name="output")(x).astype(jnp.float32)
 
 
-class CaffeLeNet(nn.Module):
+class CaffeLeNet(CheckedModule):
     """Caffe's `examples/mnist/lenet`: 431,080 parameters; there is no nonlinearity but the one after ip1.
 
     Call with images, float32 [batch, 28, 28, 1], 0–1; returns logits, float32 [batch, num_classes].
     """
 
-    num_classes: int = 10
+    num_classes: Count = 10
     kernel_init: Initializer = CAFFE_XAVIER
     dtype: Any = jnp.float32
 
     @nn.compact
+    @takes_images
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         del train
         options: dict[str, Any] = {"kernel_init": self.kernel_init, "dtype": self.dtype}

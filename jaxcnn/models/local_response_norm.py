@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxcnn.models.forms.platform import on_cpu
 from jaxcnn.models.forms.response import respond, respond_by_hand
 from jaxcnn.models.layers import Layer
+from jaxcnn.ranges import Count, NonNegative, Positive
 
 
 class LocalResponseNorm(Layer):
@@ -22,11 +23,11 @@ class LocalResponseNorm(Layer):
 
     kind: ClassVar[str] = "lrn"
 
-    size: int = 5
-    k: float = 2.0
-    alpha: float = 1e-4
-    beta: float = 0.75
-    groups: int = 1
+    size: Count = 5
+    k: Positive = 2.0  # at 0 a place where all maps are 0 would be divided by 0
+    alpha: NonNegative = 1e-4
+    beta: NonNegative = 0.75
+    groups: Count = 1
 
     @classmethod
     def from_caffe(cls, *, local_size=5, k=1.0, alpha=1.0, beta=0.75, **options) -> "LocalResponseNorm":

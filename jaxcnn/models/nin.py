@@ -15,24 +15,27 @@ import jax.numpy as jnp
 from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import Constant, Normal
 from jaxcnn.models.layers import Conv, Dropout, Initializer
+from jaxcnn.models.module import CheckedModule
 from jaxcnn.models.pooling import GlobalAveragePool, MaxPool
+from jaxcnn.models.shapes import takes_images
+from jaxcnn.ranges import Count, DropoutRate, OddCount
 
-Widths = tuple[int, int, int]
+Widths = tuple[Count, Count, Count]
 
 
-class NIN(nn.Module):
+class NIN(CheckedModule):
     """The network for small pictures: CIFAR as it stands; `mnist` and `svhn` below have other widths.
 
     Input: float32 [batch, height, width, channels]. Output: logits, float32 [batch, num_classes], never
     negative: there is a ReLU before the average. The pools round up: 32 → 16 → 8 pixels.
     """
 
-    num_classes: int = 10
+    num_classes: Count = 10
     block1: Widths = (192, 160, 96)  # the convolution and its two 1×1 layers
     block2: Widths = (192, 192, 192)
-    block3: tuple[int, int] = (192, 192)  # the third is num_classes
-    kernel_sizes: Widths = (5, 5, 3)
-    dropout_rate: float = 0.5  # §3.1: after all but the last block
+    block3: tuple[Count, Count] = (192, 192)  # the third is num_classes
+    kernel_sizes: tuple[OddCount, OddCount, OddCount] = (5, 5, 3)  # odd: padded by half, they keep the map's size
+    dropout_rate: DropoutRate = 0.5  # §3.1: after all but the last block
     kernel_init: Initializer = Normal(0.05)
     conv1_init: Initializer = Normal(0.05)  # CIFAR-100: 0.001
     block1_init: Initializer = Normal(0.05)  # cccp1 and cccp2; CIFAR-100: 0.01
@@ -54,6 +57,7 @@ class NIN(nn.Module):
         return net.clone(**fields)
 
     @nn.compact
+    @takes_images
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
         k1, k2, k3 = self.kernel_sizes
@@ -75,19 +79,20 @@ class NIN(nn.Module):
         return GlobalAveragePool(name="gap")(x).astype(jnp.float32)
 
 
-class ImageNetNIN(nn.Module):
+class ImageNetNIN(CheckedModule):
     """The authors' network for ImageNet, which the paper does not report (Caffe's model zoo).
 
     Input: float32 [batch, 224, 224, 3]. Output: logits, float32 [batch, num_classes], never negative.
     """
 
-    num_classes: int = 1000
-    dropout_rate: float = 0.5
+    num_classes: Count = 1000
+    dropout_rate: DropoutRate = 0.5
     kernel_init: Initializer = Normal(0.05)
     outer_init: Initializer = Normal(0.01)  # conv1, conv3 and cccp8
     dtype: Any = jnp.float32
 
     @nn.compact
+    @takes_images
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
         outer = partial(Conv, kernel_init=self.outer_init, dtype=self.dtype)

@@ -8,7 +8,9 @@ import numpy as np
 
 from jaxcnn.models.forms.maximum import largest, largest_with_winners
 from jaxcnn.models.forms.platform import on_cpu
-from jaxcnn.models.layers import Layer, Shape, Window
+from jaxcnn.models.layers import Layer, Window
+from jaxcnn.models.shapes import Shape, require_map
+from jaxcnn.ranges import Count, RangeError, WholeNumber
 
 
 def pool_padding(size: int, window: int, strides: int, padding: int, ceil: bool) -> tuple[int, int]:
@@ -29,14 +31,23 @@ class MaxPool(Layer):
 
     kind: ClassVar[str] = "maxpool"
 
-    size: int
-    strides: int
-    padding: int = 0
+    size: Count
+    strides: Count
+    padding: WholeNumber = 0
     ceil: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.padding >= self.size:  # else each window sees the map, with `ceil` too: `pool_padding` sees to that
+            raise RangeError(
+                f"padding (={self.padding}) must be less than size (={self.size}), or windows would see padding alone."
+            )
 
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
+        require_map(self, images.shape)
         padding = [pool_padding(n, self.size, self.strides, self.padding, self.ceil) for n in images.shape[1:3]]
+        require_map(self, images.shape, self.size, (padding[0], padding[1]))
         pool = largest_with_winners if on_cpu() else largest
         return pool(images, self.size, self.strides, (padding[0], padding[1]))
 
@@ -49,11 +60,12 @@ class AveragePool(Layer):
 
     kind: ClassVar[str] = "avgpool"
 
-    size: int
-    strides: int
+    size: Count
+    strides: Count
 
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
+        require_map(self, images.shape, self.size)
         apart = on_cpu() and self.size == self.strides and all(n % self.size == 0 for n in images.shape[1:3])
         sums = sum_squares(images, self.size) if apart else sum_windows(images, self.size, self.strides)
         return sums / np.array(self.size**2, images.dtype)
@@ -91,6 +103,7 @@ class GlobalAveragePool(Layer):
 
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
+        require_map(self, images.shape)
         return images.mean(axis=(1, 2))
 
     def window(self, inputs: Shape) -> Window:

@@ -10,21 +10,25 @@ import jax.numpy as jnp
 from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import GLOROT_UNIFORM
 from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer
+from jaxcnn.models.module import CheckedModule
 from jaxcnn.models.pooling import MaxPool
+from jaxcnn.models.shapes import takes_images
+from jaxcnn.ranges import Count, DropoutRate
 
 
-class PrimerCNN(nn.Module):
+class PrimerCNN(CheckedModule):
     """Five convolutions, three fully connected layers.
 
     Input: float32 [batch, 28, 28, 1]. Output: logits, float32 [batch, num_classes].
     """
 
-    num_classes: int = 10
-    dropout_rate: float = 0.5
+    num_classes: Count = 10
+    dropout_rate: DropoutRate = 0.5
     kernel_init: Initializer = GLOROT_UNIFORM  # Keras's default
     dtype: Any = jnp.float32
 
     @nn.compact
+    @takes_images
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
         dense = partial(Dense, kernel_init=self.kernel_init, dtype=self.dtype)

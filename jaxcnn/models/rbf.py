@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn.models.layers import Layer, Shape
+from jaxcnn.models.layers import Layer
+from jaxcnn.models.module import name_of
+from jaxcnn.models.shapes import Shape
 
 # The output's targets: digits 0–9, each 7 wide and 12 high, # = +1, . = −1.
 # Deviation: the shapes are ours; the paper shows its own in Fig. 3 and names only their size and purpose.
@@ -46,7 +48,12 @@ class EuclideanRBF(Layer):
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        offsets = inputs.astype(jnp.float32)[:, None] - digit_prototypes()[None]
+        prototypes = digit_prototypes()
+        if inputs.shape[1:] != prototypes.shape[1:]:
+            raise ValueError(
+                f"{name_of(self)} takes [batch, 84], a value for each pixel of a prototype; not {list(inputs.shape)}."
+            )
+        offsets = inputs.astype(jnp.float32)[:, None] - prototypes[None]
         return -jnp.square(offsets).sum(axis=-1)
 
     def macs(self, inputs: Shape, outputs: Shape) -> int:

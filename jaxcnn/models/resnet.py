@@ -1,6 +1,6 @@
 """ResNet: He, Zhang, Ren & Sun, "Deep Residual Learning for Image Recognition", 2015."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import flax.linen as nn
 import jax
@@ -10,7 +10,10 @@ from jaxcnn.models.batch_norm import BatchNorm
 from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import HE_FAN_IN
 from jaxcnn.models.layers import Conv, Dense, Initializer
+from jaxcnn.models.module import CheckedModule
 from jaxcnn.models.pooling import GlobalAveragePool, MaxPool
+from jaxcnn.models.shapes import takes_images
+from jaxcnn.ranges import NOT_EMPTY, Count
 
 # §3.3: A pads with zero channels, B projects where the shape changes, C projects always; "none": a plain net.
 Shortcut = Literal["A", "B", "C", "none"]
@@ -25,14 +28,14 @@ DEPTHS: dict[int, tuple[tuple[int, ...], bool]] = {
 }
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(CheckedModule):
     """Two 3×3 convolutions, or the bottleneck 1×1, 3×3, 1×1 with four times the features last (figure 5).
 
     Batch norm after each convolution; the last ReLU after the addition. Layers "a", "b" ("c") and "shortcut".
     """
 
-    features: int
-    strides: int
+    features: Count
+    strides: Count
     shortcut: Shortcut
     bottleneck: bool
     stride_on_3x3: bool = False
@@ -66,19 +69,21 @@ class ResidualBlock(nn.Module):
 
 def identity_with_zeros(x: jax.Array, strides: int, channels: int) -> jax.Array:
     """Option A: every `strides`-th pixel, and zeros for the channels that are new, at the end."""
+    if channels < x.shape[-1]:
+        raise ValueError(f"shortcut A adds channels: it can't make {channels} of {x.shape[-1]}.")
     x = x[:, ::strides, ::strides]
     return jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - x.shape[-1])))
 
 
-class ResNet(nn.Module):
+class ResNet(CheckedModule):
     """The ImageNet networks of Table 1; `ResNet.of_depth(50)` has the numbers.
 
     Input: float32 [batch, 224, 224, 3], mean-subtracted; other sizes will do, as the last maps are averaged.
     Output: logits, float32 [batch, num_classes].
     """
 
-    num_classes: int = 1000
-    blocks: tuple[int, ...] = (3, 4, 6, 3)
+    num_classes: Count = 1000
+    blocks: Annotated[tuple[Count, ...], NOT_EMPTY] = (3, 4, 6, 3)  # each stage has half the pixels, twice the maps
     bottleneck: bool = True
     shortcut: Shortcut = "B"
     stride_on_3x3: bool = False  # "v1.5", torchvision's: a bottleneck's stride on its 3×3, not its first 1×1
@@ -97,6 +102,7 @@ class ResNet(nn.Module):
         return cls(blocks=blocks, bottleneck=bottleneck, **fields)
 
     @nn.compact
+    @takes_images
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         weights = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         x = Conv(64, 7, 2, padding=3, use_bias=False, name="conv1", **weights)(images)  # 112×112×64

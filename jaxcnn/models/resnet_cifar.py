@@ -10,23 +10,33 @@ from jaxcnn.models.batch_norm import BatchNorm
 from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import HE_FAN_IN
 from jaxcnn.models.layers import Conv, Dense, Initializer
+from jaxcnn.models.module import CheckedModule
 from jaxcnn.models.pooling import GlobalAveragePool
 from jaxcnn.models.resnet import ResidualBlock, Shortcut
+from jaxcnn.models.shapes import takes_images
+from jaxcnn.ranges import Count, RangeError
 
 
-class CifarResNet(nn.Module):
+class CifarResNet(CheckedModule):
     """6n + 2 layers: 3×3 convolutions in three stages of n blocks, at 32, 16 and 8 pixels.
 
     Input: float32 [batch, 32, 32, 3], mean-subtracted. Output: logits, float32 [batch, num_classes].
     """
 
-    num_classes: int = 10
-    n: int = 3  # 3, 5, 7, 9, 18, 200: 20, 32, 44, 56, 110, 1202 layers
-    features: tuple[int, int, int] = (16, 32, 64)
+    num_classes: Count = 10
+    n: Count = 3  # 3, 5, 7, 9, 18, 200: 20, 32, 44, 56, 110, 1202 layers
+    features: tuple[Count, Count, Count] = (16, 32, 64)
     shortcut: Shortcut = "A"  # the only one here (§4.2); "B" is what others do
     kernel_init: Initializer = HE_FAN_IN
     dense_init: Initializer = HE_FAN_IN
     dtype: Any = jnp.float32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shortcut == "A" and list(self.features) != sorted(self.features):
+            raise RangeError(
+                f'features (={self.features}) must not fall with shortcut="A", which adds channels of zeros.'
+            )
 
     @classmethod
     def of_depth(cls, depth: int, **fields: Any) -> "CifarResNet":
@@ -36,6 +46,7 @@ class CifarResNet(nn.Module):
         return cls(n=depth // 6, **fields)
 
     @nn.compact
+    @takes_images
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         weights = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         x = Conv(self.features[0], 3, padding=1, use_bias=False, name="conv1", **weights)(images)  # 32×32×16

@@ -1,6 +1,6 @@
 """VGG: Simonyan & Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import flax.linen as nn
 import jax
@@ -9,9 +9,12 @@ import jax.numpy as jnp
 from jaxcnn.models.batch_norm import BatchNorm
 from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import Normal
-from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, Shape, Window
+from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, Window
 from jaxcnn.models.local_response_norm import LocalResponseNorm
+from jaxcnn.models.module import CheckedModule
 from jaxcnn.models.pooling import MaxPool
+from jaxcnn.models.shapes import Shape, require_map, takes_images
+from jaxcnn.ranges import NOT_EMPTY, Count, DropoutRate, OddCount, RangeError
 
 # Table 1: the kernel size of each convolution, block by block.
 A = ((3,), (3,), (3, 3), (3, 3), (3, 3))
@@ -30,13 +33,12 @@ class DenseOverMap(Dense):
     map that is what `Dense` does, to the bit.
     """
 
-    size: int = 1
+    size: Count = 1
 
     def __call__(self, inputs: jax.Array) -> jax.Array:
+        require_map(self, inputs.shape, self.size)
         batch, height, width, _ = inputs.shape
         rows, columns = height - self.size + 1, width - self.size + 1
-        if rows < 1 or columns < 1:
-            raise ValueError(f"The map ({height}×{width}) must be at least size×size (size={self.size}).")
         offsets = [(row, column) for row in range(self.size) for column in range(self.size)]
         parts = [inputs[:, row : row + rows, column : column + columns] for row, column in offsets]
         patches = jnp.concatenate(parts, axis=-1).reshape(batch * rows * columns, -1)
@@ -49,7 +51,7 @@ class DenseOverMap(Dense):
         return outputs[1] * outputs[2] * self.size**2 * inputs[-1] * self.features
 
 
-class VGG(nn.Module):
+class VGG(CheckedModule):
     """Nets A to E of Table 1, by `blocks`.
 
     Input: float32 [batch, 224, 224, 3], mean-subtracted. Output: logits, float32 [batch, num_classes].
@@ -60,25 +62,38 @@ class VGG(nn.Module):
     and equal to the plain network's answer.
     """
 
-    num_classes: int = 1000
-    blocks: tuple[tuple[int, ...], ...] = D
-    features: tuple[int, ...] = (64, 128, 256, 512, 512)  # of each block's convolutions
-    hidden_units: int = 4096
+    num_classes: Count = 1000
+    blocks: Annotated[tuple[Annotated[tuple[OddCount, ...], NOT_EMPTY], ...], NOT_EMPTY] = D
+    features: Annotated[tuple[Count, ...], NOT_EMPTY] = (64, 128, 256, 512, 512)  # of each block's convolutions
+    hidden_units: Count = 4096
     use_lrn: bool = False  # A-LRN: after the first convolution, with AlexNet's values
     batch_norm: bool = False  # torchvision's -bn: after every convolution, which keeps its bias
-    dropout_rate: float = 0.5  # §3.1, in the first two fully connected layers
+    dropout_rate: DropoutRate = 0.5  # §3.1, in the first two fully connected layers
     # §3.1 says variance 10⁻², which is a standard deviation of 0.1. Deviation: 0.01, the one that Caffe and
     # those who train these nets use. The paper also finds Glorot's enough to train without net A's weights.
     kernel_init: Initializer = Normal(0.01)
     dense_init: Initializer = Normal(0.01)
-    map_size: int | None = None  # 7, say: fully connected layers made for 7×7 maps slide over larger ones
+    map_size: Count | None = None  # 7, say: fully connected layers made for 7×7 maps slide over larger ones
     dtype: Any = jnp.float32
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.features) != len(self.blocks):
+            raise RangeError(f"features (={self.features}) must have a value for each of blocks (={self.blocks}).")
+
     def over_whole_pictures(self, size: int = 224) -> "VGG":
-        """The fully convolutional form of a net that was trained on `size`×`size` pictures."""
-        return self.clone(map_size=size // 2 ** len(self.blocks))
+        """The fully convolutional form of a net that was trained on `size`×`size` pictures.
+
+        Raises:
+          ValueError: no network is trained on pictures so small.
+        """
+        halved = 2 ** len(self.blocks)
+        if size < halved:
+            raise ValueError(f"size (={size}) must be at least {halved}: {len(self.blocks)} blocks halve it.")
+        return self.clone(map_size=size // halved)
 
     @nn.compact
+    @takes_images
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         weights = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         x = images

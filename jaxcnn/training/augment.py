@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcnn.data.contrast import global_contrast
-from jaxcnn.errors import UsageError
 from jaxcnn.inputs import Inputs, Whitening
 from jaxcnn.training.distort import affine_distort
 from jaxcnn.training.local_contrast import local_contrast
@@ -40,11 +39,8 @@ def normalise(images: jax.Array, inputs: Inputs, statistics: dict) -> jax.Array:
         images = (images - mean) * _channels(inputs.scale)
     if not inputs.pad:
         return images
-    # Outside the picture it is black; what was taken off pixel by pixel ends with the picture, and outside is 0.
     sides = ((0, 0), (inputs.pad, inputs.pad), (inputs.pad, inputs.pad), (0, 0))
-    if inputs.mean == "picture" or inputs.whitening is not None or inputs.local_contrast is not None:
-        return jnp.pad(images, sides)
-    return jnp.pad(images, sides, constant_values=background(inputs))
+    return jnp.pad(images, sides, constant_values=inputs.background)
 
 
 def mean_over(images: jax.Array, mean: jax.Array) -> jax.Array:
@@ -62,16 +58,6 @@ def whiten(images: jax.Array, whitening: Whitening, statistics: dict) -> jax.Arr
     centred = flat - statistics["mean"][None]
     whitened = jnp.matmul(centred, statistics["zca"], precision=jax.lax.Precision.HIGHEST)
     return whitened.reshape(images.shape)
-
-
-def background(inputs: Inputs) -> float:
-    """What a black pixel is to the network. Padding and distortion need one value for all channels."""
-    values = np.ravel((0.0 - np.asarray(inputs.mean)) * np.asarray(inputs.scale))
-    if not np.all(values == values[0]):
-        raise UsageError(
-            f"padding and distortion need one mean and scale for all channels; they are {inputs.mean}, {inputs.scale}."
-        )
-    return float(values[0])
 
 
 def _channels(value) -> jax.Array:
@@ -107,7 +93,7 @@ def augment(images: jax.Array, keys: jax.Array, inputs: Inputs) -> jax.Array:
         images = jnp.where(flip[:, None, None, None], images[:, :, ::-1], images)
     if inputs.distortion is not None:
         limits = dataclasses.asdict(inputs.distortion)
-        images = affine_distort(images, distortion_keys, **limits, fill=background(inputs))
+        images = affine_distort(images, distortion_keys, **limits, fill=inputs.background)
     return images
 
 

@@ -7,12 +7,16 @@ a JPEG is decoded.
 
 import dataclasses
 import math
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from PIL import Image
 
 from jaxcnn.data.decode import Window, central_square
+from jaxcnn.errors import UsageError
+from jaxcnn.ranges import Count, Positive, Range, check
+
+PositiveShare = Annotated[float, Range(0, 1, low_open=True)]
 
 INTERPOLATIONS = (
     Image.Resampling.BILINEAR,
@@ -26,10 +30,14 @@ INTERPOLATIONS = (
 class ScaleJitter:
     """Resizes the shorter side to a random number of pixels and cuts a random square out (VGG §3.1, ResNet §3.4)."""
 
-    shortest: int  # pixels of the shorter side, both limits included
-    longest: int
+    shortest: Count  # pixels of the shorter side, both limits included
+    longest: Count
 
     draws: ClassVar[int] = 3
+
+    def __post_init__(self) -> None:
+        check(self)
+        _check_order("shortest", self.shortest, "longest", self.longest)
 
     def __call__(self, width: int, height: int, size: int, draws: np.ndarray) -> Window:
         shorter = self.shortest + int(draws[0] * (self.longest - self.shortest + 1))
@@ -46,14 +54,19 @@ class AreaCrop:
     it is the central square.
     """
 
-    min_area: float = 0.08  # share of the picture
-    max_area: float = 1.0
-    min_aspect: float = 3 / 4  # width : height
-    max_aspect: float = 4 / 3
+    min_area: PositiveShare = 0.08  # share of the picture
+    max_area: PositiveShare = 1.0
+    min_aspect: Positive = 3 / 4  # width : height
+    max_aspect: Positive = 4 / 3
     random_interpolation: bool = True  # bilinear, by area, nearest or cubic; else bilinear
 
     tries: ClassVar[int] = 10
     draws: ClassVar[int] = 2 * tries + 3
+
+    def __post_init__(self) -> None:
+        check(self)
+        _check_order("min_area", self.min_area, "max_area", self.max_area)
+        _check_order("min_aspect", self.min_aspect, "max_aspect", self.max_aspect)
 
     def __call__(self, width: int, height: int, size: int, draws: np.ndarray) -> Window:
         del size
@@ -67,3 +80,8 @@ class AreaCrop:
                 left, top = draws[-3] * (width - across), draws[-2] * (height - down)
                 return Window((left, top, min(left + across, width), min(top + down, height)), resampling)
         return Window(central_square(width, height).box, resampling)
+
+
+def _check_order(low_name: str, low: float, high_name: str, high: float) -> None:
+    if low > high:
+        raise UsageError(f"{low_name} (={low:g}) must not exceed {high_name} (={high:g}); set both.")

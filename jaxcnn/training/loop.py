@@ -5,25 +5,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from jaxcnn import ending
-from jaxcnn.data.choose import Choice, choose
-from jaxcnn.data.sources import open_source
-from jaxcnn.evaluation.protocols import check_pictures, check_protocol
+from jaxcnn.data.choose import Choice
 from jaxcnn.experiment import Experiment
-from jaxcnn.models.towers import TOWER_AXIS
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.reporting.record import FINAL
 from jaxcnn.training import exchange, processes
 from jaxcnn.training.disk import full_disk_is_told, refusal
 from jaxcnn.training.held import held
-from jaxcnn.training.mesh import parse_mesh, tower_axes
-from jaxcnn.training.parallel import Devices, Mode
+from jaxcnn.training.parallel import Mode
+from jaxcnn.training.plan import plan_run
 from jaxcnn.training.profiler import nothing_to_trace
 from jaxcnn.training.run import Run
-from jaxcnn.training.run_folder import claim, default_workdir, identity, local_folder, params_sha256, plain, write_json
-from jaxcnn.training.setting import Length, resolve
+from jaxcnn.training.run_folder import claim, identity, params_sha256, plain, write_json
 
 
 def fit(
@@ -57,7 +51,8 @@ def fit(
       seed: of order, initialisation, augmentation and dropout.
       parallel: "jit", or "pmap" with batch statistics per device.
       mesh: how the devices are laid out, as in "data=4,model=2"; by default all share the batch.
-      settings: overrides ("batch_size=64"), applied last, over a rehearsal's too.
+      settings: overrides ("batch_size=64"), applied last. Like what was changed in `experiment` before, by
+        `jaxcnn.override` or `dataclasses.replace`, they go before what a rehearsal changes.
       profile: a folder for a trace of a few steps by JAX's profiler.
       display: shows progress; by default nothing is shown.
 
@@ -67,33 +62,24 @@ def fit(
     Raises:
       UsageError, DataMissingError, RunStoppedError, RunInterruptedError: see `jaxcnn.errors`.
     """
-    workdir = local_folder(workdir) if workdir else None
     display = (display if processes.is_first() else None) or Silent()
-    sizes = parse_mesh(mesh, len(jax.devices()), parallel=parallel)
-    rehearsal_data = experiment.rehearsal.data if experiment.rehearsal else None
-    choice = exchange.in_turn(
-        lambda: choose(
-            data,
-            experiment.data,
-            rehearsal_data,
-            data_dir=data_dir,
-            manual_dir=manual_dir,
-            progress=display.advance,
-        )
+    plan = plan_run(
+        experiment,
+        workdir=workdir,
+        data=data,
+        data_dir=data_dir,
+        manual_dir=manual_dir,
+        steps=steps,
+        epochs=epochs,
+        seed=seed,
+        parallel=parallel,
+        mesh=mesh,
+        settings=settings,
+        display=display,
     )
-    train_source = open_source(choice.name, "train", data_dir=data_dir)
-    test_source = open_source(choice.name, "test", data_dir=data_dir)
-    experiment = resolve(experiment, choice, settings, train_source.num_classes)
-    for protocol in experiment.protocols:
-        check_protocol(protocol, experiment)
-        check_pictures(protocol, experiment, test_source)
-    towers = sizes[TOWER_AXIS]
-    devices = Devices(parallel, model=towers, tower_axes=tower_axes(experiment, towers))
-    devices.check_batch_size(experiment.batch_size, accumulate=experiment.accumulate)
-    length = Length.of(experiment, len(train_source), steps=steps, epochs=epochs)
-
-    workdir = workdir or default_workdir(experiment, choice.name, choice.rehearsal)
-    mine = identity(experiment, data=choice.name, rehearsal=choice.rehearsal, seed=seed)
+    experiment, choice, length, workdir = plan.experiment, plan.choice, plan.length, plan.workdir
+    train_source, test_source = plan.train_source, plan.test_source
+    mine = identity(experiment, data=choice.name, rehearsal=choice.rehearsal, seed=plan.seed)
     if train_source.shorter_side is not None:
         mine["shorter_side"] = train_source.shorter_side  # a compact copy has other pictures
     exchange.in_turn(lambda: claim(workdir, mine, first=processes.is_first()))
@@ -115,9 +101,9 @@ def fit(
             workdir=workdir,
             train_source=train_source,
             test_source=test_source,
-            devices=devices,
+            devices=plan.devices,
             length=length,
-            seed=seed,
+            seed=plan.seed,
             display=display,
             profile=Path(profile) if profile else None,
             record={"experiment": mine, "class_names": list(train_source.class_names)},
@@ -126,7 +112,7 @@ def fit(
             if run.step < length.stop:
                 display.message(
                     f"{experiment.title} on {choice.name}: {len(train_source):,} + {len(test_source):,} pictures, "
-                    f"{length.stop:,} steps of {experiment.batch_size}, {devices.described}; compiling"
+                    f"{length.stop:,} steps of {experiment.batch_size}, {plan.devices.described}; compiling"
                 )
                 if length.stop > length.planned:
                     display.message(

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxcnn.ranges import NonNegative, Positive, check
+
 
 @dataclasses.dataclass(frozen=True)
 class SoftmaxCrossEntropy:
@@ -23,7 +25,10 @@ class AuxiliaryCrossEntropy:
     The heads exist in training alone; at test time it is the cross-entropy of the logits.
     """
 
-    weight: float = 0.3
+    weight: NonNegative = 0.3
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def __call__(self, outputs: jax.Array | tuple[jax.Array, tuple[jax.Array, ...]], labels: jax.Array) -> jax.Array:
         """outputs: logits [batch, classes], or (logits, (logits of a head, …)); result: float32 [batch]."""
@@ -40,7 +45,10 @@ class MaximumAPosteriori:
     anyway from growing; the paper gives no value.
     """
 
-    j: float
+    j: Positive
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def __call__(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
         """outputs: scores −y, [batch, classes]; labels: int32 [batch]; result: float32 [batch]."""

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import optax
 
+from jaxcnn.ranges import Count, Decay, NonNegative, Positive, check
 from jaxcnn.training.levenberg_marquardt import stochastic_diagonal_levenberg_marquardt
 
 
@@ -41,10 +42,13 @@ class Momentum:
     `optax.sgd` and `torch.optim.SGD` multiply the velocity by the rate, which differs after every drop.
     """
 
-    momentum: float = 0.9
-    weight_decay: float = 0.0
+    momentum: Decay = 0.9
+    weight_decay: NonNegative = 0.0
     decay_biases: bool = True  # the paper's equation decays every w; False: kernels alone
-    bias_rate: float = 1.0  # times the rate for everything but kernels; 2 in Caffe's and cuda-convnet's networks
+    bias_rate: NonNegative = 1.0  # times the rate for everything but kernels; 2 in Caffe's and cuda-convnet's networks
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
         mask = None if self.decay_biases else is_weight
@@ -63,9 +67,12 @@ class LevenbergMarquardt:
     `scale` multiplies η: 1 is the paper's, for batches of 1.
     """
 
-    mu: float = 0.02
-    samples: int = 500  # pictures for the curvature, estimated anew before each pass
-    scale: float = 1.0
+    mu: Positive = 0.02
+    samples: Count = 500  # images for the curvature, estimated anew before each pass
+    scale: Positive = 1.0
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
         return optax.chain(stochastic_diagonal_levenberg_marquardt(self.mu), optax.scale(self.scale))

@@ -99,6 +99,11 @@ class Devices:
         return self.devices[0].platform
 
     @property
+    def model_parts(self) -> int:
+        """Over how many devices a network's towers are divided; 1 where they aren't."""
+        return self._towers
+
+    @property
     def described(self) -> str:
         """For a person, as in "8 × gpu in 2 processes"."""
         towers = f" ({BATCH_AXIS}={self.batch_parts}, {TOWER_AXIS}={self._towers})" if self._towers > 1 else ""

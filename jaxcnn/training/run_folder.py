@@ -19,7 +19,7 @@ from jaxcnn.experiment import Experiment
 from jaxcnn.training.disk import refusal
 
 # What may change between two starts of one run without making it another run.
-FREE = {"paper", "rehearsal", "deviations", "checkpoint_every", "evaluation_batch_size"}
+FREE = {"paper", "rehearsal", "deviations", "chosen", "checkpoint_every", "evaluation_batch_size"}
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "grain", "numpy")
 
 

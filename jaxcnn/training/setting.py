@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -10,23 +11,35 @@ import jax.numpy as jnp
 
 from jaxcnn.data.choose import Choice
 from jaxcnn.errors import UsageError
-from jaxcnn.experiment import Experiment
-from jaxcnn.overrides import override, set_path
+from jaxcnn.experiment import Experiment, load, names, variants
+from jaxcnn.models.forms.platform import plain_forms
+from jaxcnn.models.shapes import SmallMapError
+from jaxcnn.overrides import LENGTHS, apply_changes, different_paths, field_types, parse_settings, value_at
 
-LARGE = 256  # pixels that are enough for every network that takes pictures of any size
+LARGEST = 1024  # pixels that are enough for every network that takes images of any size
 
 
 def resolve(experiment: Experiment, choice: Choice, settings: Sequence[str], num_classes: int) -> Experiment:
-    """The experiment as it runs on the chosen data: a rehearsal's overrides first, the user's settings last.
+    """The experiment as it runs on the chosen data.
+
+    A rehearsal's overrides come first; what the user changed in Python stays as it is; `settings` come last. All are
+    applied before the result is checked, so their order doesn't matter.
 
     Raises:
       UsageError: a setting is wrong, or the network can't tell apart what the data holds.
     """
+    chosen = chosen_paths(experiment)
+    changes: list[tuple[str, Any]] = []
     if choice.rehearsal and experiment.rehearsal is not None:
         for path, value in experiment.rehearsal.overrides.items():
-            experiment = set_path(experiment, path, value)
-    experiment = set_path(experiment, "model.num_classes", num_classes)
-    experiment = override(experiment, *settings)
+            if any(_covers(theirs, path) for theirs in chosen):
+                continue
+            changes.append((path, value))
+            changes += [(theirs, value_at(experiment, theirs)) for theirs in chosen if _covers(path, theirs)]
+    counts_classes = "num_classes" in field_types(experiment.model)
+    if counts_classes and not any(_covers(theirs, "model.num_classes") for theirs in chosen):
+        changes.append(("model.num_classes", num_classes))
+    experiment = apply_changes(experiment, [*changes, *parse_settings(settings)])
     asked = getattr(experiment.model, "num_classes", num_classes)
     if asked < num_classes:
         raise UsageError(f"model.num_classes (={asked}) must be at least {num_classes}, the classes of {choice.name}.")
@@ -34,23 +47,80 @@ def resolve(experiment: Experiment, choice: Choice, settings: Sequence[str], num
     return experiment
 
 
+def chosen_paths(experiment: Experiment) -> list[str]:
+    """Paths of the fields that the user changed in Python, by `override` or otherwise, from what the file has."""
+    paths = dict.fromkeys(experiment.chosen)
+    if experiment.name in names() and experiment.variant in variants(experiment.name):
+        paths |= dict.fromkeys(different_paths(experiment, load(experiment.title)))
+    return list(paths)
+
+
+def _covers(path: str, other: str) -> bool:
+    """Whether setting `path` decides what `other` is: the same field, one that it is part of, or the other length."""
+    return other == path or other.startswith(f"{path}.") or (path in LENGTHS and other in LENGTHS)
+
+
 def check_network(experiment: Experiment, what: str) -> None:
-    """Raises UsageError, a line that begins with `what`, where the network can't be made for its input."""
-    error = _failure(experiment)
+    """Checks that the network can be made for its input, without computing anything.
+
+    Raises:
+      UsageError: it can't. One line, which begins with `what` and names the layer, and for an input that is too small
+        the smallest size that works.
+    """
+    model, inputs = experiment.model, experiment.inputs
+    error = failure(model, inputs.size, inputs.channels)
     if error is None:
         return
-    size = experiment.inputs.size
-    larger = dataclasses.replace(experiment.inputs, size=LARGE, stored_size=LARGE)
-    if size < LARGE and _failure(dataclasses.replace(experiment, inputs=larger)) is None:
-        raise UsageError(f"{what}: inputs.size (={size}) is too small for the network; set a larger one.") from error
-    raise UsageError(f"{what}: {str(error).splitlines()[0]}") from error
+    reason = error.reason if isinstance(error, SmallMapError) else str(error).splitlines()[0]
+    is_small = isinstance(error, SmallMapError | ZeroDivisionError)
+    smallest = smallest_size(model, inputs.channels, above=inputs.size) if is_small else None
+    if smallest is None:
+        raise UsageError(f"{what}: {reason}") from error
+    stored = smallest - 2 * inputs.pad
+    also = f", and inputs.stored_size to {stored} or more" if inputs.stored_size < stored else ""
+    raise UsageError(
+        f"{what}: inputs.size (={inputs.size}) is too small for the network ({reason}); "
+        f"set it to {smallest} or more{also}."
+    ) from error
 
 
-def _failure(experiment: Experiment) -> Exception | None:
+def smallest_size(model: nn.Module, channels: int, above: int = 0) -> int | None:
+    """The smallest square images for which the network can be made: what takes one size takes larger ones, too.
+
+    Args:
+      model: the network.
+      channels: of its images.
+      above: pixels that are known to be too few.
+
+    Returns:
+      Pixels, or None where no size up to `LARGEST` will do.
+    """
+    enough = max(2 * above, 1)
+    while failure(model, enough, channels) is not None:
+        above, enough = enough, 2 * enough
+        if enough > LARGEST:
+            return None
+    while enough - above > 1:
+        middle = (above + enough) // 2
+        if failure(model, middle, channels) is None:
+            enough = middle
+        else:
+            above = middle
+    return enough
+
+
+def failure(model: nn.Module, size: int, channels: int) -> Exception | None:
+    """Why the network can't be made for images of `size`×`size` pixels; None where it can."""
+    images = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
     try:
-        jax.eval_shape(lambda: init(experiment.model, experiment))
-    except (ValueError, TypeError, ZeroDivisionError) as error:
+        with plain_forms():  # quicker to trace than those for CPU, and the shapes are the same
+            variables = jax.eval_shape(lambda images: model.init(jax.random.key(0), images, train=False), images)
+    except (ValueError, TypeError, ZeroDivisionError) as error:  # the last: a user's own layer, of an empty map
         return error
+    for path, leaf in jax.tree.leaves_with_path(variables):
+        if leaf.size == 0:
+            name = jax.tree_util.keystr(path, simple=True, separator="/")
+            return SmallMapError(f"its {name} is empty, {list(leaf.shape)}")
     return None
 
 

@@ -12,11 +12,28 @@ def test_the_names_are_those_of_the_command_line():
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("mnsit", "mnist"), ("imagenet2010", "imagenet2012"), ("cifar-10", "cifar10")]
+    ("typed", "meant"),
+    [
+        *(("mnsit", "mnist"), ("imagenet2010", "imagenet2012"), ("cifar-10", "cifar10"), ("MNIST", "mnist")),
+        *((name, "imagenet2012") for name in ("imagenet", "ImageNet", "imagenet-1k", "imagenet1k", "ilsvrc2012")),
+        *((name, "imagenet2012") for name in ("ILSVRC-2012", "ILSVRC", "ImageNet 2012", "imagenet_2012")),
+        *(("CIFAR10", "cifar10"), ("cifar", "cifar10"), ("CIFAR-100", "cifar100"), ("cifar_100", "cifar100")),
+        *((name, "fashion_mnist") for name in ("fashion-mnist", "FashionMNIST", "fashionmnist", "fashion", "Fashion")),
+        *((name, "svhn_cropped") for name in ("svhn", "SVHN", "svhn-cropped", "svhn_croped")),
+        *(("imagenette2", "imagenette"), ("imagenette2-320", "imagenette"), ("Imagenete", "imagenette")),
+        *(("digit", "digits"), ("Digits", "digits"), ("photo", "photos"), ("PHOTOS", "photos")),
+    ],
 )
-def test_a_typo_gets_the_nearest_name(typed, meant):
+def test_the_name_that_is_meant_is_suggested_and_not_taken(typed, meant):
     with pytest.raises(UsageError, match=f"Did you mean '{meant}'"):
         data_set(typed)
+
+
+@pytest.mark.parametrize("typed", ["", "-", "coco", "?", "ImageFolder"])
+def test_where_nothing_is_near_nothing_is_suggested(typed):
+    with pytest.raises(UsageError, match=r"unknown data set .* known: digits, photos, mnist") as caught:
+        data_set(typed)
+    assert "Did you mean" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", [name for name, entry in DATA_SETS.items() if not entry.embedded])

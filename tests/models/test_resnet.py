@@ -108,7 +108,7 @@ def test_any_size_of_picture_will_do():
 def test_windows_of_pool1(as_in_caffe, pixels):
     """Caffe's begin in the corner, and the last hang over the edge; torch's begin one pixel outside."""
     torch = pytest.importorskip("torch", reason="the independent implementation is in torch")
-    model = ResNet(blocks=(), num_classes=2, pool1_ceil=as_in_caffe)
+    model = ResNet(blocks=(1,), bottleneck=False, num_classes=2, pool1_ceil=as_in_caffe)
     images = jax.random.normal(jax.random.key(1), (2, pixels, pixels, 3))
     variables = model.init(jax.random.key(0), images, train=False)
 

@@ -136,7 +136,7 @@ def test_dense_over_map_counts_every_place():
 
 
 def test_a_map_smaller_than_the_layer_is_refused():
-    with pytest.raises(ValueError, match=r"The map \(2×5\) must be at least size×size \(size=3\)"):
+    with pytest.raises(ValueError, match=r"DenseOverMap: a 2×5 map is smaller than its 3×3 window"):
         DenseOverMap(7, size=3).init(jax.random.key(0), jnp.zeros((1, 2, 5, 4)))
 
 

@@ -1,10 +1,14 @@
 """What a run resolves before it starts."""
 
+import dataclasses
+
 import pytest
 
 import jaxcnn
 from jaxcnn.data.choose import Choice
 from jaxcnn.errors import UsageError
+from jaxcnn.models.lenet import LeNet5
+from jaxcnn.training.schedules import Constant
 from jaxcnn.training.setting import Length, check_network, resolve
 
 PRIMER = jaxcnn.override(jaxcnn.load("cnn_primer"), "batch_size=32", "epochs=10")
@@ -12,12 +16,53 @@ REAL, REHEARSAL = Choice("digits", False, "", ""), Choice("digits", True, "", ""
 
 
 def test_a_rehearsals_overrides_come_first_and_the_users_last():
-    rehearsed = PRIMER.rehearsal.overrides["epochs"]
-    assert rehearsed != PRIMER.epochs
-    assert resolve(PRIMER, REAL, (), 10).epochs == 10
-    assert resolve(PRIMER, REHEARSAL, (), 10).epochs == rehearsed
-    asked = resolve(PRIMER, REHEARSAL, ("steps=77", "batch_size=8"), 10)
+    pristine = jaxcnn.load("cnn_primer")
+    rehearsed = pristine.rehearsal.overrides["epochs"]
+    assert rehearsed != pristine.epochs
+    assert resolve(pristine, REAL, (), 10).epochs == pristine.epochs
+    assert resolve(pristine, REHEARSAL, (), 10).epochs == rehearsed
+    asked = resolve(pristine, REHEARSAL, ("steps=77", "batch_size=8"), 10)
     assert (asked.epochs, asked.steps, asked.batch_size) == (None, 77, 8)
+
+
+@pytest.mark.parametrize("how", ["override", "replace"])
+def test_what_was_changed_in_python_stays(how):
+    """Also what a rehearsal would change, and the number of classes, which follows the data otherwise."""
+    alexnet = jaxcnn.load("alexnet_2012")
+    if how == "override":
+        changed = jaxcnn.override(alexnet, "batch_size=4", "steps=6", "schedule.rate=0.125", "model.num_classes=12")
+    else:
+        changed = dataclasses.replace(
+            alexnet,
+            batch_size=4,
+            epochs=None,
+            steps=6,
+            schedule=dataclasses.replace(alexnet.schedule, rate=0.125),
+            model=alexnet.model.clone(num_classes=12),
+        )
+    resolved = resolve(changed, Choice("photos", True, "", ""), (), 10)
+    assert (resolved.batch_size, resolved.steps, resolved.epochs, resolved.model.num_classes) == (4, 6, None, 12)
+    assert resolved.schedule.rate == 0.125
+    assert resolved.plateau is None is alexnet.rehearsal.overrides["plateau"]  # the rest is the rehearsal's
+
+
+def test_a_value_as_the_file_has_it_stays_too_if_it_was_asked_for():
+    alexnet = jaxcnn.load("alexnet_2012")
+    assert alexnet.rehearsal.overrides["batch_size"] != alexnet.batch_size
+    asked = jaxcnn.override(alexnet, f"batch_size={alexnet.batch_size}")
+    assert resolve(asked, Choice("photos", True, "", ""), (), 10).batch_size == alexnet.batch_size
+
+
+def test_a_field_of_what_a_rehearsal_replaces_stays():
+    """`rehearsal` may replace the whole schedule; a rate that the user set is set in the new one."""
+    rehearsal = dataclasses.replace(PRIMER.rehearsal, overrides={"schedule": Constant(0.5)})
+    mine = dataclasses.replace(jaxcnn.override(PRIMER, "schedule.rate=0.25"), rehearsal=rehearsal)
+    assert resolve(mine, REHEARSAL, (), 10).schedule == Constant(0.25)
+
+
+def test_a_network_of_ones_own_keeps_its_classes():
+    mine = dataclasses.replace(PRIMER, model=LeNet5())
+    assert resolve(dataclasses.replace(mine, inputs=jaxcnn.load("lenet5_1998").inputs), REAL, (), 10).model == LeNet5()
 
 
 def test_the_network_tells_apart_what_the_data_holds():
@@ -29,11 +74,13 @@ def test_the_network_tells_apart_what_the_data_holds():
 
 def test_a_network_that_can_not_be_made_is_a_wrong_setting():
     alexnet = jaxcnn.load("alexnet_2012")
-    with pytest.raises(UsageError, match=r"^alexnet_2012:paper on digits: .*divisible by groups \(=5\)") as caught:
+    with pytest.raises(UsageError, match=r"^model\.features .* must each be divisible by towers \(=5\)\.$"):
         resolve(alexnet, REAL, ("model.towers=5",), 10)
+    with pytest.raises(UsageError, match=r"^model\.pool_size \(=0\) must be positive"):
+        resolve(alexnet, REAL, ("model.pool_size=0",), 10)
+    with pytest.raises(UsageError, match=r"^alexnet_2012:paper on digits: inputs\.size \(=66\) is too small") as caught:
+        resolve(alexnet, REAL, ("inputs.size=66",), 10)
     assert "\n" not in str(caught.value)
-    with pytest.raises(UsageError, match=r"^here: "):
-        check_network(jaxcnn.override(alexnet, "model.pool_size=0"), "here")
     check_network(alexnet, "here")
 
 

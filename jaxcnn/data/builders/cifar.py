@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100, from the "binary version" of the archives.
+"""CIFAR-10 and CIFAR-100, from the "binary version" of the archives, packed or unpacked.
 
 A record is one label byte (CIFAR-100: the coarse, then the fine label) and 3,072 bytes of picture:
 32×32 of red, then of green, then of blue.
@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxcnn.data.archives import is_original
-from jaxcnn.data.builders.tar import members
+from jaxcnn.data.builders.members import members
 from jaxcnn.data.builders.writer import Content, Records, png
 from jaxcnn.data.datasets import DataSet
+from jaxcnn.data.manual_dir import shown
 from jaxcnn.errors import DataMissingError
 
 TRAIN_FILES = {"cifar10": [f"data_batch_{number}.bin" for number in range(1, 6)], "cifar100": ["train.bin"]}
@@ -31,12 +32,22 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
     """
     (path,) = paths.values()
     is_original(entry, path)
-    files = {name.rpartition("/")[2]: data for name, data in members(path)}
     name_files = NAME_FILES[entry.name]
-    wanted = [*TRAIN_FILES[entry.name], *TEST_FILES[entry.name], *name_files.values()]
-    missing = [name for name in wanted if name not in files]
+    wanted = {*TRAIN_FILES[entry.name], *TEST_FILES[entry.name], *name_files.values()}
+    seen: list[str] = []
+
+    def is_wanted(name: str) -> bool:
+        seen.append(name)
+        return name.rpartition("/")[2] in wanted
+
+    files = {name.rpartition("/")[2]: data for name, data in members(path, is_wanted)}
+    missing = sorted(wanted - files.keys())
     if missing:
-        raise DataMissingError(f"{path} lacks {', '.join(missing)}; replace it by {entry.archives[0].file_name}")
+        found = ", ".join(shown(name) for name in seen[:3]) or "nothing"
+        raise DataMissingError(
+            f"{path} lacks {', '.join(missing)} (it holds {found}{', …' if len(seen) > 3 else ''}); "
+            f"replace it by the original {entry.archives[0].file_name}"
+        )
     rows = {
         "train": _rows(path, entry, [files[name] for name in TRAIN_FILES[entry.name]]),
         "test": _rows(path, entry, [files[name] for name in TEST_FILES[entry.name]]),
@@ -51,7 +62,8 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
 
     return Content(
         splits={split: functools.partial(records, split) for split in rows},
-        label_names={name: files[file].decode().split() for name, file in name_files.items()},
+        label_names={name: files[file].decode(errors="replace").split() for name, file in name_files.items()},
+        origins=dict.fromkeys(rows, path),
         sizes={split: len(of_split) for split, of_split in rows.items()},
     )
 
@@ -61,8 +73,12 @@ def _rows(path: Path, entry: DataSet, batches: list[bytes]) -> np.ndarray:
     width = len(NAME_FILES[entry.name]) + 3072
     data = b"".join(batches)
     if len(data) % width:
-        raise DataMissingError(f"{path} is damaged: {len(data):,} bytes are no multiple of {width}; replace it")
+        raise DataMissingError(
+            f"{path} is damaged: {len(data):,} bytes are no multiple of {width}; replace it by the original"
+        )
     rows = np.frombuffer(data, np.uint8).reshape(-1, width)
     if rows[:, width - 3073].max(initial=0) >= entry.num_classes:
-        raise DataMissingError(f"{path} is damaged: it has labels above {entry.num_classes - 1}; replace it")
+        raise DataMissingError(
+            f"{path} is damaged: it has labels above {entry.num_classes - 1}; replace it by the original"
+        )
     return rows

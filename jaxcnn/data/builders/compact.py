@@ -17,9 +17,12 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from jaxcnn.data.builders.writer import Content, Records
+from jaxcnn.data.color_modes import is_grey
 from jaxcnn.data.datasets import compact_config
-from jaxcnn.data.decode import decode_whole
+from jaxcnn.data.decode import decode_whole, readable
+from jaxcnn.data.manual_dir import shown
 from jaxcnn.data.pipeline import default_threads
+from jaxcnn.data.prepared import RANDOM_ACCESS_FORMAT
 from jaxcnn.errors import DataMissingError
 
 QUALITY = 95
@@ -32,17 +35,18 @@ def compact(content: Content, side: int) -> Content:
         DataMissingError: (while iterating) a picture is damaged; the message names its key.
     """
 
-    def records(original: Callable[[], Records]) -> Records:
+    def records(split: str) -> Records:
         def shrunk(item: tuple[int | str, dict]) -> tuple[int | str, dict]:
             key, record = item
             try:
                 return key, record | {"image": shrink(record["image"], side)}
             except ValueError as error:
-                raise DataMissingError(f"picture {key!r}: {error}; prepare the whole data set anew") from error
+                origin = content.origins.get(split, "the archive")
+                raise DataMissingError(f"{origin}: picture {key!r}: {shown(error)}; replace or remove it") from error
 
-        return _in_threads(shrunk, original())
+        return _in_threads(shrunk, content.splits[split]())
 
-    splits = {split: functools.partial(records, original) for split, original in content.splits.items()}
+    splits = {split: functools.partial(records, split) for split in content.splits}
     return dataclasses.replace(content, splits=splits, config=compact_config(side))
 
 
@@ -52,10 +56,10 @@ def shrink(encoded: bytes, side: int) -> bytes:
     Raises:
         ValueError: the picture is damaged.
     """
-    with Image.open(io.BytesIO(encoded)) as picture:  # reads the header alone
+    with readable(encoded), Image.open(io.BytesIO(encoded)) as picture:  # reads the header alone
         if min(picture.size) <= side:
             return encoded
-        channels = 1 if picture.mode == "L" else 3
+        channels = 1 if is_grey(picture.mode) else 3
     pixels = decode_whole(encoded, shorter_side=side, channels=channels)
     small = io.BytesIO()
     Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels).save(small, "JPEG", quality=QUALITY, subsampling=2)
@@ -68,7 +72,14 @@ def prepared_content(folder: Path, splits: tuple[str, ...]) -> Content:
     skip = {"image": cast(Any, tfds.decode.SkipDecoding)()}
 
     def records(split: str) -> Records:
-        for number, record in enumerate(builder.as_data_source(split, decoders=skip)):
+        source = builder.as_data_source(split, decoders=skip, file_format=RANDOM_ACCESS_FORMAT)
+        for number in range(len(source)):
+            try:
+                record = source[number]
+            except (RuntimeError, OSError) as error:  # array_record's own checksums, or a file that has gone
+                raise DataMissingError(
+                    f"{folder} is damaged ({shown(error)}); remove it, then prepare the whole data set anew"
+                ) from error
             name = record.get("file_name")
             found = record | {"label": int(record["label"])} | ({} if name is None else {"file_name": name.decode()})
             yield (number if name is None else found["file_name"]), found
@@ -76,6 +87,7 @@ def prepared_content(folder: Path, splits: tuple[str, ...]) -> Content:
     return Content(
         splits={split: functools.partial(records, split) for split in splits},
         sizes={split: builder.info.splits[split].num_examples for split in splits},
+        origins=dict.fromkeys(splits, folder),
     )
 
 

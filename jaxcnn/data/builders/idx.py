@@ -1,15 +1,14 @@
-"""MNIST and Fashion-MNIST, from their four gzipped IDX files."""
+"""MNIST and Fashion-MNIST, from their four IDX files, gzipped or not."""
 
 import functools
-import gzip
-import hashlib
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from jaxcnn.data.archives import content_sha256, unzipped
 from jaxcnn.data.builders.writer import Content, Records, png
-from jaxcnn.data.datasets import DataSet
+from jaxcnn.data.datasets import DATA_SETS, DataSet
+from jaxcnn.data.manual_dir import damaged
 from jaxcnn.data.original_archives import Archive
 from jaxcnn.errors import DataMissingError
 
@@ -38,23 +37,34 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
     return Content(
         splits={split: functools.partial(records, split) for split in FILES},
         sizes={split: len(labels) for split, (_, labels) in arrays.items()},
+        origins={split: paths[images] for split, (images, _) in FILES.items()},
     )
 
 
 def read_idx(path: Path, archive: Archive) -> np.ndarray:
-    """The array in a gzipped IDX file of bytes: big-endian magic number 0x0800 + rank, sizes, values."""
-    try:
-        raw = gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataMissingError(
-            f"{path} is damaged ({error}); replace it by the original {archive.file_name}"
-        ) from error
-    digest = hashlib.sha256(raw).hexdigest()
+    """The array in an IDX file of bytes: big-endian magic number 0x0800 + rank, sizes, values.
+
+    Raises:
+        DataMissingError: it can't be read, or isn't the file that `archive` is; the message says what it is.
+    """
+    with damaged(path):
+        raw = unzipped(path)
+    digest = content_sha256(raw)
     if digest != archive.content_sha256:
-        raise DataMissingError(
-            f"{path} is damaged or another file: its content has sha256 {digest[:16]}…, not "
-            f"{str(archive.content_sha256)[:16]}…; replace it by the original {archive.file_name}"
-        )
+        other = _known_contents().get(digest)
+        is_what = f"is {other}" if other else f"is damaged or another file: its content has sha256 {digest[:16]}…, not "
+        expected = "" if other else f"{str(archive.content_sha256)[:16]}…"
+        raise DataMissingError(f"{path} {is_what}{expected}; replace it by the original {archive.file_name}")
     rank = raw[3]
     shape = np.frombuffer(raw, ">u4", rank, offset=4)
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape([int(side) for side in shape])
+
+
+def _known_contents() -> dict[str, str]:
+    """Whose file it is, by the digest of its content."""
+    return {
+        archive.content_sha256: f"{entry.name}'s {archive.file_name}"
+        for entry in DATA_SETS.values()
+        for archive in entry.archives
+        if archive.content_sha256
+    }

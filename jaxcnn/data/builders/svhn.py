@@ -8,6 +8,7 @@ import numpy as np
 from jaxcnn.data.archives import is_original
 from jaxcnn.data.builders.writer import Content, Records, png
 from jaxcnn.data.datasets import DataSet
+from jaxcnn.data.manual_dir import damaged, shown
 from jaxcnn.errors import DataMissingError
 
 
@@ -27,7 +28,9 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
             yield index, {"id": f"{split}_{index:06d}", "image": image, "label": int(label) % 10}
 
     splits = {name.removesuffix("_32x32.mat"): path for name, path in paths.items()}
-    return Content(splits={split: functools.partial(records, path, split) for split, path in splits.items()})
+    return Content(
+        splits={split: functools.partial(records, path, split) for split, path in splits.items()}, origins=splits
+    )
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -35,13 +38,18 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     from scipy.io import loadmat  # comes with scikit-learn; only this data set needs it
 
     try:
-        arrays = loadmat(path)
-        images, labels = arrays["X"], arrays["y"].reshape(-1)
+        with damaged(path), path.open("rb") as file:
+            arrays = loadmat(file)
+    except (MemoryError, DataMissingError):
+        raise
     except Exception as error:  # what scipy raises on damage is anything from zlib.error to TypeError
-        if isinstance(error, (PermissionError, MemoryError)):
-            raise
-        raise DataMissingError(f"{path} is damaged ({error}); replace it by the original") from error
-    fits = images.shape == (32, 32, 3, len(labels)) and images.dtype == np.uint8
-    if not fits or not 1 <= labels.min() <= labels.max() <= 10:
-        raise DataMissingError(f"{path} holds no SVHN digits (X is {images.dtype} {images.shape}); replace it")
+        raise DataMissingError(f"{path} is damaged ({shown(error)}); replace it by the original") from error
+    images, labels = (np.asarray(arrays.get(name)) for name in "Xy")
+    labels = labels.reshape(-1)
+    fits = images.dtype == np.uint8 and images.shape == (32, 32, 3, len(labels)) and labels.dtype.kind in "uif"
+    if not fits or not np.isin(labels, range(1, 11)).all():
+        raise DataMissingError(
+            f"{path} holds no SVHN digits (X is {images.dtype} {images.shape}, y {labels.dtype} {labels.shape}); "
+            "replace it by the original"
+        )
     return images, labels
