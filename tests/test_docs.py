@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import jaxcnn
-import launch
+from jaxcnn.main import parse
 
 ROOT = Path(__file__).parents[1]
 ELSEWHERE = r"\.\./shared|/root/|/tmp/|/work/|\b(DESIGN|FACTS|CLI|STYLE)\.md"
@@ -38,7 +38,7 @@ def test_commands_are_found():
 
 @pytest.mark.parametrize("command", commands())
 def test_commands_parse(command):
-    _, flags = launch.parse(shlex.split(command))
+    _, flags = parse(shlex.split(command))
     if getattr(flags, "exp", None):
         jaxcnn.override(jaxcnn.load(flags.exp), *flags.set)
 

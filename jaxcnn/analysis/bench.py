@@ -15,7 +15,7 @@ from jaxcnn.models.towers import TOWER_AXIS
 from jaxcnn.overrides import set_path
 from jaxcnn.training import state as train_state
 from jaxcnn.training.mesh import parse_mesh, tower_axes
-from jaxcnn.training.parallel import Devices, Mode, count_collectives
+from jaxcnn.training.parallel import Devices, Mode, check_compiling, count_collectives
 from jaxcnn.training.setting import Length
 
 WARM_UP = 2
@@ -48,6 +48,7 @@ def bench(
         few outputs for the data.
       DataMissingError: the data set isn't prepared.
     """
+    check_compiling()
     source = None
     if data is not None:
         source = open_source(data, "train", data_dir=data_dir)

@@ -21,7 +21,7 @@ from jaxcnn.experiment import Experiment
 from jaxcnn.models.towers import BATCH_AXIS, TOWER_AXIS
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.training.mesh import parse_mesh, tower_axes
-from jaxcnn.training.parallel import Devices, Mode
+from jaxcnn.training.parallel import Devices, Mode, check_compiling
 from jaxcnn.training.run_folder import default_workdir, local_folder
 from jaxcnn.training.setting import Length, resolve
 
@@ -57,6 +57,7 @@ def dry_run(
     Raises:
       UsageError: as `fit`.
     """
+    check_compiling()
     display = display or Silent()
     name = experiment.data if data == "auto" else data
     entry = data_set(name)

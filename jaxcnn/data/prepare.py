@@ -11,6 +11,7 @@ from jaxcnn.data.archives import Progress, find_archives
 from jaxcnn.data.datasets import DataSet, compact_config, compact_side, data_set
 from jaxcnn.data.sources import data_folder, prepared_folder
 from jaxcnn.errors import DataMissingError, JaxcnnError, UsageError
+from jaxcnn.paths import expanded
 
 SIDES = range(32, 1025)  # of compact copies, pixels
 
@@ -61,9 +62,9 @@ def prepare(
     existing = full if resize is None else prepared_folder(name, target, config=compact_config(resize))
     if existing is not None:
         return Path(existing)
-    if manual_dir is not None and not Path(manual_dir).expanduser().is_dir():
+    manual = Path(expanded(manual_dir, "--manual-dir")) if manual_dir is not None else None
+    if manual is not None and not manual.is_dir():
         raise DataMissingError(f"--manual-dir={manual_dir} is not a folder; name the one with the archives of {name}")
-    manual = Path(manual_dir).expanduser() if manual_dir is not None else None
     try:
         target.mkdir(parents=True, exist_ok=True)
         paths = None

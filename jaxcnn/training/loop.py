@@ -19,7 +19,7 @@ from jaxcnn.training import exchange, processes
 from jaxcnn.training.disk import full_disk_is_told, refusal
 from jaxcnn.training.held import held
 from jaxcnn.training.mesh import parse_mesh, tower_axes
-from jaxcnn.training.parallel import Devices, Mode
+from jaxcnn.training.parallel import Devices, Mode, check_compiling
 from jaxcnn.training.profiler import nothing_to_trace
 from jaxcnn.training.run import Run
 from jaxcnn.training.run_folder import claim, default_workdir, identity, local_folder, params_sha256, plain, write_json
@@ -67,7 +67,9 @@ def fit(
     Raises:
       UsageError, DataMissingError, RunStoppedError, RunInterruptedError: see `jaxcnn.errors`.
     """
+    check_compiling()
     workdir = local_folder(workdir) if workdir else None
+    trace = local_folder(profile, "--profile") if profile else None
     display = (display if processes.is_first() else None) or Silent()
     sizes = parse_mesh(mesh, len(jax.devices()), parallel=parallel)
     rehearsal_data = experiment.rehearsal.data if experiment.rehearsal else None
@@ -100,8 +102,8 @@ def fit(
     summary_path = workdir / "summary.json"
     summary = exchange.in_turn(lambda: finished(summary_path, length.stop))
     if summary is not None:
-        if profile is not None:
-            raise nothing_to_trace(Path(profile), length.stop)
+        if trace is not None:
+            raise nothing_to_trace(trace, length.stop)
         display.message(f"{workdir} is finished: {summary['steps']:,} steps")
         return summary
     banner(display, experiment, choice)
@@ -119,7 +121,7 @@ def fit(
             length=length,
             seed=seed,
             display=display,
-            profile=Path(profile) if profile else None,
+            profile=trace,
             record={"experiment": mine, "class_names": list(train_source.class_names)},
         )
         with processes.closing(run):
