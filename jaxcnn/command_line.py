@@ -15,8 +15,13 @@ from jaxcnn.errors import UsageError
 class Parser(argparse.ArgumentParser):
     """Says what is wrong with a command in one line, with the nearest flag."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, appendix: str = "", **options: Any) -> None:
+        """appendix: what `--help` shows at the end, its lines as they are."""
         super().__init__(allow_abbrev=False, **options)
+        self._appendix = appendix
+
+    def format_help(self) -> str:
+        return super().format_help() + (f"\n{self._appendix}\n" if self._appendix else "")
 
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ").split()[0] if "unrecognized" in message else ""

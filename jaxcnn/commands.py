@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jaxcnn
-from jaxcnn import ending
+from jaxcnn import ending, program
 from jaxcnn.command_line import BENCH, EVALUATE, FOLDERS, NAMED_EXPERIMENT, PREPARE, TRAIN, Flags
 from jaxcnn.errors import UsageError
 
@@ -21,11 +21,8 @@ def progress() -> Iterator[Any]:
     """A display that is closed whatever happens."""
     from jaxcnn.reporting.progress import automatic
 
-    display = automatic()
-    try:
+    with contextlib.closing(automatic()) as display:
         yield display
-    finally:
-        display.close()
 
 
 def overridden(flags: argparse.Namespace, *settings: str) -> jaxcnn.Experiment:
@@ -174,22 +171,57 @@ class Command(NamedTuple):
     job: Callable[[argparse.Namespace], Any]
     about: str
     flags: Flags
+    example: str
 
 
 COMMANDS = {
-    "describe": Command(describe, "The layer table, the paper's claims, the contradictions.", NAMED_EXPERIMENT),
-    "bench": Command(bench, "The speed of the train step on made-up input, and of a data set's pipeline.", BENCH),
-    "prepare": Command(prepare, "Write a TFDS data set, without TensorFlow.", PREPARE),
-    "eval": Command(evaluate, "The errors of a run's newest checkpoint.", EVALUATE),
+    "describe": Command(
+        describe,
+        "Show the layer table, the paper's claims, the contradictions.",
+        NAMED_EXPERIMENT,
+        "describe --exp=alexnet_2012",
+    ),
+    "bench": Command(
+        bench,
+        "Time the train step on made-up input, and a data set's pipeline.",
+        BENCH,
+        "bench --exp=resnet_2015:50",
+    ),
+    "prepare": Command(prepare, "Write a TFDS data set, without TensorFlow.", PREPARE, "prepare --data=mnist"),
+    "eval": Command(evaluate, "Measure the errors of a run's newest checkpoint.", EVALUATE, "eval --workdir=runs/DIR"),
     "doctor": Command(
         doctor,
-        "Devices, versions, compiler canaries, data found, speed of decode.",
+        "Show devices, versions, compiler canaries, data found, speed of decode.",
         {"--data-dir": FOLDERS["--data-dir"]},
+        "doctor",
     ),
 }
 TRAINING = Command(
     train,
-    "Train an experiment, or go on with it, and evaluate it by its paper's protocol. "
-    f"Other commands, each with its own --help: {', '.join(COMMANDS)}.",
+    "Train an experiment, or go on with it, and evaluate it by its paper's protocol.",
     TRAIN,
+    "--exp=lenet5_1998",
 )
+
+
+def overview() -> str:
+    """What one can do: a command of each kind as one types it, the experiments, and what an exit status means."""
+    rows = [
+        (TRAINING.example, TRAINING.about),
+        ("--exp=alexnet_2012 --dry-run", "Show what a run would take, and run nothing."),
+        ("--list", "Show every experiment and variant."),
+        *((command.example, command.about) for command in COMMANDS.values()),
+    ]
+    width = max(len(example) for example, _ in rows)
+    return "\n".join(
+        (
+            "The papers that built convolutional networks, executable in JAX.",
+            "",
+            *(f"  {program.command()} {example:{width}}  {about}" for example, about in rows),
+            "",
+            f"Experiments: {', '.join(jaxcnn.names())}.",
+            "Each command takes --help, and --json for one JSON document on standard output.",
+            "Exit status: 0 done; 1 failed; 2 the command or a value in it is wrong; 3 the data isn't there;",
+            "4 the run stopped itself; 128 and the signal's number after a signal, when the state was saved.",
+        )
+    )

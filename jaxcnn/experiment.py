@@ -157,7 +157,7 @@ class Experiment:
 
 def names() -> list[str]:
     """Every experiment's name: the files in `experiments/`."""
-    package = importlib.import_module("experiments")
+    package = importlib.import_module("jaxcnn.experiments")
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
 
 
@@ -183,7 +183,7 @@ def load(title: str) -> Experiment:
 def _module(name: str) -> ModuleType:
     if name not in names():
         raise UsageError(f"there is no experiment {name!r}; {nearest(name, names())}")
-    return importlib.import_module(f"experiments.{name}")
+    return importlib.import_module(f"jaxcnn.experiments.{name}")
 
 
 def nearest(wrong: str, allowed: list[str]) -> str:

@@ -5,12 +5,13 @@ of that size from the kernel each time, which hands it over page by page, each p
 a step's time with pages of 4 KiB (ResNet-50 at a batch of 8: 230,000 of them, 1,540 ms a step).
 
 In pages of 2 MiB (1,230 ms) most of that is gone. glibc asks for them only if the process starts with a setting, so
-`launch.py` starts itself again with it. Where they can't be had, `keep_freed_memory` keeps the pieces instead
+a command starts itself again with it. Where they can't be had, `keep_freed_memory` keeps the pieces instead
 (1,290 ms): that takes up to twice the memory, as what has been freed is not always found again, and makes XLA a quarter
 slower to compile, as its threads wait for each other's memory.
 """
 
 import ctypes
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -37,20 +38,28 @@ def settings() -> dict[str, str]:
     return {"GLIBC_TUNABLES": LARGE_PAGES}
 
 
-def start_again(script: str, arguments: Sequence[str] = tuple(sys.orig_argv)) -> None:
-    """Replaces this process by the same one with `settings`, if it was started as `python [-u] SCRIPT …`; else returns.
+def start_again(typed: Sequence[str], arguments: Sequence[str] = tuple(sys.orig_argv)) -> None:
+    """Replaces this process by the same one with `settings`, if it was started as `python [-u] TYPED …`; else returns.
 
     Anything else (`python -m pdb SCRIPT`, a notebook, another program) isn't ours to start again. To be called first
     of all: what was imported is imported again.
+
+    Args:
+      typed: a script's path, or "-m" and a module.
+      arguments: the command as it was started, Python first.
     """
-    given = next((argument for argument in arguments[1:] if argument not in HARMLESS), "")
-    plainly = given and os.path.abspath(given) == os.path.abspath(script)
+    given = list(itertools.dropwhile(HARMLESS.__contains__, arguments[1:]))[: len(typed)]
+    plainly = given == list(typed) or (len(typed) == len(given) == 1 and _same_path(*typed, *given))
     if not plainly or sys.gettrace() is not None or not (wanted := settings()):
         return
     try:
         os.execve(sys.executable, [sys.executable, *arguments[1:]], os.environ | wanted)
     except OSError:  # such a sandbox; a step is slower without
         return
+
+
+def _same_path(one: str, other: str) -> bool:
+    return os.path.abspath(one) == os.path.abspath(other)
 
 
 def keep_freed_memory() -> bool:

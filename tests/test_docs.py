@@ -8,7 +8,7 @@ import pytest
 from project_files import ROOT, by_name, tracked
 
 import jaxcnn
-import launch
+from jaxcnn.main import parse
 
 ELSEWHERE = re.compile(r"\.\./shared|/(root|tmp|work)/|\b(DESIGN|FACTS|CLI|STYLE)\.md")  # doesn't name itself
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -38,7 +38,7 @@ def test_commands_are_found():
 
 @pytest.mark.parametrize("command", commands())
 def test_commands_parse(command):
-    _, flags = launch.parse(shlex.split(command))
+    _, flags = parse(shlex.split(command))
     if getattr(flags, "exp", None):
         jaxcnn.override(jaxcnn.load(flags.exp), *flags.set)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import flax.linen as nn
 import pytest
 
-import experiments
 import jaxcnn
+import jaxcnn.experiments
 from jaxcnn.errors import UsageError
 from jaxcnn.experiment import Experiment, Paper
 
-FOLDER = Path(experiments.__path__[0])
+FOLDER = Path(jaxcnn.experiments.__path__[0])
 
 
 def test_names_are_the_files():
@@ -20,7 +20,7 @@ def test_names_are_the_files():
     assert {"lenet5_1998", "alexnet_2012", "cnn_primer"} <= set(jaxcnn.names())
 
 
-@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(experiments.__path__)])
+@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(jaxcnn.experiments.__path__)])
 def test_every_variant_loads_under_its_name(name):
     for variant in jaxcnn.variants(name):
         experiment = jaxcnn.load(f"{name}:{variant}")

@@ -108,13 +108,21 @@ def test_systems_without_large_pages(undecided, tmp_path):
 
 
 @pytest.mark.parametrize("options", [(), ("-u",), ("-B", "-O")])
-def test_a_command_starts_itself_again_with_large_pages(large_pages, options):
+@pytest.mark.parametrize(
+    ("ours", "given"),
+    [
+        ((str(ROOT / "launch.py"),), ("launch.py",)),
+        (("/usr/bin/jaxcnn",), ("/usr/bin/jaxcnn",)),
+        (("-m", "jaxcnn"), ("-m", "jaxcnn")),
+    ],
+)
+def test_a_command_starts_itself_again_with_large_pages(large_pages, options, ours, given):
     started = []
     large_pages.setattr(os, "execve", lambda *arguments: started.append(arguments))
     large_pages.chdir(ROOT)
-    host_memory.start_again(str(ROOT / "launch.py"), ("python", *options, "launch.py", "--exp=lenet5_1998"))
+    host_memory.start_again(ours, ("python", *options, *given, "--exp=lenet5_1998"))
     ((executable, arguments, environment),) = started
-    assert [executable, *arguments] == [sys.executable, sys.executable, *options, "launch.py", "--exp=lenet5_1998"]
+    assert [executable, *arguments] == [sys.executable, sys.executable, *options, *given, "--exp=lenet5_1998"]
     assert environment == os.environ | {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
@@ -134,6 +142,8 @@ def test_so_does_the_real_one_unless_the_user_has_decided(tmp_path, own, expecte
         ("python", "-u"),
         ("python", "-i", "launch.py"),
         ("python", "-m", "pdb", "launch.py"),
+        ("python", "-m", "pdb", "-m", "jaxcnn"),
+        ("python", "-m"),
         ("python", "-c", "import launch"),
         ("pytest", "tests"),
     ],
@@ -141,7 +151,8 @@ def test_so_does_the_real_one_unless_the_user_has_decided(tmp_path, own, expecte
 def test_what_isnt_plainly_the_command_goes_on(large_pages, arguments):
     large_pages.setattr(os, "execve", lambda *_: pytest.fail("it started again"))
     large_pages.chdir(ROOT)
-    host_memory.start_again(str(ROOT / "launch.py"), arguments)
+    for ours in ((str(ROOT / "launch.py"),), ("-m", "jaxcnn")):
+        host_memory.start_again(ours, arguments)
 
 
 def test_a_system_that_refuses_to_start_it_again_is_no_failure(large_pages):
@@ -149,7 +160,7 @@ def test_a_system_that_refuses_to_start_it_again_is_no_failure(large_pages):
         raise PermissionError("not here")
 
     large_pages.setattr(os, "execve", refuse)
-    host_memory.start_again("launch.py", ("python", "launch.py"))
+    host_memory.start_again(("launch.py",), ("python", "launch.py"))
 
 
 def test_the_allocator_is_seen_to_before_any_library_is_imported():

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from launch import main
+from jaxcnn.main import main
 
 ROOT = Path(__file__).parents[1]
 STEPS, EVERY = 300, 30

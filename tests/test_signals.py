@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import jaxcnn
+from jaxcnn.main import main
 from jaxcnn.reporting.progress import Plain
 from jaxcnn.training.checkpoints import Checkpoints
-from launch import main
 
 ROOT = Path(__file__).parents[1]
 WORDS = {signal.SIGTERM: "terminated", signal.SIGINT: "interrupted"}

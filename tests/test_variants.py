@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-import experiments.alexnet_2012
-import experiments.vgg_2014
 import jaxcnn
+import jaxcnn.experiments.alexnet_2012
+import jaxcnn.experiments.vgg_2014
 from jaxcnn.inputs import Scales
 from jaxcnn.models.alexnet import AlexNet
 from jaxcnn.training.crops import ScaleJitter
@@ -40,7 +40,7 @@ def test_the_other_vggs_train_with_jitter(net):
 
 def test_vggs_recipe_for_a_fixed_scale():
     """The settings in the file's docstring make net D's recipe that of B, which has a fixed scale."""
-    fixed = jaxcnn.override(jaxcnn.load("vgg_2014:D"), *settings(experiments.vgg_2014.__doc__ or ""))
+    fixed = jaxcnn.override(jaxcnn.load("vgg_2014:D"), *settings(jaxcnn.experiments.vgg_2014.__doc__ or ""))
     theirs = jaxcnn.load("vgg_2014:B")
     assert (fixed.inputs, fixed.scales) == (theirs.inputs, theirs.scales)
     assert fixed.scales == Scales(dense=(256,), multi_scale=(224, 256, 288))
@@ -68,7 +68,7 @@ def test_what_deeper_vggs_take_over_is_in_net_a(net):
 def test_caffes_normalisation_can_be_set():
     """The settings in AlexNet's docstring and contradictions are those of `as_in_caffe`; `caffenet` has them."""
     paper = jaxcnn.load("alexnet_2012")
-    ablations, _, caffe = (experiments.alexnet_2012.__doc__ or "").partition("Weights of Caffe")
+    ablations, _, caffe = (jaxcnn.experiments.alexnet_2012.__doc__ or "").partition("Weights of Caffe")
     assert jaxcnn.override(paper, *settings(caffe)).model == AlexNet.as_in_caffe()
     assert jaxcnn.load("alexnet_2012:caffenet").model == AlexNet.as_in_caffe(pool_first=True)
     assert len(settings(ablations)) == 4 and jaxcnn.override(paper, *settings(ablations)) != paper

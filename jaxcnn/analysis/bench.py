@@ -13,7 +13,7 @@ from jaxcnn.data.sources import open_source
 from jaxcnn.experiment import Experiment
 from jaxcnn.overrides import set_path
 from jaxcnn.training import state as train_state
-from jaxcnn.training.parallel import Mode, count_collectives
+from jaxcnn.training.parallel import Mode, check_compiling, count_collectives
 from jaxcnn.training.plan import check_arguments, lay_out
 from jaxcnn.training.setting import Length
 
@@ -48,6 +48,7 @@ def bench(
       DataMissingError: the data set isn't prepared.
     """
     check_arguments(experiment, steps=steps, parallel=parallel)
+    check_compiling()
     source = None
     if data is not None:
         source = open_source(data, "train", data_dir=data_dir)

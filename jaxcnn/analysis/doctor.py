@@ -15,7 +15,7 @@ from jaxcnn.data.decode import decode
 from jaxcnn.data.embedded import Photos
 from jaxcnn.data.sources import data_folder, is_prepared
 from jaxcnn.host_memory import has_large_pages
-from jaxcnn.training.parallel import compile_step
+from jaxcnn.training.parallel import check_compiling, compile_step
 from jaxcnn.training.run_folder import versions
 
 
@@ -28,6 +28,7 @@ def doctor(data_dir: str | None = None) -> dict[str, Any]:
       "healthy", "data_dir", "data": {name: prepared?}, "decode_images_per_second" (one core, 500×375 JPEG to
       256×256)}.
     """
+    check_compiling()
     canaries = {"default": canary(ours=False), "our_options": canary(ours=True)}
     return {
         "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],

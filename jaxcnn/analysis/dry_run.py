@@ -20,7 +20,7 @@ from jaxcnn.data.datasets import data_set
 from jaxcnn.experiment import Experiment
 from jaxcnn.models.towers import BATCH_AXIS, TOWER_AXIS
 from jaxcnn.reporting.progress import Display, Silent
-from jaxcnn.training.parallel import Mode
+from jaxcnn.training.parallel import Mode, check_compiling
 from jaxcnn.training.plan import check_arguments, lay_out
 from jaxcnn.training.run_folder import default_workdir, local_folder
 from jaxcnn.training.setting import Length, resolve
@@ -57,6 +57,7 @@ def dry_run(
     Raises:
       UsageError: as `fit`.
     """
+    check_compiling()
     display = display or Silent()
     check_arguments(experiment, steps=steps, epochs=epochs, parallel=parallel)
     name = experiment.data if data == "auto" else data

@@ -32,7 +32,7 @@ def simulated_dry_run(title: str, devices: int, **arguments: Any) -> dict[str, A
         "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
     }
     asked = json.dumps({"title": title, "arguments": arguments})
-    command = [sys.executable, "-m", "jaxcnn.analysis.simulated"]
+    command = [sys.executable, "-P", "-m", "jaxcnn.analysis.simulated"]  # -P: nothing out of the current folder
     # In a group of its own: Ctrl-C is for us, who end it too.
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, process_group=0, **pipes) as other, ending.cleaning(other.kill):

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 
+from jaxcnn import program
 from jaxcnn.data import original_archives
 from jaxcnn.data.original_archives import Archive
 from jaxcnn.errors import UsageError
@@ -187,7 +188,7 @@ def beside_config(config: str | None) -> str:
 
 def prepare_command(name: str, data_dir: object = None, manual_dir: object = None) -> str:
     """The command that prepares the data set, as a person types it."""
-    command = f"python launch.py prepare --data={name}"
+    command = f"{program.command()} prepare --data={name}"
     if data_dir is not None:
         command += f" --data-dir={data_dir}"
     if manual_dir is not None:

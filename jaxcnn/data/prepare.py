@@ -12,6 +12,7 @@ from jaxcnn.data.archives import Progress, find_archives
 from jaxcnn.data.datasets import DataSet, compact_config, compact_side, data_set
 from jaxcnn.data.prepared import data_folder, prepared_folder, unreadable_copy
 from jaxcnn.errors import DataMissingError, JaxcnnError, UsageError
+from jaxcnn.paths import expanded
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def prepare(
     existing = full if resize is None else prepared_folder(name, target, config=compact_config(resize))
     if existing is not None:
         return Path(existing)
-    manual = Path(manual_dir).expanduser() if manual_dir is not None else None
+    manual = Path(expanded(manual_dir, "--manual-dir")) if manual_dir is not None else None
     if manual is not None and not manual.is_dir():
         where = f"the one it lies in, {manual.parent}" if manual.exists() else f"the one with the archives of {name}"
         raise DataMissingError(f"--manual-dir={manual_dir} is not a folder; name {where}")

@@ -15,6 +15,7 @@ from etils import epath
 
 from jaxcnn.data.datasets import DataSet, beside_config, compact_side, data_set
 from jaxcnn.errors import DataMissingError, UsageError
+from jaxcnn.paths import expanded
 
 RANDOM_ACCESS_FORMAT = "array_record"
 WITHOUT_TENSORFLOW = {
@@ -46,7 +47,7 @@ def data_folder(data_dir: epath.PathLike | None = None) -> epath.Path:
     """
     data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     try:
-        folder = epath.Path(data_dir).expanduser()
+        folder = epath.Path(expanded(data_dir, "--data-dir"))
         is_other = folder.exists() and not folder.is_dir()  # a bucket's library is looked for only now
     except (ImportError, KeyError) as error:
         raise UsageError(f"--data-dir={data_dir} can't be opened: {error}; or mount the bucket as a folder") from error

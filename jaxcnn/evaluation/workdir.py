@@ -18,7 +18,7 @@ from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
 from jaxcnn.training.disk import full_disk_is_told
-from jaxcnn.training.parallel import Devices
+from jaxcnn.training.parallel import Devices, check_compiling
 from jaxcnn.training.run_folder import FREE, differences, local_folder, plain, saved_identity
 from jaxcnn.training.setting import resolve
 
@@ -54,6 +54,7 @@ def evaluate(
     Raises:
       UsageError, DataMissingError: see `jaxcnn.errors`.
     """
+    check_compiling()
     display = display or Silent()
     workdir = local_folder(workdir)
     saved = saved_experiment(workdir)

@@ -1,5 +1,6 @@
 """What a person sees of a long run: a live bar on a terminal, plain lines elsewhere. All on standard error."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator
@@ -24,6 +25,20 @@ class Display(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@contextlib.contextmanager
+def where_it_can_be_shown() -> Iterator[None]:
+    """A line that can't be written is dropped: a terminal that is gone, or a log's full disk, is no end of a run.
+
+    Where a reader closed its pipe, as `head` does, it wants no more: BrokenPipeError goes on.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
 
 
 class Silent:
@@ -67,7 +82,8 @@ class Plain:
         self._left: dict[str, TimeLeft] = {}
 
     def message(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        with where_it_can_be_shown():
+            print(text, file=self._stream, flush=True)
 
     def advance(self, what: str, done: int, total: int | None, note: str = "") -> None:
         left = self._left.setdefault(what, TimeLeft())(done, total)
@@ -110,12 +126,18 @@ class Live:
         self._progress = Bars(*columns, console=console or Console(stderr=True), refresh_per_second=4)
         self._tasks = {}
         self._left: dict[str, TimeLeft] = {}
-        self._progress.start()
+        with where_it_can_be_shown():
+            self._progress.start()
 
     def message(self, text: str) -> None:
-        self._progress.console.print(text, markup=False, highlight=False)
+        with where_it_can_be_shown():
+            self._progress.console.print(text, markup=False, highlight=False)
 
     def advance(self, what: str, done: int, total: int | None, note: str = "") -> None:
+        with where_it_can_be_shown():
+            self._advance(what, done, total, note)
+
+    def _advance(self, what: str, done: int, total: int | None, note: str) -> None:
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total, left="", note="")
         left = _left(self._left.setdefault(what, TimeLeft())(done, total))
@@ -125,7 +147,8 @@ class Live:
             del self._left[what]
 
     def close(self) -> None:
-        self._progress.stop()
+        with where_it_can_be_shown():
+            self._progress.stop()
 
 
 def _left(seconds: float | None) -> str:

@@ -1,4 +1,7 @@
-"""SIGTERM and Ctrl-C let the step, or an evaluation's batch, in progress finish, so that the state can be saved."""
+"""A signal lets the step, or an evaluation's batch, in progress finish, so that the state can be saved.
+
+Which signals those are, and from whom they come, says `jaxcnn.ending`.
+"""
 
 import itertools
 import os
@@ -10,13 +13,14 @@ from jax.experimental import multihost_utils
 
 from jaxcnn import ending
 
-CAUGHT = (signal.SIGTERM, signal.SIGINT)
-
 _polls = itertools.count(1)  # the same numbers in every process
 
 
 class Interrupts:
-    """While entered, the first signal is only noted in `received`; a second one acts at once, as usual."""
+    """While entered, the first signal is only noted in `received`; a second SIGTERM or Ctrl-C acts at once, as usual.
+
+    A second SIGHUP or SIGUSR1 changes nothing: when a connection is lost, the kernel and the shell both send one.
+    """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
@@ -25,8 +29,12 @@ class Interrupts:
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():  # elsewhere Python can't set handlers
             ending.watch(False)
-            self._previous = {number: signal.signal(number, self._note) for number in CAUGHT}
+            for number in self._caught():
+                self._previous[number] = signal.signal(number, self._note)
         return self
+
+    def _caught(self) -> tuple[signal.Signals, ...]:
+        return ending.caught()
 
     def poll(self) -> signal.Signals | None:
         """The signal after which the state is to be saved and the run ends; asked after each step and batch."""
@@ -34,38 +42,38 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
-        self.received = signal.Signals(number)
-        self._restore()
+        self.received = self.received or signal.Signals(number)
+        if number in ending.INSISTENT:
+            self._restore(ending.INSISTENT)
 
-    def _restore(self) -> None:
-        if not self._previous:
-            return
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
-        self._previous = {}
-        ending.watch(True)
+    def _restore(self, numbers: tuple[signal.Signals, ...]) -> None:
+        restored = [number for number in numbers if number in self._previous]
+        for number in restored:
+            signal.signal(number, self._previous.pop(number))  # pyright: ignore[reportArgumentType]
+        if restored:
+            ending.watch(True)
 
     def __exit__(self, *exception: object) -> None:
-        self._restore()
+        self._restore(tuple(self._previous))
 
 
 class SharedInterrupts(Interrupts):
     """The same over several processes: a signal to any of them stops all of them after the same step.
 
     JAX's coordination service catches SIGTERM by itself from `jax.distributed.initialize` on, and agrees on a poll
-    that no process has passed yet; Ctrl-C is passed on to it.
+    that no process has passed yet; the other signals are passed on to it, so that all processes end with SIGTERM's
+    status.
     """
 
-    def __enter__(self) -> "SharedInterrupts":
-        if threading.current_thread() is threading.main_thread():
-            ending.watch(False)
-            self._previous = {signal.SIGINT: signal.signal(signal.SIGINT, self._note)}
-        return self
+    def _caught(self) -> tuple[signal.Signals, ...]:
+        return tuple(number for number in ending.caught() if number != signal.SIGTERM)
 
     def poll(self) -> signal.Signals | None:
         """As above; every process asks equally often."""
         return signal.SIGTERM if multihost_utils.reached_preemption_sync_point(next(_polls)) else None
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        first = self.received is None
         super()._note(number, frame)
-        os.kill(os.getpid(), signal.SIGTERM)
+        if first:
+            os.kill(os.getpid(), signal.SIGTERM)

@@ -13,11 +13,11 @@ from jaxcnn.reporting.record import FINAL
 from jaxcnn.training import exchange, processes
 from jaxcnn.training.disk import full_disk_is_told, refusal
 from jaxcnn.training.held import held
-from jaxcnn.training.parallel import Mode
+from jaxcnn.training.parallel import Mode, check_compiling
 from jaxcnn.training.plan import plan_run
 from jaxcnn.training.profiler import nothing_to_trace
 from jaxcnn.training.run import Run
-from jaxcnn.training.run_folder import claim, identity, params_sha256, plain, write_json
+from jaxcnn.training.run_folder import claim, identity, local_folder, params_sha256, plain, write_json
 
 
 def fit(
@@ -62,6 +62,8 @@ def fit(
     Raises:
       UsageError, DataMissingError, RunStoppedError, RunInterruptedError: see `jaxcnn.errors`.
     """
+    check_compiling()
+    trace = local_folder(profile, "--profile") if profile else None
     display = (display if processes.is_first() else None) or Silent()
     plan = plan_run(
         experiment,
@@ -86,8 +88,8 @@ def fit(
     summary_path = workdir / "summary.json"
     summary = exchange.in_turn(lambda: finished(summary_path, length.stop))
     if summary is not None:
-        if profile is not None:
-            raise nothing_to_trace(Path(profile), length.stop)
+        if trace is not None:
+            raise nothing_to_trace(trace, length.stop)
         display.message(f"{workdir} is finished: {summary['steps']:,} steps")
         return summary
     banner(display, experiment, choice)
@@ -105,7 +107,7 @@ def fit(
             length=length,
             seed=plan.seed,
             display=display,
-            profile=Path(profile) if profile else None,
+            profile=trace,
             record={"experiment": mine, "class_names": list(train_source.class_names)},
         )
         with processes.closing(run):

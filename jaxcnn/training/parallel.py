@@ -36,11 +36,21 @@ SAVING_OPTIONS: dict[str, Any] = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_
 ONCE_OPTIONS: dict[str, Any] = {"xla_backend_optimization_level": 1}
 
 
+def check_compiling() -> None:
+    """Raises UsageError where JAX was told not to compile: it can't run what is compiled ahead of time then."""
+    if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
+        raise UsageError("JAX_DISABLE_JIT is set, and every step here is compiled ahead of time; unset it.")
+
+
 def compile_step(lowered: Lowered, platform: str, *, save_memory: bool = False, runs_once: bool = False) -> Compiled:
     """Compiles with our options on CPU; an option that this jaxlib doesn't know is dropped.
 
     runs_once: compiling quickly matters more than running quickly. JAX's own setting, of less still, is left alone.
+
+    Raises:
+      UsageError: JAX was told not to compile.
     """
+    check_compiling()
     once = ONCE_OPTIONS if runs_once and not jax.config.read("jax_disable_most_optimizations") else {}
     options = CPU_OPTIONS | (SAVING_OPTIONS if save_memory else {}) | once if platform == "cpu" else {}
     while options:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import jax
 from jax._src import distributed
 
-from jaxcnn import ending
+from jaxcnn import ending, program, standard_streams
 from jaxcnn.errors import JaxcnnError, UsageError
 
 VARIABLES: tuple[str, ...] = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
@@ -84,16 +84,23 @@ def connect() -> None:
         ) from error
     except jax.errors.JaxRuntimeError as error:
         raise JaxcnnError(f"--distributed: the processes didn't find each other: {first_line(error)}") from error
-    if signal.getsignal(signal.SIGINT) is ending.end:
-        ending.watch(False)
-        signal.signal(signal.SIGINT, _pass_on)
+    for number in ending.caught():
+        if number != signal.SIGTERM and signal.getsignal(number) is ending.end:
+            ending.watch(False)
+            signal.signal(number, _pass_on)
 
 
 def _pass_on(number: int, frame: object) -> None:
-    """Ctrl-C before the first step: as JAX's SIGTERM it ends all of them after that step; a second one acts at once."""
+    """A signal before the first step: as JAX's SIGTERM it ends all of them after that step.
+
+    A second Ctrl-C acts at once; a second signal of a machine changes nothing.
+    """
     del frame
-    signal.signal(number, ending.end)
-    ending.watch(True)
+    if number in ending.INSISTENT:
+        signal.signal(number, ending.end)
+        ending.watch(True)
+    else:
+        signal.signal(number, signal.SIG_IGN)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -177,11 +184,10 @@ def leave(status: int, *, wait: bool = True) -> int:
         try:
             jax.distributed.shutdown()  # waits for the others, but no more than LEAVE_SECONDS
         except Exception as error:
-            print(f"launch.py: {LostProcessError(first_line(error))}", file=sys.stderr)
+            standard_streams.say(f"{program.name()}: {LostProcessError(first_line(error))}")
             status = status or 1
     if status:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        standard_streams.settle()
         os._exit(status)
     return status
 
@@ -197,7 +203,7 @@ def _survive_aborts(status: int = 1) -> None:
     def end(number: int) -> None:
         del number
         told = "JAX's runtime gave up, as it says above"
-        os.write(2, f"launch.py: {LostProcessError(told) if connected() else told}\n".encode())
+        os.write(2, f"{program.name()}: {LostProcessError(told) if connected() else told}\n".encode())
         os._exit(status)
 
     handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(end)

@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.experiment import Experiment
+from jaxcnn.paths import expanded
 from jaxcnn.training.disk import refusal
 
 # What may change between two starts of one run without making it another run.
@@ -51,11 +52,19 @@ def identity(experiment: Experiment, *, data: str, rehearsal: bool, seed: int) -
     return resolved | {"data": data, "rehearsal": rehearsal, "seed": seed}
 
 
-def local_folder(workdir: str | Path) -> Path:
-    """A run's folder. Raises UsageError where it is a bucket's address, which would become a folder named "gs:"."""
-    if "://" in str(workdir):
-        raise UsageError(f"--workdir={workdir} must be a local folder; mount the bucket, and name the folder there.")
-    return Path(workdir)
+def local_folder(folder: str | Path, flag: str = "--workdir") -> Path:
+    """A folder that we write, `~` expanded.
+
+    Args:
+      folder: as a person names it.
+      flag: how it is called in an error.
+
+    Raises:
+      UsageError: it is a bucket's address, which would become a folder named "gs:", or in nobody's home folder.
+    """
+    if "://" in str(folder):
+        raise UsageError(f"{flag}={folder} must be a local folder; mount the bucket, and name the folder there.")
+    return Path(expanded(folder, flag))
 
 
 def saved_identity(workdir: Path) -> dict[str, Any] | None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import jax
 
+from jaxcnn import program
+
 DATA_BOUND = 0.1  # share of a step that is spent waiting, from which on data is called the bottleneck
 
 
@@ -89,5 +91,5 @@ def what_to_change(split: dict[str, float], threads: int) -> str:
     return (
         f"data is the bottleneck ({shares(split)}). {threads} threads decode, one a "
         "core: give the run more cores, or fewer other things to do; a compact copy decodes faster "
-        "(launch.py prepare --resize=256); launch.py bench --data=NAME measures the pipeline alone."
+        f"({program.name()} prepare --resize=256); {program.name()} bench --data=NAME measures the pipeline alone."
     )

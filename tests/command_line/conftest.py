@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-import experiments.cnn_primer
+import jaxcnn.experiments.cnn_primer
 from jaxcnn.experiment import Rehearsal
 from jaxcnn.inputs import Inputs
+from jaxcnn.main import main
 from jaxcnn.models.layers import Dense
 from jaxcnn.training.schedules import Constant
-from launch import main
 
 
 @pytest.fixture(autouse=True)
@@ -48,14 +48,14 @@ class Linear(nn.Module):
 def tiny(monkeypatch):
     """The experiment `cnn_primer` with a linear network and a rehearsal of three steps."""
     paper = dataclasses.replace(
-        experiments.cnn_primer.paper,
+        jaxcnn.experiments.cnn_primer.paper,
         model=Linear(),
         inputs=Inputs(size=8, channels=1, stored_size=8, scale=1 / 255),
         schedule=Constant(0.1),
         batch_size=8,
         rehearsal=Rehearsal(data="digits", overrides={"steps": 3, "schedule.rate": 0.125}),
     )
-    monkeypatch.setattr(experiments.cnn_primer, "VARIANTS", {"paper": paper})
+    monkeypatch.setattr(jaxcnn.experiments.cnn_primer, "VARIANTS", {"paper": paper})
 
 
 @pytest.fixture

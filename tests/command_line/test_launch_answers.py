@@ -16,7 +16,7 @@ import jaxcnn
 from jaxcnn.analysis import describe as description
 from jaxcnn.commands import COMMANDS
 from jaxcnn.data import datasets
-from launch import main
+from jaxcnn.main import main
 
 
 @pytest.fixture

@@ -173,11 +173,11 @@ def tiny_photos(monkeypatch, capsys):
     import flax.linen as nn
     import jax.numpy as jnp
 
-    import experiments.cnn_primer
+    import jaxcnn.experiments.cnn_primer
     from jaxcnn.inputs import Inputs
+    from jaxcnn.main import main
     from jaxcnn.models.layers import Dense
     from jaxcnn.training.schedules import Constant
-    from launch import main
 
     class Linear(nn.Module):
         num_classes: int = 10
@@ -189,14 +189,14 @@ def tiny_photos(monkeypatch, capsys):
             return Dense(self.num_classes, name="fc", dtype=self.dtype)(images[:, ::16, ::16]).astype(jnp.float32)
 
     paper = dataclasses.replace(
-        experiments.cnn_primer.paper,
+        jaxcnn.experiments.cnn_primer.paper,
         model=Linear(),
         inputs=Inputs(size=65, channels=3, stored_size=65, scale=1 / 255, mean=127.0),
         schedule=Constant(0.001),
         batch_size=496,
         rehearsal=None,
     )
-    monkeypatch.setattr(experiments.cnn_primer, "VARIANTS", {"paper": paper})
+    monkeypatch.setattr(jaxcnn.experiments.cnn_primer, "VARIANTS", {"paper": paper})
 
     def run(*arguments: str) -> tuple[int, str, str]:
         status = main(["--exp=cnn_primer", "--data=photos", "--epochs=1.2", *arguments])

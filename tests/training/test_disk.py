@@ -7,9 +7,9 @@ import os
 import pytest
 
 from jaxcnn.errors import JaxcnnError, UsageError
+from jaxcnn.main import main
 from jaxcnn.reporting.record import Record
 from jaxcnn.training.disk import full_disk_is_told, is_news
-from launch import main
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import os
 import pytest
 
 from jaxcnn.errors import UsageError
+from jaxcnn.main import main
 from jaxcnn.training import held as held_module
 from jaxcnn.training.held import held
-from launch import main
 
 
 @pytest.fixture
