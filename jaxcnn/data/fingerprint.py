@@ -44,12 +44,18 @@ def fingerprint(records: Records, sampled: int = SAMPLED) -> str:
 
 def _content(image: bytes | np.ndarray) -> bytes:
     """The pixels of an image that is stored without loss, and its shape; of any other one its bytes."""
-    if isinstance(image, bytes):
-        if not image.startswith(b"\x89PNG"):
-            return image
-        try:
-            with Image.open(io.BytesIO(image)) as opened:
-                image = np.asarray(opened)
-        except Exception:  # whatever Pillow raises of a damaged one; reading decides what becomes of it
-            return image
-    return f"{image.dtype}{image.shape}".encode() + np.ascontiguousarray(image).tobytes()
+    pixels = _decoded(image) if isinstance(image, bytes) else image
+    if pixels is None:
+        return bytes(image)
+    return f"{pixels.dtype}{pixels.shape}".encode() + np.ascontiguousarray(pixels).tobytes()
+
+
+def _decoded(image: bytes) -> np.ndarray | None:
+    """A PNG image's pixels; None for any other file."""
+    if not image.startswith(b"\x89PNG"):
+        return None
+    try:
+        with Image.open(io.BytesIO(image)) as opened:
+            return np.asarray(opened)
+    except Exception:  # whatever Pillow raises of a damaged one: what becomes of it is decided where it is used
+        return None

@@ -170,7 +170,7 @@ class Source:
 
     @functools.cached_property
     def files_version(self) -> str:
-        """Sixteen hexadecimal digits that change whenever one of the files is written anew, be it with the same content.
+        """Sixteen hexadecimal digits that change whenever a file is written anew, be it with the same content.
 
         What was computed from the files goes by this: unlike the fingerprint it never misses a change.
         """

@@ -18,11 +18,22 @@ from jaxcnn.reporting.record import FINAL
 from jaxcnn.training import exchange, processes
 from jaxcnn.training.disk import full_disk_is_told, refusal
 from jaxcnn.training.held import held
+from jaxcnn.training.initial_weights import starting_weights
 from jaxcnn.training.mesh import parse_mesh, tower_axes
+from jaxcnn.training.network import check_outputs, has_batch_norm
 from jaxcnn.training.parallel import Devices, Mode
 from jaxcnn.training.profiler import nothing_to_trace
 from jaxcnn.training.run import Run
-from jaxcnn.training.run_folder import claim, default_workdir, identity, local_folder, params_sha256, plain, write_json
+from jaxcnn.training.run_folder import (
+    claim,
+    content,
+    default_workdir,
+    identity,
+    local_folder,
+    params_sha256,
+    plain,
+    write_json,
+)
 from jaxcnn.training.setting import Length, resolve
 
 
@@ -84,6 +95,7 @@ def fit(
     train_source = open_source(choice.name, "train", data_dir=data_dir)
     test_source = open_source(choice.name, "test", data_dir=data_dir)
     experiment = resolve(experiment, choice, settings, train_source.num_classes)
+    check_outputs(experiment, train_source.num_classes, choice.name)
     for protocol in experiment.protocols:
         check_protocol(protocol, experiment)
         check_pictures(protocol, experiment, test_source)
@@ -93,10 +105,16 @@ def fit(
     length = Length.of(experiment, len(train_source), steps=steps, epochs=epochs)
 
     workdir = workdir or default_workdir(experiment, choice.name, choice.rehearsal)
-    mine = identity(experiment, data=choice.name, rehearsal=choice.rehearsal, seed=seed)
+    initial = starting_weights(experiment, workdir, devices)
+    held_data = content(train_source, test_source)
+    mine = identity(experiment, data=choice.name, rehearsal=choice.rehearsal, seed=seed, content=held_data)
+    if initial is not None:
+        mine["init_from_sha256"] = initial.sha256
     if train_source.shorter_side is not None:
         mine["shorter_side"] = train_source.shorter_side  # a compact copy has other pictures
-    exchange.in_turn(lambda: claim(workdir, mine, first=processes.is_first()))
+    notes = exchange.in_turn(
+        lambda: claim(workdir, mine, first=processes.is_first(), may_accumulate=lambda: not has_batch_norm(experiment))
+    )
     summary_path = workdir / "summary.json"
     summary = exchange.in_turn(lambda: finished(summary_path, length.stop))
     if summary is not None:
@@ -105,8 +123,8 @@ def fit(
         display.message(f"{workdir} is finished: {summary['steps']:,} steps")
         return summary
     banner(display, experiment, choice)
-    for note in {train_source.note, test_source.note} - {""}:
-        display.message(f"note: {note}")
+    for note in [*(f"note: {note}" for note in {train_source.note, test_source.note} - {""}), *notes]:
+        display.message(note)
     with full_disk_is_told(workdir), held(workdir):
         if processes.is_first():
             summary_path.unlink(missing_ok=True)
@@ -120,6 +138,7 @@ def fit(
             seed=seed,
             display=display,
             profile=Path(profile) if profile else None,
+            initial=initial,
             record={"experiment": mine, "class_names": list(train_source.class_names)},
         )
         with processes.closing(run):

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from jaxcnn.data.choose import Choice
 from jaxcnn.errors import UsageError
 from jaxcnn.experiment import Experiment
 from jaxcnn.overrides import override, set_path
+from jaxcnn.training.network import initialised
 
 LARGE = 256  # pixels that are enough for every network that takes pictures of any size
 
@@ -56,9 +56,7 @@ def _failure(experiment: Experiment) -> Exception | None:
 
 def init(model: nn.Module, experiment: Experiment, seed: int = 0):
     """The model's variables for the experiment's input."""
-    inputs = experiment.inputs
-    images = jnp.zeros((1, inputs.size, inputs.size, inputs.channels))
-    return model.init(jax.random.key(seed), images, train=False)
+    return initialised(model, experiment.inputs, seed)
 
 
 @dataclasses.dataclass(frozen=True)
