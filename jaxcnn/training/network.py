@@ -87,7 +87,7 @@ def check_outputs(experiment: Experiment, num_classes: int, data: str) -> None:
     found = count_outputs(experiment)
     if found < num_classes:
         raise UsageError(
-            f"{_name(experiment.model)} has {found} outputs; {data} has {num_classes} classes: it needs as many at least."
+            f"{_name(experiment.model)} has {found} outputs; {data} has {num_classes} classes and needs as many."
         )
 
 

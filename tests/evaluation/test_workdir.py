@@ -147,7 +147,7 @@ def test_more_outputs_than_classes_are_evaluated_as_they_were_trained(linear, tm
 
 def test_fewer_outputs_than_classes_are_refused_before_data_is_looked_for(trained):
     folder, _, experiment = trained
-    with pytest.raises(UsageError, match=r"Linear has 10 outputs; --data=cifar100 has 100 classes: it needs as many at l"):
+    with pytest.raises(UsageError, match=r"Linear has 10 outputs; --data=cifar100 has 100 classes and needs as"):
         evaluate(folder, data="cifar100", experiment=experiment)
 
 
