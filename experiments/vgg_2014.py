@@ -215,14 +215,13 @@ D_BN = replace(
     D,
     model=VGG(blocks=vgg.D, batch_norm=True, kernel_init=HE_FAN_OUT, dense_init=Normal(0.01)),
     inputs=replace(D.inputs, mean=(123.675, 116.28, 103.53), scale=(1 / 58.395, 1 / 57.12, 1 / 57.375), colour_std=0.0),
-    # With their batch norms: used with `init_from` a run of A-bn. The running averages follow in training.
+    # With their batch norms and the running averages of those: used with `init_from` a run of A-bn.
     init_layers=COPIED + tuple(f"{layer}.bn" for layer in COPIED) + DENSE,
     deviations=(
         JITTER,
         *RECIPE[:2],
         "Network, initial values, and mean and deviation of the input are torchvision's; the paper has no batch norm. "
         "Crops, rate and length are the paper's, as for D; torchvision crops random areas. No colour noise, as there.",
-        "The first running averages are 0 and 1, with --set init_from=DIR too: those of a run aren't copied.",
     ),
 )
 

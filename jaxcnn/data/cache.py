@@ -24,7 +24,7 @@ def cache_file(source: Source, what: str, *, size: int, channels: int, folder: P
             return None
         folder = Path(source.folder) / "jaxcnn_cache"
     shape = f"{size}x{size}x{channels}"
-    return folder / f"{what}-{source.name}-{source.split}-{shape}-v{DECODER_VERSION}-{source.fingerprint}.npz"
+    return folder / f"{what}-{source.name}-{source.split}-{shape}-v{DECODER_VERSION}-{source.files_version}.npz"
 
 
 def load_or_compute(

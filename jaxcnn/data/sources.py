@@ -11,6 +11,7 @@ from etils import epath
 
 from jaxcnn.data import embedded
 from jaxcnn.data.datasets import DataSet, compact_side, data_set, prepare_command
+from jaxcnn.data.fingerprint import fingerprint
 from jaxcnn.data.prepared import RANDOM_ACCESS_FORMAT, data_folder, prepared_folder, unreadable_copy
 from jaxcnn.errors import DataMissingError, RunStoppedError, UsageError
 
@@ -99,7 +100,15 @@ class Source:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that change when the data set is prepared anew."""
+        """What the split holds, wherever it lies: see `data.fingerprint`. Raises as `__getitems__` does."""
+        return fingerprint(self)
+
+    @functools.cached_property
+    def files_version(self) -> str:
+        """Sixteen hexadecimal digits that change whenever a file is written anew, be it with the same content.
+
+        What was computed from the files goes by this: unlike the fingerprint it never misses a change.
+        """
         content = b"embedded"
         if self.folder is not None:
             shards = sorted(path for path in self.folder.iterdir() if RANDOM_ACCESS_FORMAT in path.name)

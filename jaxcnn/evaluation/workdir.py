@@ -8,21 +8,25 @@ from typing import Any
 import jax
 
 from jaxcnn.data.choose import Choice, choose
-from jaxcnn.data.sources import open_source
+from jaxcnn.data.datasets import data_set
+from jaxcnn.data.sources import Source, open_source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluate import Evaluator
 from jaxcnn.evaluation.protocols import check_pictures, check_protocol
 from jaxcnn.experiment import Experiment, load
-from jaxcnn.overrides import ACTIVATIONS, LENGTHS, apply_changes, override
+from jaxcnn.overrides import ACTIVATIONS, LENGTHS, apply_changes, override, set_path
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
 from jaxcnn.training.disk import full_disk_is_told
+from jaxcnn.training.network import check_outputs
 from jaxcnn.training.parallel import Devices, check_compiling
-from jaxcnn.training.run_folder import FREE, differences, local_folder, plain, saved_identity
+from jaxcnn.training.run_folder import FREE, local_folder, plain, saved_identity, split_content
+from jaxcnn.training.same_run import CONTENT, differences
 from jaxcnn.training.setting import resolve
 
 SETTINGS = ("scales", "evaluation_batch_size", "precision")  # what of an experiment can change after its training
+NAMED = 3  # classes in a note
 
 
 def evaluate(
@@ -41,7 +45,8 @@ def evaluate(
     Args:
       workdir: the run's folder.
       protocols: names in `protocols.PROTOCOLS`; by default the experiment's own.
-      data: another data set with as many classes; by default the run's.
+      data: another data set, with no more classes than the network has outputs; by default the run's. Where its classes
+        are called otherwise, or its images aren't those that the run was tested on, the display says so.
       data_dir, manual_dir: as for `fit`.
       settings: overrides ("scales.dense=(384,)") of the fields in `SETTINGS`.
       experiment: only needed where the run was made from an experiment that isn't a file in `experiments/`.
@@ -58,7 +63,7 @@ def evaluate(
     display = display or Silent()
     workdir = local_folder(workdir)
     saved = saved_experiment(workdir)
-    experiment = experiment or rebuild(saved)
+    experiment = rebuild(saved) if experiment is None else with_outputs_of(saved, experiment)
     for setting in settings:
         if setting.split("=")[0].split(".")[0].strip() not in SETTINGS:
             raise UsageError(f"--set {setting}: a trained network keeps all but {', '.join(SETTINGS)}.")
@@ -67,13 +72,13 @@ def evaluate(
     for protocol in protocols:
         check_protocol(protocol, experiment)
     name = data or saved["data"]
+    check_outputs(experiment, data_set(name).num_classes, f"--data={name}")
     choice = choose(name, name, None, data_dir=data_dir, manual_dir=manual_dir, progress=display.advance)
     source = open_source(choice.name, "test", data_dir=data_dir)
     for protocol in protocols:
         check_pictures(protocol, experiment, source)
-    classes = saved["model"]["num_classes"]
-    if source.num_classes != classes:
-        raise UsageError(f"--data={name} has {source.num_classes} classes, the network in {workdir} {classes}.")
+    for note in other_data(workdir, saved, source):
+        display.message(note)
     devices = Devices()
     state = restore_state(experiment, workdir, devices)
     variables = train_state.evaluation_variables(state)
@@ -89,6 +94,48 @@ def evaluate(
         "split": "test",
         "protocols": results,
     }
+
+
+def with_outputs_of(saved: dict[str, Any], experiment: Experiment) -> Experiment:
+    """The experiment with as many outputs as the run had, which `fit` had set to what its data needed."""
+    classes = saved["model"].get("num_classes")
+    return experiment if classes is None else set_path(experiment, "model.num_classes", classes)
+
+
+def other_data(workdir: Path, saved: dict[str, Any], source: Source) -> list[str]:
+    """What to tell where the data isn't that of the run's own evaluations: a line each.
+
+    Args:
+      saved: what experiment.json says; a run of an older version says nothing of its data's content.
+      source: the test split.
+    """
+    lines, content = [], saved.get(CONTENT)
+    names = class_names(workdir)
+    if names is not None and list(source.class_names) != names:
+        lines.append(
+            f"note: the classes of {source.name} aren't those that the network was trained on ({_first(names)}; here "
+            f"{_first(source.class_names)}): they are compared by their numbers."
+        )
+    known = content and {name: content["test"][name] for name in ("images", "fingerprint")}
+    if known and source.name == saved["data"] and known != split_content(source):
+        lines.append(
+            f"note: the test images of this {source.name} aren't those of the run's own evaluations "
+            f"({known['images']:,} there, {len(source):,} here)."
+        )
+    return lines
+
+
+def class_names(workdir: Path) -> list[str] | None:
+    """The names of the classes that a run's network was trained on; None where no checkpoint says."""
+    checkpoints = Checkpoints(workdir)
+    try:
+        return checkpoints.record().get("class_names")
+    finally:
+        checkpoints.close()
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
 def saved_experiment(workdir: Path) -> dict[str, Any]:
@@ -107,7 +154,7 @@ def rebuild(saved: dict[str, Any]) -> Experiment:
     """
     experiment = load(f"{saved['name']}:{saved['variant']}")
     choice = Choice(saved["data"], saved["rehearsal"], "", "")
-    experiment = resolve(experiment, choice, (), saved["model"]["num_classes"])
+    experiment = resolve(experiment, choice, (), saved["model"].get("num_classes", 1))
     present = {name: value for name, value in plain(experiment).items() if name not in FREE | {"type", "data"}}
     wanted = {name: saved[name] for name in present if name in saved}
     known = [path for path in differences(wanted, present) if _has(wanted, path)]  # an old run may lack new fields

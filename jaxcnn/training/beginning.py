@@ -18,7 +18,7 @@ from jaxcnn.inputs import Inputs
 from jaxcnn.training import exchange
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
-from jaxcnn.training.initial_weights import take_over
+from jaxcnn.training.initial_weights import InitialWeights
 from jaxcnn.training.parallel import Devices, compile_step
 from jaxcnn.training.state import TrainState
 
@@ -32,19 +32,23 @@ def first_state(
     *,
     seed: int,
     progress: Callable[..., Any],
+    initial: InitialWeights | None = None,
 ) -> tuple[TrainState, dict[str, Any] | None]:
     """The state, laid out over the devices, and the checkpoint's record where it is from one.
 
     Args:
       source: of training pictures; their statistics are computed where they aren't there yet, which `progress` shows.
+      initial: what a run without a checkpoint takes of another one's network.
 
     Raises:
       JaxcnnError: the newest checkpoint is damaged.
     """
     inputs = experiment.inputs
     resuming = checkpoints.latest_step() is not None
-    statistics = train_state.zero_statistics(inputs)
-    if not resuming:  # process 0 leaves them beside the data
+    statistics: dict[str, Any] = train_state.zero_statistics(inputs)
+    if initial is not None and initial.statistics is not None:
+        statistics = initial.statistics
+    elif not resuming:  # process 0 leaves them beside the data
         statistics = exchange.in_turn(lambda: picture_statistics(inputs, source, progress))
     create = partial(train_state.create_for, experiment, optimizer, seed=seed)
     like = jax.eval_shape(lambda: create(statistics=statistics))
@@ -53,11 +57,22 @@ def first_state(
         return checkpoints.restore(like, placement)
     jitted = jax.jit(lambda statistics: create(statistics=statistics), out_shardings=placement)
     state = compile_step(jitted.lower(statistics), devices.platform, runs_once=True)(statistics)
-    if experiment.init_from is None:
-        return state, None
-    params = take_over(state.params, experiment, devices.placement)
-    average = jax.tree.map(jnp.copy, params) if state.average else {}  # copies: a step is given both to keep
-    return dataclasses.replace(state, params=params, average=average), None
+    return (state if initial is None else begun_with(initial, state, optimizer, devices)), None
+
+
+def begun_with(
+    initial: InitialWeights, state: TrainState, optimizer: optax.GradientTransformation, devices: Devices
+) -> TrainState:
+    """The state with another run's layers in the place of its own; their optimiser begins anew."""
+    params = {**state.params, **initial.params}
+    begin = jax.jit(optimizer.init, out_shardings=devices.placement(state.opt_state))
+    return dataclasses.replace(
+        state,
+        params=params,
+        batch_stats={**state.batch_stats, **initial.batch_stats},
+        opt_state=compile_step(begin.lower(params), devices.platform, runs_once=True)(params),
+        average=jax.tree.map(jnp.copy, params) if state.average else {},  # copies: a step is given both to keep
+    )
 
 
 def picture_statistics(inputs: Inputs, source: Source, progress: Callable[..., Any]) -> dict[str, np.ndarray]:

@@ -58,17 +58,36 @@ class Checkpoints:
             restored = self._manager.restore(step, args=arguments)
         return restored["state"], restored["record"]
 
-    def parameters(self, placement: Callable[[Tree], Tree]) -> dict[str, Any]:
-        """The newest state's parameters, whatever network they are of. Raises as `restore` does.
+    def network(self, placement: Callable[[Tree], Tree]) -> dict[str, Tree]:
+        """What an evaluation uses of the newest state, whatever network it is of: nothing else is read.
 
-        placement: shapes of the whole state → their shardings.
+        Args:
+          placement: shapes of a state's parts → their shardings.
+
+        Returns:
+          {"params" (their average where one is kept), "batch_stats", "statistics"}, as `state.evaluation_variables`
+          gives them.
+
+        Raises:
+          DataMissingError, JaxcnnError: as `restore`.
         """
         step = self._newest()
-        with self._damage_is_told(step), ocp.StandardCheckpointer() as checkpointer:
-            saved = checkpointer.metadata(self.folder / str(step) / "state").item_metadata.tree
-            shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), saved)
+        folder = self.folder / str(step) / "state"
+        with self._damage_is_told(step):
+            with ocp.StandardCheckpointer() as checkpointer:
+                saved = checkpointer.metadata(folder).item_metadata.tree
+            weights = "average" if saved.get("average") else "params"
+            parts = {name: saved.get(name) or {} for name in (weights, "batch_stats", "statistics")}
+            shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), parts)
             shapes = placed(shapes, placement(shapes))
-            return checkpointer.restore(self.folder / str(step) / "state", shapes)["params"]
+            arguments = ocp.args.PyTreeRestore(
+                item=shapes,
+                restore_args=ocp.checkpoint_utils.construct_restore_args(shapes),
+                partial_restore=True,
+            )
+            with ocp.PyTreeCheckpointer() as checkpointer:
+                found = checkpointer.restore(folder, args=arguments)
+        return {"params": found[weights], "batch_stats": found["batch_stats"], "statistics": found["statistics"]}
 
     def record(self) -> dict[str, Any]:
         """The newest checkpoint's record alone. Raises as `restore` does."""
@@ -105,6 +124,12 @@ class Checkpoints:
 
     def close(self) -> None:
         self._manager.close()
+
+
+def has_checkpoint(workdir: Path) -> bool:
+    """Whether the folder holds a complete checkpoint. It may be no run's, and stays as it is."""
+    folder = Path(workdir) / "checkpoints"
+    return folder.is_dir() and any(entry.name.isdigit() for entry in folder.iterdir())
 
 
 def placed(like: Tree, placement: Tree) -> Tree:

@@ -13,11 +13,13 @@ from jaxcnn.reporting.record import FINAL
 from jaxcnn.training import exchange, processes
 from jaxcnn.training.disk import full_disk_is_told, refusal
 from jaxcnn.training.held import held
+from jaxcnn.training.initial_weights import starting_weights
+from jaxcnn.training.network import has_batch_norm
 from jaxcnn.training.parallel import Mode, check_compiling
 from jaxcnn.training.plan import plan_run
 from jaxcnn.training.profiler import nothing_to_trace
 from jaxcnn.training.run import Run
-from jaxcnn.training.run_folder import claim, identity, local_folder, params_sha256, plain, write_json
+from jaxcnn.training.run_folder import claim, content, identity, local_folder, params_sha256, plain, write_json
 
 
 def fit(
@@ -81,10 +83,16 @@ def fit(
     )
     experiment, choice, length, workdir = plan.experiment, plan.choice, plan.length, plan.workdir
     train_source, test_source = plan.train_source, plan.test_source
-    mine = identity(experiment, data=choice.name, rehearsal=choice.rehearsal, seed=plan.seed)
+    initial = starting_weights(experiment, workdir, plan.devices)
+    held_data = content(train_source, test_source)
+    mine = identity(experiment, data=choice.name, rehearsal=choice.rehearsal, seed=plan.seed, content=held_data)
+    if initial is not None:
+        mine["init_from_sha256"] = initial.sha256
     if train_source.shorter_side is not None:
         mine["shorter_side"] = train_source.shorter_side  # a compact copy has other pictures
-    exchange.in_turn(lambda: claim(workdir, mine, first=processes.is_first()))
+    notes = exchange.in_turn(
+        lambda: claim(workdir, mine, first=processes.is_first(), may_accumulate=lambda: not has_batch_norm(experiment))
+    )
     summary_path = workdir / "summary.json"
     summary = exchange.in_turn(lambda: finished(summary_path, length.stop))
     if summary is not None:
@@ -93,8 +101,8 @@ def fit(
         display.message(f"{workdir} is finished: {summary['steps']:,} steps")
         return summary
     banner(display, experiment, choice)
-    for note in {train_source.note, test_source.note} - {""}:
-        display.message(f"note: {note}")
+    for note in [*(f"note: {note}" for note in {train_source.note, test_source.note} - {""}), *notes]:
+        display.message(note)
     with full_disk_is_told(workdir), held(workdir):
         if processes.is_first():
             summary_path.unlink(missing_ok=True)
@@ -108,6 +116,7 @@ def fit(
             seed=plan.seed,
             display=display,
             profile=trace,
+            initial=initial,
             record={"experiment": mine, "class_names": list(train_source.class_names)},
         )
         with processes.closing(run):

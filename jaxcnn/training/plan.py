@@ -118,7 +118,7 @@ def check_arguments(
     if steps is not None and not (_is_whole(steps) and steps >= 1):
         raise UsageError(f"steps (={steps!r}) must be a positive whole number: a run has at least one step.")
     is_number = isinstance(epochs, numbers.Real) and not isinstance(epochs, bool)
-    if epochs is not None and not (is_number and 0 < epochs < math.inf):
+    if epochs is not None and not (is_number and 0 < float(epochs) < math.inf):
         raise UsageError(f"epochs (={epochs!r}) must be a positive, finite number.")
     if not (_is_whole(seed) and 0 <= seed < SEEDS):
         raise UsageError(f"seed (={seed!r}) must be a whole number from 0 to {SEEDS - 1}.")

@@ -24,11 +24,13 @@ from jaxcnn.training.controllers import Controllers
 from jaxcnn.training.curvature import curvature_samples, make_refresh_step
 from jaxcnn.training.damaged_pictures import DamagedPictures
 from jaxcnn.training.feed import Feed
+from jaxcnn.training.initial_weights import InitialWeights
 from jaxcnn.training.interrupt import Interrupts, SharedInterrupts
 from jaxcnn.training.log import Log
 from jaxcnn.training.metrics import divide, zero_sums
 from jaxcnn.training.parallel import Devices, compile_step
 from jaxcnn.training.profiler import StepTrace
+from jaxcnn.training.resumption import changes, surroundings
 from jaxcnn.training.setting import Length
 from jaxcnn.training.steps import make_train_step
 
@@ -49,9 +51,11 @@ class Run:
         display: Display,
         record: dict[str, Any],
         profile: Path | None = None,
+        initial: InitialWeights | None = None,
     ) -> None:
         self.experiment, self.length, self._devices, self._display = experiment, length, devices, display
-        self._checkpoint_record = record
+        around = surroundings(devices)
+        self._checkpoint_record = record | {"surroundings": around}
         self._checkpoints = Checkpoints(workdir)
         self._damaged = DamagedPictures(train_source, steps_per_epoch=length.steps_per_epoch)
         self._feed = Feed(experiment, train_source, devices, seed=seed, on_damage=self._damaged.report)
@@ -68,12 +72,23 @@ class Run:
             train_source,
             seed=seed,
             progress=display.advance,
+            initial=initial,
         )
         self.step = int(self.state.step)
-        if restored is not None:
+        if restored is None:
+            for line in initial.notes if initial is not None else ():
+                display.message(line)
+        else:
             self._began -= restored["seconds"]
             self._evaluation_due = restored.get("evaluation_due", False)  # older checkpoints don't say
             display.message(f"resuming at step {self.step:,}")
+            for line in changes(
+                restored.get("surroundings"),
+                around,
+                batch_norm=bool(self.state.batch_stats),
+                batch_size=experiment.batch_size,
+            ):
+                display.message(line)
         self.record = Record(workdir, step=self.step, writes=processes.is_first(), evaluates_again=self._evaluation_due)
         self._controllers = Controllers(
             experiment,

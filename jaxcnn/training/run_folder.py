@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ import flax.linen as nn
 import jax
 import numpy as np
 
+from jaxcnn.data.sources import Source
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.experiment import Experiment
 from jaxcnn.paths import expanded
 from jaxcnn.training.disk import refusal
+from jaxcnn.training.same_run import CONTENT, check_same_run, resolved
 
 # What may change between two starts of one run without making it another run.
 FREE = {"paper", "rehearsal", "deviations", "chosen", "checkpoint_every", "evaluation_batch_size"}
@@ -46,10 +48,38 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def identity(experiment: Experiment, *, data: str, rehearsal: bool, seed: int) -> dict[str, Any]:
-    """What makes a run this run and no other."""
-    resolved = {name: value for name, value in plain(experiment).items() if name not in FREE | {"type"}}
-    return resolved | {"data": data, "rehearsal": rehearsal, "seed": seed}
+def identity(
+    experiment: Experiment, *, data: str, rehearsal: bool, seed: int, content: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What makes a run this run and no other.
+
+    It is the same for other devices and another number of them: a run may go on elsewhere, and does so to the bit only
+    on equal devices and as many processor cores (`training.resumption`).
+
+    Args:
+      experiment: as the run resolved it.
+      data, rehearsal, seed: as in `fit`.
+      content: what the data holds, as `content` below says it.
+    """
+    known = {name: value for name, value in plain(experiment).items() if name not in FREE | {"type"}}
+    known |= {"data": data, "rehearsal": rehearsal, "seed": seed, "init_from": resolved(experiment.init_from)}
+    return known | ({} if content is None else {CONTENT: content})
+
+
+def content(train: Source, test: Source) -> dict[str, Any]:
+    """What tells data from other data of the same name: its classes' names, and each split's size and fingerprint.
+
+    Raises:
+      RunStoppedError, DataMissingError: a file is damaged.
+    """
+    splits = {source.split: split_content(source) for source in (train, test)}
+    names = hashlib.sha256(json.dumps(train.class_names).encode()).hexdigest()[:16]
+    return splits | {"class_names": names}
+
+
+def split_content(source: Source) -> dict[str, Any]:
+    """A split's part of `content`."""
+    return {"images": len(source), "fingerprint": source.fingerprint}
 
 
 def local_folder(folder: str | Path, flag: str = "--workdir") -> Path:
@@ -88,10 +118,18 @@ def saved_identity(workdir: Path) -> dict[str, Any] | None:
         ) from error
 
 
-def claim(workdir: Path, mine: dict[str, Any], *, first: bool = True) -> None:
+def claim(
+    workdir: Path, mine: dict[str, Any], *, first: bool = True, may_accumulate: Callable[[], bool] = lambda: False
+) -> list[str]:
     """Makes `workdir` this run's folder by writing experiment.json, or checks that it already is.
 
-    first: whether this is the process that writes; the others come after it.
+    Args:
+      mine: what `identity` says of the run.
+      first: whether this is the process that writes; the others come after it.
+      may_accumulate: see `same_run.check_same_run`.
+
+    Returns:
+      What to tell, a line each.
 
     Raises:
       UsageError: the folder holds another experiment, or can't be read or written.
@@ -99,14 +137,7 @@ def claim(workdir: Path, mine: dict[str, Any], *, first: bool = True) -> None:
     """
     theirs = saved_identity(workdir)
     if theirs is not None:
-        different = next((name for name in differences(theirs, mine)), None)
-        if different:
-            was, now = (_at(tree, different) for tree in (theirs, mine))
-            raise UsageError(
-                f"{workdir} holds another experiment: its {different} is {was!r}, here it is {now!r}; "
-                "choose another --workdir."
-            )
-        return
+        return check_same_run(workdir, theirs, mine, may_accumulate=may_accumulate)
     if not first:
         raise UsageError(f"{workdir} isn't what the first process sees; --workdir must be on a disk that all share.")
     try:
@@ -116,20 +147,7 @@ def claim(workdir: Path, mine: dict[str, Any], *, first: bool = True) -> None:
         write_json(workdir / "experiment.json", {"experiment": mine, "versions": versions(), "commit": commit()})
     except OSError as error:
         raise UsageError(f"can't write to {workdir}: {error.strerror}; choose another --workdir.") from error
-
-
-def differences(theirs: Any, mine: Any, path: str = "") -> list[str]:
-    """Paths of the leaves in which two JSON trees differ."""
-    if isinstance(theirs, dict) and isinstance(mine, dict):
-        names = sorted(theirs.keys() | mine.keys())
-        return [leaf for name in names for leaf in differences(theirs.get(name), mine.get(name), f"{path}.{name}")]
-    return [] if theirs == mine else [path.removeprefix(".")]
-
-
-def _at(tree: Any, path: str) -> Any:
-    for name in path.split("."):
-        tree = tree.get(name) if isinstance(tree, dict) else None
-    return tree
+    return []
 
 
 def write_json(path: Path, content: Any) -> None:

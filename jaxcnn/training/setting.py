@@ -15,6 +15,7 @@ from jaxcnn.experiment import Experiment, load, names, variants
 from jaxcnn.models.forms.platform import plain_forms
 from jaxcnn.models.shapes import SmallMapError
 from jaxcnn.overrides import LENGTHS, apply_changes, different_paths, field_types, parse_settings, value_at
+from jaxcnn.training.network import check_call, check_outputs, check_results, initialised
 
 LARGEST = 1024  # pixels that are enough for every network that takes images of any size
 
@@ -44,6 +45,7 @@ def resolve(experiment: Experiment, choice: Choice, settings: Sequence[str], num
     if asked < num_classes:
         raise UsageError(f"model.num_classes (={asked}) must be at least {num_classes}, the classes of {choice.name}.")
     check_network(experiment, f"{experiment.title} on {choice.name}")
+    check_outputs(experiment, num_classes, choice.name)
     return experiment
 
 
@@ -68,6 +70,7 @@ def check_network(experiment: Experiment, what: str) -> None:
         the smallest size that works.
     """
     model, inputs = experiment.model, experiment.inputs
+    check_call(model)
     error = failure(model, inputs.size, inputs.channels)
     if error is None:
         return
@@ -114,21 +117,22 @@ def failure(model: nn.Module, size: int, channels: int) -> Exception | None:
     images = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
     try:
         with plain_forms():  # quicker to trace than those for CPU, and the shapes are the same
-            variables = jax.eval_shape(lambda images: model.init(jax.random.key(0), images, train=False), images)
+            outputs, variables = jax.eval_shape(
+                lambda images: model.init_with_output(jax.random.key(0), images, train=False), images
+            )
     except (ValueError, TypeError, ZeroDivisionError) as error:  # the last: a user's own layer, of an empty map
         return error
     for path, leaf in jax.tree.leaves_with_path(variables):
         if leaf.size == 0:
             name = jax.tree_util.keystr(path, simple=True, separator="/")
             return SmallMapError(f"its {name} is empty, {list(leaf.shape)}")
+    check_results(model, outputs, variables)
     return None
 
 
 def init(model: nn.Module, experiment: Experiment, seed: int = 0):
     """The model's variables for the experiment's input."""
-    inputs = experiment.inputs
-    images = jnp.zeros((1, inputs.size, inputs.size, inputs.channels))
-    return model.init(jax.random.key(seed), images, train=False)
+    return initialised(model, experiment.inputs, seed)
 
 
 @dataclasses.dataclass(frozen=True)

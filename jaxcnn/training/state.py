@@ -12,6 +12,7 @@ import optax
 from jaxcnn.experiment import Experiment, WarmUp
 from jaxcnn.inputs import Inputs
 from jaxcnn.training.metrics import zero_sums
+from jaxcnn.training.network import initialised
 from jaxcnn.training.plateau import PlateauState
 
 Tree = Any
@@ -52,8 +53,7 @@ def create(
       mean: float32 [stored_size, stored_size, channels] where `inputs.mean` is "picture".
       statistics: instead of `mean`, all that `inputs` need of the training set, as `zero_statistics` has them.
     """
-    images = jnp.zeros((1, inputs.size, inputs.size, inputs.channels))
-    variables = model.init(jax.random.key(seed), images, train=False)
+    variables = initialised(model, inputs, seed)
     params = variables["params"]
     if statistics is None:
         statistics = {} if mean is None else {"mean": mean}

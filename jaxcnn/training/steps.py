@@ -15,6 +15,7 @@ from jaxcnn.training.accumulate import accumulate
 from jaxcnn.training.augment import augment, normalise, recolour
 from jaxcnn.training.averaging import update_average
 from jaxcnn.training.metrics import Sums, sum_metrics
+from jaxcnn.training.network import in_precision
 from jaxcnn.training.remat import value_and_pull_back
 from jaxcnn.training.state import TrainState
 
@@ -23,8 +24,8 @@ Batch = dict[str, jax.Array]  # "image": uint8 [batch, stored, stored, channels]
 
 
 def precise(experiment: Experiment) -> nn.Module:
-    """The experiment's model, computing in the experiment's precision."""
-    return experiment.model.clone(dtype=jnp.dtype(experiment.precision))
+    """The experiment's model, computing in the experiment's precision. Raises UsageError where it can't."""
+    return in_precision(experiment)
 
 
 def convolutional(experiment: Experiment) -> nn.Module:

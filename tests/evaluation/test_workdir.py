@@ -12,6 +12,7 @@ from jaxcnn.data.choose import Choice
 from jaxcnn.errors import DataMissingError, UsageError
 from jaxcnn.evaluation.workdir import evaluate, rebuild, saved_experiment
 from jaxcnn.inputs import Scales
+from jaxcnn.reporting.progress import Silent
 from jaxcnn.training.loop import fit
 from jaxcnn.training.run_folder import claim, identity, plain
 from jaxcnn.training.setting import resolve
@@ -118,15 +119,54 @@ def test_evaluate_at_other_scales(trained):
         evaluate(folder, settings=["batch_size=8"], experiment=experiment)
 
 
-def test_other_classes_are_refused(trained, monkeypatch):
+class Told(Silent):
+    """Keeps what is shown."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_more_outputs_than_classes_are_evaluated_as_they_were_trained(linear, tmp_path):
+    """Training allows them; so does evaluating, and on other data too."""
+    wide = dataclasses.replace(linear, model=linear.model.clone(num_classes=12), steps=2)
+    summary = fit(wide, workdir=tmp_path / "run", settings=["model.num_classes=12"])
+    display = Told()
+    # `linear` has 10 outputs: how many the run had is in its folder.
+    assert evaluate(tmp_path / "run", experiment=linear, display=display)["protocols"] == summary["evaluation"]
+    assert display.lines == []
+    elsewhere = evaluate(tmp_path / "run", experiment=linear, data="photos", display=display)
+    assert elsewhere["protocols"]["center"]["count"] == 500
+    assert display.lines == [
+        "note: the classes of photos aren't those that the network was trained on (0, 1, 2, …; here astronaut, cat, "
+        "coffee, …): they are compared by their numbers."
+    ]
+
+
+def test_fewer_outputs_than_classes_are_refused_before_data_is_looked_for(trained):
     folder, _, experiment = trained
-    saved = json.loads((folder / "experiment.json").read_text())
-    saved["experiment"]["model"]["num_classes"] = 12
-    copy = folder.with_name("copy")
-    copy.mkdir()
+    with pytest.raises(UsageError, match=r"Linear has 10 outputs; --data=cifar100 has 100 classes and needs as"):
+        evaluate(folder, data="cifar100", experiment=experiment)
+
+
+def test_other_test_images_of_the_same_name_are_told(trained, tmp_path):
+    folder, summary, experiment = trained
+    copy = tmp_path / "run"
+    shutil.copytree(folder, copy)
+    saved = json.loads((copy / "experiment.json").read_text())
+    saved["experiment"]["data_content"]["test"] = {"images": 1000, "fingerprint": "0" * 16}
     (copy / "experiment.json").write_text(json.dumps(saved))
-    with pytest.raises(UsageError, match=r"--data=photos has 10 classes, the network in .* 12"):
-        evaluate(copy, data="photos", experiment=experiment)
+    display = Told()
+    assert evaluate(copy, experiment=experiment, display=display)["protocols"] == summary["evaluation"]
+    assert display.lines == [
+        "note: the test images of this digits aren't those of the run's own evaluations (1,000 there, 359 here)."
+    ]
+    del saved["experiment"]["data_content"]  # an older version's
+    (copy / "experiment.json").write_text(json.dumps(saved))
+    assert evaluate(copy, experiment=experiment, display=display)["protocols"] == summary["evaluation"]
+    assert len(display.lines) == 1
 
 
 def test_more_steps_go_on_from_the_end_and_fewer_show_the_summary(trained, tmp_path):

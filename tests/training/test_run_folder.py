@@ -16,7 +16,6 @@ from jaxcnn.training.run_folder import (
     claim,
     commit,
     default_workdir,
-    differences,
     identity,
     local_folder,
     params_sha256,
@@ -24,6 +23,7 @@ from jaxcnn.training.run_folder import (
     versions,
     write_json,
 )
+from jaxcnn.training.same_run import differences
 
 EXPERIMENT = jaxcnn.load("alexnet_2012")
 
