@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.experiment import Experiment
-from jaxcnn.training.disk import refusal
+from jaxcnn.training.disk import refusal, require_utf8
 
 # What may change between two starts of one run without making it another run.
 FREE = {"paper", "rehearsal", "deviations", "checkpoint_every", "evaluation_batch_size"}
@@ -85,9 +85,10 @@ def claim(workdir: Path, mine: dict[str, Any], *, first: bool = True) -> None:
     first: whether this is the process that writes; the others come after it.
 
     Raises:
-      UsageError: the folder holds another experiment, or can't be read or written.
+      UsageError: the folder holds another experiment, can't be read or written, or has a name that isn't UTF-8.
       JaxcnnError: its experiment.json is damaged.
     """
+    require_utf8(workdir)
     theirs = saved_identity(workdir)
     if theirs is not None:
         different = next((name for name in differences(theirs, mine)), None)
