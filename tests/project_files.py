@@ -5,7 +5,10 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TOP = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "constraints.txt", "launch.py", "pyproject.toml")
+TOP = (
+    *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "README.md"),
+    *("constraints.txt", "launch.py", "pyproject.toml"),
+)
 FOLDERS = (".ci", ".github", "benchmarks", "docs", "experiments", "jaxcnn", "tests")
 
 

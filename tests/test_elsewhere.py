@@ -1,6 +1,7 @@
 """Where the checkout lies, what lies in it and what the shell says make no difference to tests and commands."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ TESTS = (
     "tests/command_line/test_launch_refuses.py::test_a_wrong_command_is_answered_in_one_line",
     "tests/command_line/test_launch_answers.py::test_doctor",
 )
+REAL = os.environ.get("JAXCNN_TEST_DATA", "")
+needs_mnist = pytest.mark.skipif(not REAL, reason="JAXCNN_TEST_DATA names no folder with mnist/")
 REVERSED = "def pytest_collection_modifyitems(items):\n    items.reverse()\n"
 
 
@@ -88,3 +91,42 @@ def test_a_command_says_no_warning_where_home_is_no_folder_and_the_locale_is_c(t
         assert expected in done.stdout + done.stderr
         assert "Warning" not in done.stderr and "Traceback" not in done.stderr
         assert done.stderr.count("note: can't keep compiled programs") == 1
+
+
+def readme(mark: str) -> str:
+    found = re.search(
+        rf"<!-- {mark} -->\n```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert found
+    return found[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mnist", [pytest.param(True, marks=needs_mnist), False])
+@pytest.mark.parametrize("order", [("run", "tests"), ("tests", "run")])
+def test_readmes_commands_twice(checkout, hostile, tmp_path, order, mnist):
+    """As a newcomer types them, who has no folder for a home; of the tests a few. Packages come from pip's index."""
+    python3 = tmp_path / "bin" / "python3"
+    python3.parent.mkdir()
+    python3.write_text(f'#!/bin/sh\nexec "{sys._base_executable}" "$@"\n')
+    python3.chmod(0o755)
+    environment = {name: hostile[name] for name in ("HOME", "XDG_CACHE_HOME", "TERM", "LC_ALL")} | {
+        "PATH": f"{python3.parent}{os.pathsep}{os.environ['PATH']}",
+        "TFDS_DATA_DIR": str(tmp_path / "data"),
+        "PYTEST_ADDOPTS": "tests/test_docs.py tests/test_imports.py tests/data",
+    }
+
+    def run(command: str) -> str:
+        shell = ["bash", "-euo", "pipefail", "-c", command]
+        done = subprocess.run(shell, cwd=checkout, env=environment, capture_output=True, text=True, timeout=3600)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr and "Warning" not in done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    if mnist:
+        command = [sys.executable, str(ROOT / "launch.py"), "prepare", "--data=mnist"]
+        command += [f"--manual-dir={Path(REAL) / 'mnist'}", f"--data-dir={tmp_path / 'data'}"]
+        subprocess.run(command, check=True, timeout=600)
+    for name in order * 2:
+        shown = run(readme(name))
+        assert name == "tests" or not mnist or "rehears" not in shown.lower()

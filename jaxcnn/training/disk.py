@@ -3,6 +3,8 @@
 import contextlib
 import errno
 import logging
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,20 @@ def refusal(path: Path, error: OSError) -> UsageError:
     return UsageError(
         f"can't use {path}: {error.strerror}; let yourself read and write it, or choose another --workdir."
     )
+
+
+def require_utf8(workdir: Path) -> None:
+    """Orbax and TensorStore take names in UTF-8, whatever the locale's encoding. Raises UsageError for another."""
+    path = os.path.abspath(workdir)
+    try:
+        same = os.fsencode(path) == path.encode("utf-8")
+    except UnicodeEncodeError:
+        same = False
+    if not same:
+        raise UsageError(
+            f"the name of {path!a} isn't UTF-8 (Python reads names as {sys.getfilesystemencoding()} here), as "
+            "checkpoints need it; set PYTHONUTF8=1, or choose another --workdir."
+        )
 
 
 @contextlib.contextmanager

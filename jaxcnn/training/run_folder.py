@@ -18,7 +18,7 @@ from jaxcnn.data.sources import Source
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.experiment import Experiment
 from jaxcnn.paths import expanded
-from jaxcnn.training.disk import refusal
+from jaxcnn.training.disk import refusal, require_utf8
 from jaxcnn.training.same_run import CONTENT, check_same_run, resolved
 
 # What may change between two starts of one run without making it another run.
@@ -132,9 +132,10 @@ def claim(
       What to tell, a line each.
 
     Raises:
-      UsageError: the folder holds another experiment, or can't be read or written.
+      UsageError: the folder holds another experiment, can't be read or written, or has a name that isn't UTF-8.
       JaxcnnError: its experiment.json is damaged.
     """
+    require_utf8(workdir)
     theirs = saved_identity(workdir)
     if theirs is not None:
         return check_same_run(workdir, theirs, mine, may_accumulate=may_accumulate)
