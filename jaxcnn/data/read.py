@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from jaxcnn.data.decode import Window, central_square, decode
-from jaxcnn.data.sources import Source
+from jaxcnn.data.sources import Source, how_to_mend
 from jaxcnn.errors import RunStoppedError
 
 Batch = dict[str, np.ndarray]
@@ -82,7 +82,7 @@ def read_batch(
             except ValueError as error:
                 if substitute is None or attempt == ATTEMPTS:
                     raise RunStoppedError(
-                        f"{source.name}, {source.split} split, record {place}: {error}; prepare the data set anew"
+                        f"{source.name}, {source.split} split, record {place}: {error}; {how_to_mend(source)}"
                     ) from error
                 if on_damage is not None:
                     on_damage(Damaged(place, str(error)))

@@ -30,6 +30,13 @@ def _prepare_anew(entry: DataSet, folder: epath.Path) -> str:
     return f"remove {folder}, then run: {command}{f' --resize={side}' if side is not None else ''}"
 
 
+def how_to_mend(source: "Source") -> str:
+    """What to do about a damaged image in a data set: preparing it from the same archive may store the same image."""
+    if source.folder is None:
+        return "prepare the data set anew"
+    return f"make sure that its archive isn't damaged too, {_prepare_anew(data_set(source.name), source.folder)}"
+
+
 class Record(TypedDict):
     """One picture, JPEG or PNG bytes or uint8 [h, w, c], and its label, 0 … num_classes − 1."""
 

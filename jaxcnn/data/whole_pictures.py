@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxcnn.data.decode import LONGEST, decode_whole, whole_shape
 from jaxcnn.data.pipeline import prefetched
-from jaxcnn.data.sources import Record, Source
+from jaxcnn.data.sources import Record, Source, how_to_mend
 from jaxcnn.errors import RunStoppedError
 
 Batch = dict[str, np.ndarray]
@@ -130,7 +130,7 @@ def _picture(source: Source, index: int, record: Record, scale: int, channels: i
         shape = whole_shape(record["image"], shorter_side=scale) if image is None else image.shape[:2]
     except ValueError as error:
         raise RunStoppedError(
-            f"{source.name}, {source.split} split, record {index}: {error}; prepare the data set anew"
+            f"{source.name}, {source.split} split, record {index}: {error}; {how_to_mend(source)}"
         ) from error
     return Picture(index, shape, record["label"], image)
 

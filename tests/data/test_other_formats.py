@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from etils import epath
+from manual_dirs import IMAGENETTE, below, fill
 
 from jaxcnn.data.choose import choose
 from jaxcnn.data.decode import decode
@@ -164,3 +165,19 @@ def test_a_file_where_the_folder_belongs_is_named(tmp_path, tiny):
     assert not is_prepared("mnist", tmp_path)
     with pytest.raises(Exception, match=rf"can't write {tmp_path / 'mnist'}.*choose another --data-dir"):
         prepare("mnist", data_dir=tmp_path, manual_dir=tiny.archives)
+
+
+def test_photographs_lie_beside_too_and_compact_copies_are_made_from_them(tmp_path):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    manual = fill(tmp_path / "manual", below("imagenette2-320", IMAGENETTE))
+    data_dir = tmp_path / "data"
+    made = prepare("imagenette", data_dir=tmp_path / "elsewhere", manual_dir=manual)
+    another_format(made, data_dir / "imagenette" / "320px-v2" / "1.0.0", "tfrecord")
+    folder = prepare("imagenette", data_dir=data_dir, manual_dir=manual)
+    assert folder == data_dir / "imagenette" / "320px-v2-array_record" / "1.0.0"
+    assert len(tfds.data_source("imagenette/320px-v2-array_record", split="train", data_dir=data_dir)) == 4
+    compact = prepare("imagenette", data_dir=data_dir, resize=32)
+    assert compact.parent.name == "shorter-side-32" and Path(str(prepared_folder("imagenette", data_dir))) == folder
+    (compact / "dataset_info.json").write_text("{")
+    with pytest.raises(DataMissingError, match=rf"{compact} holds no readable data set; remove it"):
+        prepare("imagenette", data_dir=data_dir, resize=32)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from jaxcnn.data.decode import decode
+from jaxcnn.data.prepare import prepare
+from jaxcnn.data.read import read_batch
 from jaxcnn.data.sources import is_prepared, open_source, prepared_folder
 from jaxcnn.errors import DataMissingError, RunStoppedError, UsageError
 
@@ -139,3 +141,18 @@ def test_our_version_is_preferred_else_the_newest(small_mnist, tmp_path):
     shutil.copytree(made, tmp_path / "mnist" / "3.0.1")
     found = prepared_folder("mnist", tmp_path)
     assert found is not None and found.name == "3.0.1"
+
+
+def test_a_damaged_image_comes_with_a_command_that_doesnt_leave_it_there(tiny, tmp_path, monkeypatch):
+    """`prepare` alone would say that the data set is there already, and from a damaged archive comes the same image."""
+    monkeypatch.setattr("jaxcnn.data.builders.idx.png", lambda image: b"junk")
+    prepare("mnist", data_dir=tmp_path, manual_dir=tiny.archives)
+    source = open_source("mnist", "test", data_dir=tmp_path)
+    expected = (
+        f"make sure that its archive isn't damaged too, remove {tmp_path}/mnist/3.0.1, then run: "
+        f"python launch.py prepare --data=mnist --data-dir={tmp_path}"
+    )
+    with pytest.raises(RunStoppedError) as caught:
+        read_batch(source, [3], size=28, channels=1)
+    assert str(caught.value).endswith(expected)
+    assert "mnist, test split, record 3: not a readable picture" in str(caught.value)
