@@ -3,10 +3,22 @@
 Where jaxcnn is installed, the same is `jaxcnn --exp=alexnet_2012`, or `python -m jaxcnn`.
 """
 
+import os
 import signal
 
-if __name__ == "__main__":  # first of all: until `ending` is there, Ctrl-C ends the process without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+def end_at_once(number: int, frame: object) -> None:
+    """A signal before `jaxcnn.ending` is there: importing that alone takes seconds on a slow disk."""
+    del frame
+    try:
+        os.write(2, f"launch.py: {'terminated' if number == signal.SIGTERM else 'interrupted'}\n".encode())
+    finally:
+        os._exit(128 + number)
+
+
+if __name__ == "__main__":  # first of all
+    signal.signal(signal.SIGTERM, end_at_once)
+    signal.signal(signal.SIGINT, end_at_once)
 
 from jaxcnn.__main__ import start
 

@@ -44,8 +44,10 @@ def failed_output_is_told() -> Iterator[None]:
       BrokenPipeError: the reader left, as `head` does, and wants to hear no more.
     """
     try:
-        yield
-        sys.stdout.flush()
+        try:
+            yield
+        finally:  # argparse ends the process after --help
+            sys.stdout.flush()
     except BrokenPipeError:
         give_up(sys.stdout.fileno())
         raise
