@@ -15,12 +15,14 @@ from jaxcnn.models.towers import TOWER_AXIS
 from jaxcnn.overrides import set_path
 from jaxcnn.training import state as train_state
 from jaxcnn.training.mesh import parse_mesh, tower_axes
+from jaxcnn.training.out_of_memory import telling_out_of_memory
 from jaxcnn.training.parallel import Devices, Mode, count_collectives
 from jaxcnn.training.setting import Length
 
 WARM_UP = 2
 
 
+@telling_out_of_memory
 def bench(
     experiment: Experiment,
     *,
@@ -47,6 +49,7 @@ def bench(
       UsageError: the batch doesn't divide over the devices, the network not over the mesh, or the network has too
         few outputs for the data.
       DataMissingError: the data set isn't prepared.
+      JaxcnnError: there isn't enough memory.
     """
     source = None
     if data is not None:

@@ -21,6 +21,7 @@ from jaxcnn.training.held import held
 from jaxcnn.training.initial_weights import starting_weights
 from jaxcnn.training.mesh import parse_mesh, tower_axes
 from jaxcnn.training.network import check_outputs, has_batch_norm
+from jaxcnn.training.out_of_memory import step_memory_is_told
 from jaxcnn.training.parallel import Devices, Mode
 from jaxcnn.training.profiler import nothing_to_trace
 from jaxcnn.training.run import Run
@@ -125,7 +126,7 @@ def fit(
     banner(display, experiment, choice)
     for note in [*(f"note: {note}" for note in {train_source.note, test_source.note} - {""}), *notes]:
         display.message(note)
-    with full_disk_is_told(workdir), held(workdir):
+    with full_disk_is_told(workdir), held(workdir), step_memory_is_told(experiment, devices.batch_parts):
         if processes.is_first():
             summary_path.unlink(missing_ok=True)
         run = Run(
