@@ -55,10 +55,6 @@ def train(flags: argparse.Namespace) -> Answer:
         return listing(), show_list
     if flags.exp is None:
         raise UsageError(f"give --exp=NAME, --list, or a command ({', '.join(COMMANDS)}).")
-    if flags.steps and flags.epochs:
-        raise UsageError("argument --epochs: not allowed with argument --steps.")
-    if not 0 <= flags.seed < 2**32:
-        raise UsageError(f"--seed (={flags.seed}) must be from 0 to {2**32 - 1}.")
     if flags.dry_run and flags.profile:
         raise UsageError(f"--profile (={flags.profile}) needs steps to trace, and --dry-run runs none.")
     if flags.dry_run and flags.distributed:

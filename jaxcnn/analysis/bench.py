@@ -13,6 +13,7 @@ from jaxcnn.data.sources import open_source
 from jaxcnn.experiment import Experiment
 from jaxcnn.overrides import set_path
 from jaxcnn.training import state as train_state
+from jaxcnn.training.out_of_memory import telling_out_of_memory
 from jaxcnn.training.parallel import Mode, check_compiling, count_collectives
 from jaxcnn.training.plan import check_arguments, lay_out
 from jaxcnn.training.setting import Length
@@ -20,6 +21,7 @@ from jaxcnn.training.setting import Length
 WARM_UP = 2
 
 
+@telling_out_of_memory
 def bench(
     experiment: Experiment,
     *,
@@ -46,6 +48,7 @@ def bench(
       UsageError: the batch doesn't divide over the devices, the network not over the mesh, or the network has too
         few outputs for the data.
       DataMissingError: the data set isn't prepared.
+      JaxcnnError: there isn't enough memory.
     """
     check_arguments(experiment, steps=steps, parallel=parallel)
     check_compiling()

@@ -16,6 +16,7 @@ from jaxcnn.evaluation.whole import WholePictureEvaluator
 from jaxcnn.experiment import Experiment
 from jaxcnn.training.feed import RESIDENT_PIXELS, evaluation_batches
 from jaxcnn.training.metrics import divide
+from jaxcnn.training.out_of_memory import evaluation_memory_is_told
 from jaxcnn.training.parallel import Devices
 from jaxcnn.training.steps import make_evaluation_step
 
@@ -65,12 +66,20 @@ class Evaluator:
 
         Raises:
           UsageError: the split is empty.
+          JaxcnnError: there isn't enough memory.
         """
         if not len(self._source):
             raise UsageError(f"{self._source.name} has no pictures in its {self._source.split} split.")
         chosen = PROTOCOLS[protocol]
-        if not isinstance(chosen, Squares):
+        whole = not isinstance(chosen, Squares)
+        with evaluation_memory_is_told(self._batch_size, self._devices.batch_parts, whole=whole):
+            if isinstance(chosen, Squares):
+                return self._by_squares(protocol, chosen, variables, progress)
             return self._whole_pictures(chosen, variables, progress=progress)
+
+    def _by_squares(
+        self, protocol: str, chosen: Squares, variables: Tree, progress: Callable[[int, int], None] | None
+    ) -> dict[str, Any]:
         totals = None
         for number, batch in enumerate(self._batches(), start=1):
             placed = self._devices.divide_rows(batch)

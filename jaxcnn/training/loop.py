@@ -15,6 +15,7 @@ from jaxcnn.training.disk import full_disk_is_told, refusal
 from jaxcnn.training.held import held
 from jaxcnn.training.initial_weights import starting_weights
 from jaxcnn.training.network import has_batch_norm
+from jaxcnn.training.out_of_memory import step_memory_is_told
 from jaxcnn.training.parallel import Mode, check_compiling
 from jaxcnn.training.plan import plan_run
 from jaxcnn.training.profiler import nothing_to_trace
@@ -103,7 +104,7 @@ def fit(
     banner(display, experiment, choice)
     for note in [*(f"note: {note}" for note in {train_source.note, test_source.note} - {""}), *notes]:
         display.message(note)
-    with full_disk_is_told(workdir), held(workdir):
+    with full_disk_is_told(workdir), held(workdir), step_memory_is_told(experiment, devices.batch_parts):
         if processes.is_first():
             summary_path.unlink(missing_ok=True)
         run = Run(

@@ -1,0 +1,163 @@
+"""Memory that isn't there, said in one line with what to set: of a step, of a test batch, or of what was asked for.
+
+The same lack has many names: XLA's RESOURCE_EXHAUSTED on every platform, Python's and NumPy's MemoryError, and for
+batches beyond any memory a ValueError or OverflowError about the size of an array. Where the system promises memory
+that it hasn't got, Linux ends the process instead (SIGKILL, status 137), and nobody can say anything any more.
+"""
+
+import contextlib
+import functools
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
+
+import jax
+
+from jaxcnn.errors import JaxcnnError
+from jaxcnn.experiment import Experiment
+from jaxcnn.training.network import has_batch_norm
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+MORE = "it needs a machine with more memory, or more devices"
+BATCH_ITSELF = "its images alone don't fit; choose a much smaller batch_size, and another --workdir."
+SIGNS = re.compile(r"RESOURCE_EXHAUSTED|out of memory|OUT_OF_MEMORY|ALLOC_FAILED|bad_alloc", re.IGNORECASE)
+# NumPy's and Python's words for an array that no machine could hold.
+TOO_LARGE = re.compile(r"array is too big|Maximum allowed (dimension|size) exceeded|int too (large|big) to convert")
+DISK = re.compile(r"No space left on device|Disk quota exceeded")  # RESOURCE_EXHAUSTED too, where TensorStore writes
+SIZES = re.compile(r"allocat\w* (?P<bytes>\d+) bytes|allocate (?P<count>[\d.]+) (?P<unit>[KMGTPE]iB)")
+UNITS = {"EiB": 2**60, "PiB": 2**50, "TiB": 2**40, "GiB": 2**30, "MiB": 2**20, "KiB": 2**10}
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception, of whatever library, means that there isn't enough memory."""
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, jax.errors.JaxRuntimeError):
+        return bool(SIGNS.search(str(error))) and not DISK.search(str(error))
+    return isinstance(error, ValueError | OverflowError) and bool(TOO_LARGE.search(str(error)))
+
+
+def is_too_large_for_the_host(error: BaseException) -> bool:
+    """Whether NumPy couldn't make an array of it: what a step does with it then makes no difference."""
+    return not isinstance(error, jax.errors.JaxRuntimeError) and "bad_alloc" not in str(error)
+
+
+@contextlib.contextmanager
+def out_of_memory_is_told(what: str, advice: Callable[[], str]) -> Iterator[None]:
+    """Turns every way of running out of memory into one JaxcnnError: what needed it, how much, and what to set.
+
+    Args:
+      what: needs the memory, as in "a step of 128 images".
+      advice: the end of the line; only asked for then.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, JaxcnnError) or not is_out_of_memory(error):
+            raise
+        what_to_do = BATCH_ITSELF if is_too_large_for_the_host(error) else advice()
+        raise JaxcnnError(f"out of memory: {what} needs more than there is{_asked(error)}; {what_to_do}") from error
+
+
+def step_memory_is_told(experiment: Experiment, batch_parts: int) -> contextlib.AbstractContextManager[None]:
+    """For what a run allocates to train: its state, the data on the devices, the step.
+
+    batch_parts: over how many devices the batch is divided.
+    """
+
+    def advice() -> str:
+        free, others = settings_for_less(experiment, batch_parts)
+        if "accumulate" in free and has_batch_norm(experiment):
+            others["accumulate"] = free.pop("accumulate")
+        ways = [f"the same command goes on with {_flags(free)}"] if free else []
+        ways += [f"another --workdir takes {_flags(others)}"] if others else []
+        return f"{'; '.join(ways) or MORE}."
+
+    return out_of_memory_is_told(f"a step of {experiment.batch_size:,} images", advice)
+
+
+def telling_out_of_memory(function: Function) -> Function:
+    """Decorates a function of an experiment that makes steps of its batch, and has no run to go on with."""
+
+    @functools.wraps(function)
+    def telling(experiment: Experiment, *arguments: Any, **options: Any) -> Any:
+        def advice() -> str:
+            free, others = settings_for_less(experiment, len(jax.devices()))
+            return f"try {_flags(free | others)}." if free or others else f"{MORE}."
+
+        with out_of_memory_is_told(f"a step of {experiment.batch_size:,} images", advice):
+            return function(experiment, *arguments, **options)
+
+    return cast(Function, telling)
+
+
+def settings_for_less(experiment: Experiment, batch_parts: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Field → value, with which a step needs less memory.
+
+    Args:
+      batch_parts: over how many devices the batch is divided.
+
+    Returns:
+      (what leaves the step's numbers as they are, but for the rounding, and batch normalisation where `accumulate`
+      gives it other batches; what changes them).
+    """
+    size, free, others = experiment.batch_size, {}, {}
+    if experiment.remat is None:
+        free["remat"] = "sums"
+    more = next_accumulate(size, experiment.accumulate, batch_parts)
+    if more is not None:
+        free["accumulate"] = more
+    if size > batch_parts:
+        others["batch_size"] = _half(size, batch_parts)
+    return free, others
+
+
+def next_accumulate(batch_size: int, present: int, batch_parts: int) -> int | None:
+    """The next larger number of micro-batches, at least twice as many, that divides the batch, or None.
+
+    Looks no further than to 64 times the present one: beyond, the batch itself is what is wrong.
+    """
+    numbers = range(2 * present, min(64 * present, batch_size // batch_parts) + 1)
+    return next((number for number in numbers if batch_size % (number * batch_parts) == 0), None)
+
+
+def evaluation_memory_is_told(
+    batch_size: int, batch_parts: int, *, whole: bool
+) -> contextlib.AbstractContextManager[None]:
+    """For an evaluation.
+
+    Args:
+      batch_size: images at a time.
+      batch_parts: over how many devices they are divided.
+      whole: whether the protocol looks at whole images, at the experiment's scales.
+    """
+
+    def advice() -> str:
+        settings = []
+        if batch_size > batch_parts:
+            settings.append(_flags({"evaluation_batch_size": _half(batch_size, batch_parts)}))
+        if whole:
+            settings.append("eval with smaller scales (--set scales.…)")
+        return f"go on with {' or '.join(settings)}." if settings else f"{MORE}."
+
+    return out_of_memory_is_told(f"an evaluation of {batch_size:,} images at a time", advice)
+
+
+def _half(rows: int, batch_parts: int) -> int:
+    """About half as many rows, which divide over the devices."""
+    return max(rows // 2 // batch_parts, 1) * batch_parts
+
+
+def _flags(settings: dict[str, Any]) -> str:
+    return " or ".join(f"--set {path}={value}" for path, value in settings.items())
+
+
+def _asked(error: BaseException) -> str:
+    """How large the piece was that couldn't be had, where the error says it."""
+    found = SIZES.search(str(error))
+    if found is None:
+        return ""
+    size = int(found["bytes"]) if found["bytes"] else float(found["count"]) * UNITS[found["unit"]]
+    name, unit = next(((name, unit) for name, unit in UNITS.items() if size >= unit), ("bytes", 1))
+    return f" (the last piece asked for: {size / unit:,.3g} {name})"
