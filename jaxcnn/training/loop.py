@@ -104,7 +104,7 @@ def fit(
     banner(display, experiment, choice)
     for note in [*(f"note: {note}" for note in {train_source.note, test_source.note} - {""}), *notes]:
         display.message(note)
-    with full_disk_is_told(workdir), held(workdir), step_memory_is_told(experiment, devices.batch_parts):
+    with full_disk_is_told(workdir), held(workdir), step_memory_is_told(experiment, plan.devices.batch_parts):
         if processes.is_first():
             summary_path.unlink(missing_ok=True)
         run = Run(
