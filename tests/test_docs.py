@@ -1,5 +1,6 @@
 """Every code block in the README and in docs/ works: Python runs, commands parse and name what exists."""
 
+import pkgutil
 import re
 import shlex
 from pathlib import Path
@@ -30,6 +31,40 @@ def commands() -> list[str]:
 @pytest.mark.parametrize(("page", "code"), blocks("python"))
 def test_python_blocks_run(page, code):
     exec(compile(code, page, "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        assert path.is_file(), f"{page.name} links to {target}"
+        assert not anchor or anchor in anchors(path), f"{page.name} links to {target}, which has no such heading"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_is_named_exists(page):
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"`(jaxcnn(?:\.\w+)+)`", text):
+        pkgutil.resolve_name(name)  # a module, or something within one
+    for path in re.findall(r"`((?:jaxcnn|experiments|tests|benchmarks|docs)/[\w/-]+\.\w+)`", text):
+        assert (ROOT / path).is_file(), f"{page.name} names {path}"
+
+
+def test_the_readme_is_short_and_its_results_are_those_of_the_results_page():
+    pages = (ROOT / "README.md", ROOT / "docs" / "results.md")
+    readme, results = (page.read_text(encoding="utf-8").splitlines() for page in pages)
+    assert len(readme) <= 150
+    rows = [line for line in readme if line.startswith("|") and "`launch.py --exp=" in line]
+    assert len(rows) >= 8 and set(rows) <= set(results)
 
 
 def test_commands_are_found():
