@@ -22,7 +22,7 @@ def test_a_locale_of_another_encoding_is_no_matter_for_names_that_are_the_same_i
     """Where they aren't, TensorStore would write beside the run's folder."""
     require_utf8(Path("한글"))
     monkeypatch.setattr(os, "fsencode", lambda path: path.encode("latin-1"))
-    require_utf8(Path("run"))
-    for name in ("é", "한글"):
+    require_utf8(Path("/run"))
+    for name in ("/é", "/한글"):
         with pytest.raises(UsageError, match="isn't UTF-8"):
             require_utf8(Path(name))
