@@ -3,14 +3,13 @@
 import errno
 import logging
 import os
-from pathlib import Path
 
 import pytest
 
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.main import main
 from jaxcnn.reporting.record import Record
-from jaxcnn.training.disk import full_disk_is_told, is_news, require_utf8
+from jaxcnn.training.disk import full_disk_is_told, is_news
 
 
 @pytest.mark.parametrize(
@@ -54,17 +53,3 @@ def test_the_libraries_do_not_tell_of_a_full_disk_too():
         logging.LogRecord("absl", 40, "", 0, "%s", ("text",), (OSError, error, None)) for error in (full, OSError())
     ]
     assert [is_news(record) for record in made] == [False, True]
-
-
-def test_a_name_that_checkpoints_cannot_have_is_refused_before_anything_is_written(tmp_path, monkeypatch):
-    """Orbax would end in many tracebacks, or TensorStore write elsewhere."""
-    require_utf8(tmp_path / "한글")
-    bytes_of_another_encoding = tmp_path / os.fsdecode("é".encode("latin-1"))
-    assert main(["--exp=cnn_primer", "--data=digits", f"--workdir={bytes_of_another_encoding}"]) == 2
-    assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(os, "fsencode", lambda path: path.encode("latin-1"))  # as in a locale of 1990
-    with pytest.raises(UsageError, match=r"isn't UTF-8 .*set PYTHONUTF8=1, or choose another --workdir"):
-        require_utf8(Path("é"))
-    with pytest.raises(UsageError, match="isn't UTF-8"):
-        require_utf8(Path("한글"))
-    require_utf8(Path("e"))
