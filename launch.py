@@ -20,11 +20,11 @@ if __name__ == "__main__":  # first of all
     signal.signal(signal.SIGTERM, end_at_once)
     signal.signal(signal.SIGINT, end_at_once)
 
-from jaxcnn.__main__ import start
+from jaxcnn.__main__ import start  # noqa: E402  (after the handlers are set)
 
 if __name__ == "__main__":
     start("launch.py", "python launch.py", __file__)
 
-from jaxcnn.main import main, parse
+from jaxcnn.main import main, parse  # noqa: E402  (for programs that import this file)
 
 __all__ = ["main", "parse"]

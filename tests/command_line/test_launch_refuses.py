@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 
+import jax
 import pytest
 
 import jaxcnn
@@ -17,7 +18,7 @@ TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inpu
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), r"give --exp=NAME, --list, or a command \(describe, bench, prepare, eval, doctor"),
+        (("--json",), r"give --exp=NAME, --list, or a command \(describe, bench, prepare, eval, doctor"),
         (("--exp=alexnet_2021",), r"there is no experiment 'alexnet_2021'; did you mean 'alexnet_2012'\? Allowed: "),
         (("--exp=alexnet_2012:cafenet",), r"alexnet_2012 has no variant 'cafenet'; did you mean 'caffenet'\?"),
         (("describe", "--exp=alexnet"), r"there is no experiment 'alexnet'; did you mean 'alexnet_2012'\?"),
@@ -69,6 +70,10 @@ TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inpu
         (("eval", "--workdir=nowhere"), r"nowhere is no run's folder: it has no experiment\.json"),
         ((*TINY, "--workdir=/dev/null/run"), r"can't write to /dev/null/run: .*choose another --workdir"),
         ((*TINY, f"--workdir={'x' * 300}"), r"can't use x+/experiment\.json: File name too long; .*another --workdir"),
+        ((*TINY, "--profile=gs://bucket/x"), r"--profile=gs://bucket/x must be a local folder"),
+        ((*TINY, "--workdir=~nobody_at_all/x"), r"--workdir=~nobody_at_all/x: ~nobody_at_all is nobody's home folder"),
+        (("doctor", "--data-dir=~nobody_at_all"), r"--data-dir=~nobody_at_all: ~nobody_at_all is nobody's home"),
+        (("prepare", "--data=mnist", "--manual-dir=~nobody_at_all"), r"--manual-dir=~nobody_at_all: .* write \./~nob"),
         ((*TINY, "--workdir=gs://bucket/x"), r"--workdir=gs://bucket/x must be a local folder"),
         (("eval", "--workdir=gs://bucket/x"), r"--workdir=gs://bucket/x must be a local folder"),
         ((*TINY, "--workdir="), r"--workdir= is empty; give it a value, or leave it out"),
@@ -157,3 +162,18 @@ def test_devices_that_are_not_there(monkeypatch):
     monkeypatch.delenv("JAX_PLATFORMS")
     with pytest.raises(AssertionError), command_line.missing_platform_is_told():
         raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        TINY,
+        (*TINY, "--dry-run"),
+        ("bench", "--exp=cnn_primer"),
+        ("eval", "--workdir=nowhere"),
+        ("doctor",),
+    ],
+)
+def test_jax_that_was_told_not_to_compile(refused, command):
+    with jax.disable_jit():
+        assert "JAX_DISABLE_JIT is set, and every step here is compiled ahead of time; unset it" in refused(2, *command)
