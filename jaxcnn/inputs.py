@@ -66,7 +66,7 @@ class Inputs:
     """
 
     size: Count  # pixels of the network's input, height and width
-    channels: Count  # 1: grey; 3: red, green and blue
+    channels: int  # 1: grey; 3: red, green and blue
     stored_size: Count  # pixels of the squares that the host hands over
     crop: Crop | None = None  # in training the host cuts this out of the whole picture, `size` pixels, instead
     pad: WholeNumber = 0  # pixels on each side; black, or the mean where the mean is a picture

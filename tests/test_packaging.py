@@ -110,9 +110,8 @@ def test_the_wheel_has_one_name(built, installed):
 def test_an_unpacked_source_distribution_is_as_a_checkout(built, project):
     (unpacked,) = (path for path in built.iterdir() if (path / "launch.py").exists())
     assert {"experiments", "jaxcnn", "constraints.txt", "LICENSE"} <= {path.name for path in unpacked.iterdir()}
-    assert python(str(unpacked / "launch.py"), "describe", "--help", cwd=project).startswith(
-        "usage: launch.py describe"
-    )
+    shown = python(str(unpacked / "launch.py"), "describe", "--help", cwd=project)
+    assert shown.startswith("usage: launch.py describe")
 
 
 ASK = """

@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -213,3 +214,67 @@ def test_a_quiet_run_says_little_and_no_warning(alone):
     lines = alone[1].notices.strip().split("\n")
     assert lines[0] == "lenet5_1998:paper on digits: 1,438 + 359 pictures, 300 steps of 8, 1 × cpu; compiling"
     assert all(line.startswith(("train ", "step ", "evaluate ")) for line in lines[1:]), alone[1].notices
+
+
+def wait_for_step(process: subprocess.Popen, workdir: Path, step: int) -> None:
+    while process.poll() is None and not any(event["step"] >= step for event in events_in(workdir)):
+        time.sleep(0.003)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("repetition", range(10))
+def test_stopped_continued_and_terminated_it_saves(launcher, alone, repetition):
+    """As Ctrl-Z, `fg` and a machine's shutdown do, at random moments and in quick succession."""
+    workdir, chance = launcher.folder / f"stopped-{repetition}", random.Random()
+    process = launcher.start(*COMMAND, f"--workdir={workdir}", "--steps=100000")
+    try:
+        wait_for_step(process, workdir, chance.randint(0, 300))
+        time.sleep(chance.uniform(0, 0.1))
+        for _ in range(chance.choice((1, 2, 5))):
+            process.send_signal(signal.SIGTSTP)
+            time.sleep(chance.choice((0, 0.01, 1)))
+            process.send_signal(signal.SIGCONT)
+            time.sleep(chance.choice((0, 0.01)))
+        process.send_signal(signal.SIGTERM)
+        output, notices = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    assert (process.returncode, output) == (128 + signal.SIGTERM, ""), notices
+    if not notices.endswith(" before the first step; nothing was lost.\n"):
+        saved = Ended(process.returncode, output, notices, []).saved
+        assert (workdir / "checkpoints" / str(saved)).is_dir()
+
+
+@pytest.mark.slow
+def test_a_lost_connection_saves(launcher, alone):
+    """The terminal is gone: the kernel sends SIGHUP, and what is shown from then on fails."""
+    workdir = launcher.folder / "lost"
+    ours, theirs = os.openpty()
+    # The terminal becomes the new session's own, as sshd sees to; `nohup` around the tests must not count.
+    own = "import fcntl, os, signal, sys, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0); " + (
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", own, str(ROOT / "launch.py"), *COMMAND, f"--workdir={workdir}", "--steps=100000"],
+        cwd=launcher.folder,
+        env=launcher.environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    try:
+        threading.Thread(target=drain, args=(ours, process, workdir), daemon=True).start()
+        assert process.wait(timeout=300) == 128 + signal.SIGHUP
+    finally:
+        process.kill()
+    saved = max(int(path.name) for path in (workdir / "checkpoints").iterdir() if path.name.isdigit())
+    assert saved % EVERY or saved > max(event["step"] for event in events_in(workdir)) - EVERY
+
+
+def drain(terminal: int, process: subprocess.Popen, workdir: Path) -> None:
+    """Reads what is shown, as a terminal does, until some steps are made; then it's gone."""
+    while process.poll() is None and not any(event["step"] >= 100 for event in events_in(workdir)):
+        os.read(terminal, 65536)
+    os.close(terminal)

@@ -13,6 +13,7 @@ import jaxcnn
 from jaxcnn.main import main
 from jaxcnn.reporting.progress import Plain
 from jaxcnn.training.checkpoints import Checkpoints
+from jaxcnn.training.interrupt import Interrupts
 
 ROOT = Path(__file__).parents[1]
 WORDS = {signal.SIGTERM: "terminated", signal.SIGINT: "interrupted"}
@@ -55,6 +56,65 @@ def test_a_signal_at_the_start_ends_the_process(moment, number, arguments, note)
     assert (process.returncode, output) == (128 + number, ""), shown
     assert shown.endswith(f"launch.py: {WORDS[number]}{note}\n"), shown
     assert "Traceback" not in shown and "Exception ignored" not in shown
+
+
+HUNG_UP = """
+import os, signal, sys
+from jaxcnn import ending
+
+signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1]))
+ending.install()
+os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+for _ in range(1000):
+    pass
+print("goes on")
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "name", "expected"),
+    [
+        ("SIG_DFL", "SIGHUP", (129, "", "launch.py: ended by SIGHUP\n")),
+        ("SIG_IGN", "SIGHUP", (0, "goes on\n", "")),  # as under nohup
+        ("SIG_IGN", "SIGUSR1", (128 + signal.SIGUSR1, "", "launch.py: ended by SIGUSR1\n")),
+    ],
+)
+def test_a_lost_terminal_and_a_schedulers_warning(before, name, expected):
+    output, notices = (process := start("-c", HUNG_UP, before, name)).communicate(timeout=120)
+    assert (process.returncode, output, notices) == expected
+
+
+@pytest.fixture
+def usual_handlers():
+    """As in a shell, however the tests were started: `nohup` ignores SIGHUP."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGUSR1)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_machines_repeat_themselves_and_persons_insist(usual_handlers):
+    """The kernel and the shell both tell of a lost terminal: that must not end the save that the first one began."""
+    with Interrupts() as interrupts:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts.poll() == signal.SIGHUP
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGHUP) == signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+
+
+def test_a_programs_own_use_of_a_signal_stays(usual_handlers):
+    """As of a cluster's library, which queues the job again."""
+    told = []
+    signal.signal(signal.SIGUSR1, lambda number, frame: told.append(number))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert (interrupts.poll(), told) == (None, [signal.SIGUSR1])
 
 
 SWALLOWED = """
@@ -164,10 +224,12 @@ def log(workdir: Path) -> list[dict]:
         ("evaluate", 26, signal.SIGINT, 6, "evaluates"),  # the one after the last step
         ("center", 2, signal.SIGTERM, 6, "evaluates"),  # the final one
         ("train", 6, signal.SIGINT, 6, "evaluates"),  # the last step itself
+        ("train", 3, signal.SIGHUP, 3, "goes on from there"),
+        ("evaluate", 2, signal.SIGUSR1, 2, "goes on from there"),
     ],
 )
-def test_a_signal_in_an_evaluation_ends_the_run_after_a_batch(
-    tmp_path, capsys, monkeypatch, alone, stretch, time, number, step, then
+def test_a_signal_in_training_or_an_evaluation_ends_the_run_after_a_batch(
+    tmp_path, capsys, monkeypatch, alone, usual_handlers, stretch, time, number, step, then
 ):
     """The same command evaluates anew, and ends as a run that was left alone."""
     left, advance = time, Plain.advance

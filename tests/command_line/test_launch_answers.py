@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import math
+import shlex
 import sys
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ import jaxcnn
 from jaxcnn.analysis import describe as description
 from jaxcnn.commands import COMMANDS
 from jaxcnn.data import datasets
-from jaxcnn.main import main
+from jaxcnn.main import main, parse
 
 
 @pytest.fixture
@@ -154,6 +155,34 @@ def test_help_is_for_each_command(capsys, command):
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])
     assert ended.value.code == 0 and " ".join(["usage: launch.py", *command]) in capsys.readouterr().out
+
+
+def test_without_arguments_it_shows_what_there_is(call):
+    """Not as an answer: a script whose arguments got lost has to fail."""
+    status, output, shown = call()
+    assert (status, output) == (2, "")
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= 120
+    commands = [line.split("  ")[1].removeprefix("python launch.py ") for line in lines if "launch.py" in line]
+    for command in commands:
+        _, flags = parse(shlex.split(command))
+        assert not getattr(flags, "exp", None) or jaxcnn.load(flags.exp)
+    assert {"--exp=lenet5_1998", "--list", "doctor"} | set(COMMANDS) <= set(commands) | {c.split()[0] for c in commands}
+    for name in jaxcnn.names():
+        assert name in shown
+    with pytest.raises(SystemExit):
+        main(["--help"])
+
+
+def test_home_is_meant_by_its_sign(answered, tmp_path, monkeypatch, tiny):
+    """Behind a flag's `=` the shell leaves it to us; in Python nobody else would."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    answered("--exp=cnn_primer", "--data=digits", "--set=steps=1", "--workdir=~/run", "--profile=~/trace")
+    assert (tmp_path / "home" / "run" / "summary.json").exists() and (tmp_path / "home" / "trace").is_dir()
+    assert answered("eval", "--workdir=~/run")["step"] == 1
+    assert jaxcnn.evaluate("~/run")["step"] == 1
+    assert answered("doctor", "--data-dir=~/data")["data_dir"] == str(tmp_path / "home" / "data")
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("~")]
 
 
 def test_a_terminal_that_is_not_utf_8(monkeypatch):

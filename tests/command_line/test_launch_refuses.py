@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 
+import jax
 import pytest
 
 import jaxcnn
@@ -17,7 +18,7 @@ TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inpu
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), r"give --exp=NAME, --list, or a command \(describe, bench, prepare, eval, doctor"),
+        (("--json",), r"give --exp=NAME, --list, or a command \(describe, bench, prepare, eval, doctor"),
         (("--exp=alexnet_2021",), r"there is no experiment 'alexnet_2021'; did you mean 'alexnet_2012'\? Allowed: "),
         (("--exp=alexnet_2012:cafenet",), r"alexnet_2012 has no variant 'cafenet'; did you mean 'caffenet'\?"),
         (("describe", "--exp=alexnet"), r"there is no experiment 'alexnet'; did you mean 'alexnet_2012'\?"),
@@ -56,7 +57,7 @@ TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inpu
         ((*TINY, "--set", "batch_size=3"), r"batch_size \(=3\) must divide evenly over 8 devices; use 8\."),
         ((*TINY, "--set", "protocols=('ten',)"), r"there is no protocol 'ten'; .*Allowed: center, ten_crop"),
         ((*TINY, "--set", "model.num_classes=9"), r"model\.num_classes \(=9\) must be at least 10"),
-        (("--exp=alexnet_2012", "--data=photos", "--set=model.towers=5"), r"alexnet_2012:paper on photos: .*divisible"),
+        (("--exp=alexnet_2012", "--data=photos", "--set=model.towers=5"), r"must each be divisible by towers"),
         (("describe", "--exp=alexnet_2012", "--set=model.towers=5"), r"must each be divisible by towers \(=5\)"),
         (("describe", "--exp=alexnet_2012", "--set=model.features=(1,1)"), r"must be tuple\[int, int, int, int, int\]"),
         (("bench", "--exp=cnn_primer", "--batch-size=12"), r"batch_size \(=12\) must divide evenly over 8 devices"),
@@ -69,6 +70,10 @@ TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inpu
         (("eval", "--workdir=nowhere"), r"nowhere is no run's folder: it has no experiment\.json"),
         ((*TINY, "--workdir=/dev/null/run"), r"can't write to /dev/null/run: .*choose another --workdir"),
         ((*TINY, f"--workdir={'x' * 300}"), r"can't use x+/experiment\.json: File name too long; .*another --workdir"),
+        ((*TINY, "--profile=gs://bucket/x"), r"--profile=gs://bucket/x must be a local folder"),
+        ((*TINY, "--workdir=~nobody_at_all/x"), r"--workdir=~nobody_at_all/x: ~nobody_at_all is nobody's home folder"),
+        (("doctor", "--data-dir=~nobody_at_all"), r"--data-dir=~nobody_at_all: ~nobody_at_all is nobody's home"),
+        (("prepare", "--data=mnist", "--manual-dir=~nobody_at_all"), r"--manual-dir=~nobody_at_all: .* write \./~nob"),
         ((*TINY, "--workdir=gs://bucket/x"), r"--workdir=gs://bucket/x must be a local folder"),
         (("eval", "--workdir=gs://bucket/x"), r"--workdir=gs://bucket/x must be a local folder"),
         ((*TINY, "--workdir="), r"--workdir= is empty; give it a value, or leave it out"),
@@ -115,7 +120,8 @@ def test_missing_archives_are_named_with_their_folder_and_the_command(refused, t
     for command in (("prepare",), ("--exp=lenet5_1998",)):
         line = refused(3, *command, "--data=mnist", f"--manual-dir={empty}")
         assert "mnist needs train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k" in line
-        assert f"in {empty}; put it there, then run: python launch.py prepare --data=mnist" in line
+        assert f"in {empty}; put them there or into a folder DIR" in line
+        assert "then run: python launch.py prepare --data=mnist" in line
     line = refused(3, "--exp=alexnet_2012", "--data=imagenet2012")
     assert "imagenet2012 needs ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar in " in line
     line = refused(3, "prepare", "--data=mnist")
@@ -157,3 +163,18 @@ def test_devices_that_are_not_there(monkeypatch):
     monkeypatch.delenv("JAX_PLATFORMS")
     with pytest.raises(AssertionError), command_line.missing_platform_is_told():
         raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        TINY,
+        (*TINY, "--dry-run"),
+        ("bench", "--exp=cnn_primer"),
+        ("eval", "--workdir=nowhere"),
+        ("doctor",),
+    ],
+)
+def test_jax_that_was_told_not_to_compile(refused, command):
+    with jax.disable_jit():
+        assert "JAX_DISABLE_JIT is set, and every step here is compiled ahead of time; unset it" in refused(2, *command)
