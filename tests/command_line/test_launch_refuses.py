@@ -120,7 +120,7 @@ def test_missing_archives_are_named_with_their_folder_and_the_command(refused, t
     for command in (("prepare",), ("--exp=lenet5_1998",)):
         line = refused(3, *command, "--data=mnist", f"--manual-dir={empty}")
         assert "mnist needs train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k" in line
-        assert f"in {empty}; put them there or into a folder DIR" in line
+        assert f"in {empty}; put them there" in line
         assert "then run: python launch.py prepare --data=mnist" in line
     line = refused(3, "--exp=alexnet_2012", "--data=imagenet2012")
     assert "imagenet2012 needs ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar in " in line
