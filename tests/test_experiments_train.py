@@ -67,7 +67,7 @@ def small_and_quick(monkeypatch):
     """Twelve test pictures, one device, random numbers that compile quickly."""
     monkeypatch.setitem(embedded.PHOTO_COUNTS, "train", 4 * PICTURES)
     monkeypatch.setitem(embedded.PHOTO_COUNTS, "test", PICTURES)
-    monkeypatch.setattr(loop, "Devices", lambda mode, **_: Devices(mode, jax.devices()[:1]))
+    monkeypatch.setattr(plan, "Devices", lambda mode, **_: Devices(mode, jax.devices()[:1]))
     with jax.default_prng_impl("unsafe_rbg"):
         yield
 

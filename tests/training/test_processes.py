@@ -89,7 +89,7 @@ class Together:
 def test_two_processes_equal_one(tmp_path, monkeypatch):
     """To 1e-6, after 24 steps: Gloo adds up the devices' gradients in another order than one process does."""
     together = Together(tmp_path / "together", "--steps=24")
-    monkeypatch.setattr(loop, "Devices", lambda mode, **_: Devices(mode, jax.devices()[:4]))
+    monkeypatch.setattr(plan, "Devices", lambda mode, **_: Devices(mode, jax.devices()[:4]))
     options = {"data": "digits", "steps": 24, "seed": 5, "settings": SETTINGS}
     alone = jaxcnn.fit(jaxcnn.load(EXPERIMENT), workdir=tmp_path / "alone", **options)
     ended = together.ended()
