@@ -56,7 +56,10 @@ TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inpu
         ((*TINY, "--set", "batch_size=3"), r"batch_size \(=3\) must divide evenly over 8 devices; use 8\."),
         ((*TINY, "--set", "protocols=('ten',)"), r"there is no protocol 'ten'; .*Allowed: center, ten_crop"),
         ((*TINY, "--set", "model.num_classes=9"), r"model\.num_classes \(=9\) must be at least 10"),
-        (("--exp=alexnet_2012", "--data=photos", "--set=model.towers=5"), r"alexnet_2012:paper on photos: .*divisible"),
+        (
+            ("--exp=alexnet_2012", "--data=photos", "--set=model.towers=5"),
+            r"model\.features .* must each be divisible by towers",
+        ),
         (("describe", "--exp=alexnet_2012", "--set=model.towers=5"), r"must each be divisible by towers \(=5\)"),
         (("describe", "--exp=alexnet_2012", "--set=model.features=(1,1)"), r"must be tuple\[int, int, int, int, int\]"),
         (("bench", "--exp=cnn_primer", "--batch-size=12"), r"batch_size \(=12\) must divide evenly over 8 devices"),
