@@ -11,7 +11,7 @@ from jaxcnn.data import embedded
 from jaxcnn.data.choose import Choice
 from jaxcnn.evaluation.workdir import restore_state
 from jaxcnn.overrides import override, set_path
-from jaxcnn.training import loop
+from jaxcnn.training import plan
 from jaxcnn.training.parallel import Devices
 from jaxcnn.training.setting import Length, resolve
 

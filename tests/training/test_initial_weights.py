@@ -154,7 +154,7 @@ def test_layers_are_whole_and_the_rest_is_the_runs_own(source, tmp_path):
     ("inputs", "why", "notes"),
     [
         (dataclasses.replace(IMAGE, stored_size=9), "as inputs.stored_size is another", 1),
-        (dataclasses.replace(IMAGE, whitening=Whitening()), "as inputs.whitening is another", 2),
+        (dataclasses.replace(IMAGE, mean=0.0, scale=1.0, whitening=Whitening()), "as inputs.whitening is another", 2),
         (dataclasses.replace(IMAGE, scale=1.0), "and with its mean image", 2),
         (dataclasses.replace(IMAGE, mean=3.0), "batch statistics with them", 2),
     ],

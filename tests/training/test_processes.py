@@ -20,7 +20,7 @@ from jaxcnn.data.pipeline import test_batches as evaluation_batches  # pytest wo
 from jaxcnn.data.sources import open_source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.workdir import restore_state
-from jaxcnn.training import loop, processes
+from jaxcnn.training import plan, processes
 from jaxcnn.training.parallel import Devices, rows_of_process
 
 ROOT = Path(__file__).parents[2]
