@@ -4,6 +4,7 @@ One run is left alone. Another one, of the same command, is killed, terminated, 
 the same parameters.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -270,11 +271,12 @@ def test_a_lost_connection_saves(launcher, alone):
     finally:
         process.kill()
     saved = max(int(path.name) for path in (workdir / "checkpoints").iterdir() if path.name.isdigit())
-    assert saved % EVERY or saved > max(event["step"] for event in events_in(workdir)) - EVERY
+    assert saved >= max(event["step"] for event in events_in(workdir))
 
 
 def drain(terminal: int, process: subprocess.Popen, workdir: Path) -> None:
     """Reads what is shown, as a terminal does, until some steps are made; then it's gone."""
     while process.poll() is None and not any(event["step"] >= 100 for event in events_in(workdir)):
-        os.read(terminal, 65536)
+        with contextlib.suppress(OSError):  # the process ended
+            os.read(terminal, 65536)
     os.close(terminal)
