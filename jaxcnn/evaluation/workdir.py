@@ -20,6 +20,7 @@ from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
 from jaxcnn.training.disk import full_disk_is_told
 from jaxcnn.training.network import check_outputs
+from jaxcnn.training.out_of_memory import MORE, out_of_memory_is_told
 from jaxcnn.training.parallel import Devices, check_compiling
 from jaxcnn.training.run_folder import FREE, local_folder, plain, saved_identity, split_content
 from jaxcnn.training.same_run import CONTENT, differences
@@ -80,12 +81,14 @@ def evaluate(
     for note in other_data(workdir, saved, source):
         display.message(note)
     devices = Devices()
-    state = restore_state(experiment, workdir, devices)
-    variables = train_state.evaluation_variables(state)
-    evaluator = Evaluator(experiment, source, devices)
-    results = {
-        protocol: evaluator(protocol, variables, progress=partial(display.advance, protocol)) for protocol in protocols
-    }
+    with out_of_memory_is_told(f"evaluating {experiment.title}", lambda: f"{MORE}."):
+        state = restore_state(experiment, workdir, devices)
+        variables = train_state.evaluation_variables(state)
+        evaluator = Evaluator(experiment, source, devices)
+        results = {
+            protocol: evaluator(protocol, variables, progress=partial(display.advance, protocol))
+            for protocol in protocols
+        }
     return {
         "experiment": experiment.name,
         "variant": experiment.variant,

@@ -25,7 +25,7 @@ SIGNS = re.compile(r"RESOURCE_EXHAUSTED|out of memory|OUT_OF_MEMORY|ALLOC_FAILED
 # NumPy's and Python's words for an array that no machine could hold.
 TOO_LARGE = re.compile(r"array is too big|Maximum allowed (dimension|size) exceeded|int too (large|big) to convert")
 DISK = re.compile(r"No space left on device|Disk quota exceeded")  # RESOURCE_EXHAUSTED too, where TensorStore writes
-SIZES = re.compile(r"allocat\w* (?P<bytes>\d+) bytes|allocate (?P<count>[\d.]+) (?P<unit>[KMGTPE]iB)")
+SIZES = re.compile(r"allocat\w* (?P<bytes>\d+) bytes|allocate (?P<count>[\d.]+) ?(?P<unit>[KMGTPE]iB)")
 UNITS = {"EiB": 2**60, "PiB": 2**50, "TiB": 2**40, "GiB": 2**30, "MiB": 2**20, "KiB": 2**10}
 
 

@@ -185,6 +185,7 @@ def test_an_evaluation_names_its_own_batch(monkeypatch):
         ("Out of memory allocating 5 bytes", "5 bytes"),
         ("out of memory while trying to allocate 3145728 bytes.", "3 MiB"),
         ("Unable to allocate 784. TiB for an array", "784 TiB"),
+        ("Out of memory while trying to allocate 1.50GiB.", "1.5 GiB"),
     ],
 )
 def test_the_memory_asked_for_is_shown(words, shown):
