@@ -194,7 +194,7 @@ COMMANDS = {
 }
 TRAINING = Command(
     train,
-    "Train an experiment, or go on with it, and evaluate it by its paper's protocol.",
+    "Train, or go on where a run ended, and evaluate by the paper's protocol.",
     TRAIN,
     "--exp=lenet5_1998",
 )
