@@ -9,7 +9,7 @@ from jaxcnn.data.datasets import data_set, prepare_command
 from jaxcnn.data.prepare import prepare
 from jaxcnn.data.prepared import unreadable_copy
 from jaxcnn.data.sources import is_prepared
-from jaxcnn.errors import DataMissingError
+from jaxcnn.errors import DataMissingError, UsageError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,17 +47,22 @@ def choose(
         data_dir, manual_dir, progress: as for `prepare`.
 
     Raises:
-        UsageError: unknown data set.
+        UsageError: unknown data set, or a data folder that can't be written. One that nobody named (the default's, or
+            $TFDS_DATA_DIR's, which may be shared and read-only) is a reason for a rehearsal instead.
         DataMissingError: the data isn't there and can't be had.
     """
     name = paper_data if requested == "auto" else requested
     data_set(name)
     try:
         return Choice(name, False, _make_ready(name, data_dir, manual_dir, progress), "")
-    except DataMissingError as error:
-        if requested != "auto" or rehearsal_data is None:
+    except (DataMissingError, _CannotPrepareError) as error:
+        if requested != "auto" or rehearsal_data is None or (isinstance(error, UsageError) and data_dir is not None):
             raise
         return Choice(rehearsal_data, True, str(error), prepare_command(name, data_dir))
+
+
+class _CannotPrepareError(UsageError):
+    """The data could be had, but not be written where data sets lie."""
 
 
 def _make_ready(
@@ -71,5 +76,8 @@ def _make_ready(
     if is_prepared(name, data_dir):
         return f"{name} was prepared before"
     other = unreadable_copy(name, data_dir)
-    prepare(name, data_dir=data_dir, manual_dir=manual_dir, progress=progress)
+    try:
+        prepare(name, data_dir=data_dir, manual_dir=manual_dir, progress=progress)
+    except UsageError as error:
+        raise _CannotPrepareError(str(error)) from error
     return f"{name} has been prepared now" + (f" ({other.problem})" if other is not None else "")

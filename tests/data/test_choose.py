@@ -44,6 +44,19 @@ def test_a_damaged_archive_is_the_reason_for_a_rehearsal(small_mnist, tmp_path, 
     assert choice.rehearsal and "t10k-labels-idx1-ubyte.gz" in choice.reason
 
 
+def test_a_data_folder_that_nobody_named_and_nobody_can_write_is_the_reason_for_a_rehearsal(monkeypatch, tmp_path):
+    """A read-only home, or a shared folder without this set; one that was named is a mistake."""
+    (tmp_path / "file").touch()
+    unwritable = tmp_path / "file" / "tensorflow_datasets"
+    monkeypatch.setenv("TFDS_DATA_DIR", str(unwritable))
+    choice = choose("auto", "mnist", "digits")
+    assert (choice.name, choice.rehearsal) == ("digits", True)
+    assert choice.reason == f"can't write {unwritable}: Not a directory; choose another --data-dir"
+    for arguments, data_dir in ((("auto", "mnist", "digits"), unwritable), (("mnist", "mnist", "digits"), None)):
+        with pytest.raises(UsageError, match="choose another --data-dir"):
+            choose(*arguments, data_dir=data_dir)
+
+
 def test_a_name_never_falls_back(tmp_path):
     with pytest.raises(DataMissingError):
         choose("mnist", "mnist", "digits", data_dir=tmp_path)
