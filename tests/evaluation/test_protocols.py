@@ -68,7 +68,7 @@ def test_small_pictures_have_their_square_alone(linear, name):
 
 def test_a_scale_below_what_the_network_was_made_for(linear):
     vgg = with_model(linear, VGG(blocks=A), scales=Scales(dense=(200,)))
-    with pytest.raises(UsageError, match=r"dense doesn't suit .*The map \(6×6\) must be at least size×size \(size=7\)"):
+    with pytest.raises(UsageError, match=r"dense doesn't suit .*fc6: a 6×6 map is smaller than its 7×7 window"):
         check_protocol("dense", vgg)
     check_protocol("dense", with_model(linear, ResNet.of_depth(18), scales=Scales(dense=(200,))))
 
