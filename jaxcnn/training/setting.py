@@ -89,4 +89,5 @@ class Length:
         return experiment.checkpoint_every or min(self.steps_per_epoch, 1000)
 
     def log_interval(self) -> int:
-        return min(max(self.steps_per_epoch // 20, 1), 500)
+        """Steps of a window: 20 windows an epoch, or 100 in a run of less than five epochs, whose first one is early."""
+        return min(max(min(self.steps_per_epoch // 20, self.planned // 100), 1), 500)
