@@ -28,12 +28,12 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-CHECKOUT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(CHECKOUT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout
 
 import jaxcnn
 from jaxcnn.training.run_folder import plain
 
+CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 FIRST_LOSS_SECONDS = 30.0
 LOSS_LINE = re.compile(r"^train [\d,]+/.*\bloss ")  # of `reporting.progress.Plain`
@@ -205,7 +205,9 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     shown = Table("rehearsal", "vectors", "n", "mean", "worst", "best", "at most", "seconds", "first loss, s")
     for (title, isa), runs in grouped(outcomes).items():
         errors = [run["test_error"] for run in runs if not run["status"]]
-        numbers = (f"{statistics.mean(errors):.1f}", f"{max(errors):.1f}", f"{min(errors):.1f}") if errors else ("–",) * 3
+        numbers = (
+            (f"{statistics.mean(errors):.1f}", f"{max(errors):.1f}", f"{min(errors):.1f}") if errors else ("–",) * 3
+        )
         target, first = TARGETS.get(title, OTHER).error, first_loss(runs)
         failed = sum(run["status"] != 0 for run in runs)
         shown.add_row(
@@ -232,7 +234,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(table(outcomes))
     for described in sorted({f"{each['processor']}; {each['versions']}" for each in outcomes}):
         console.print(described, markup=False, highlight=False)
-    missed = [f"{title} ({isa}): {what}" for (title, isa), runs in grouped(outcomes).items() for what in misses(title, runs)]
+    missed = [
+        f"{title} ({isa}): {what}" for (title, isa), runs in grouped(outcomes).items() for what in misses(title, runs)
+    ]
     for line in missed:
         print(line, file=sys.stderr)
     return 1 if missed else 0

@@ -143,7 +143,7 @@ ONE_WEIRD_TRICK = Paper(
     contradictions=(*ONE_TOWER, MOMENTUM),
 )
 
-# What all rehearsals here share: 200 steps of 16 images.
+# What all rehearsals here share: 300 steps of 16 images.
 SHORT = {
     # The patches are 96 to 128 pixels wide: 131 show all that is in them, in a third of the time. pool5 is 3×3 then.
     "inputs.size": 131,
@@ -153,8 +153,8 @@ SHORT = {
     "plateau": None,
     "batch_size": 16,
     "evaluation_batch_size": 50,
-    "steps": 200,
-    "checkpoint_every": 200,  # once: the parameters and their velocities are 300 MB
+    "steps": 300,
+    "checkpoint_every": 300,  # once: the parameters and their velocities are 300 MB
     "protocols": ("center",),
 }
 

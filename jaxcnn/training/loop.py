@@ -196,16 +196,15 @@ def banner(display: Display, experiment: Experiment, choice: Choice) -> None:
     compare = [f"chance is {100 * (1 - 1 / classes):.0f} % test error", rehearsal.baseline]
     lines = (
         "=" * WIDTH,
-        f"REHEARSAL: this is {experiment.title} on {choice.name}, not on {experiment.data}.",
+        wrapped(f"REHEARSAL: this is {experiment.title} on {choice.name}, not on {experiment.data}."),
         f"Why: {choice.reason}",
-        f"Changed for it: {changes}" if changes else "",
-        f"Compare with: {'; '.join(text for text in compare if text)}.",
-        f"Measured, without further settings: {rehearsal.measured}." if rehearsal.measured else "",
+        wrapped(f"Changed for it: {changes or 'nothing but the data'}"),
+        wrapped(f"Compare with: {'; '.join(text for text in compare if text)}."),
+        wrapped(f"Measured, without further settings: {rehearsal.measured}.") if rehearsal.measured else "",
         f"The real thing: {choice.how_to_get}",
         "=" * WIDTH,
     )
-    commands = choice.reason, choice.how_to_get
-    display.message("\n".join(line if line.endswith(commands) else wrapped(line) for line in lines if line))
+    display.message("\n".join(line for line in lines if line))
 
 
 def wrapped(line: str) -> str:

@@ -74,7 +74,9 @@ def one_step(experiment: Experiment, devices: Devices) -> tuple[dict, dict, dict
 
 
 @pytest.mark.parametrize("share", [0.25, 4.0])  # of the gradients' norm: one that clips, and one that doesn't
-@pytest.mark.parametrize(("mode", "devices", "accumulate"), [("jit", 1, 1), ("jit", 8, 1), ("pmap", 8, 1), ("jit", 1, 4)])
+@pytest.mark.parametrize(
+    ("mode", "devices", "accumulate"), [("jit", 1, 1), ("jit", 8, 1), ("pmap", 8, 1), ("jit", 1, 4)]
+)
 def test_the_mean_gradients_are_scaled_to_the_norm(experiment, mode, devices, accumulate, share):
     """w ← w − ε (g · min(1, c / ‖g‖) + λ w), with ‖g‖ over all parameters together; the decay isn't clipped."""
     chosen = Devices(mode, jax.devices()[:devices])
