@@ -31,6 +31,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout
 
 import jaxcnn
+from jaxcnn.errors import RunStoppedError
 from jaxcnn.training.run_folder import plain
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -107,7 +108,7 @@ def rehearse(title: str, seed: int, isa: str | None, folder: Path) -> Outcome:
     """Runs one rehearsal in `folder`, where the cache of compiled programs is kept between runs.
 
     Raises:
-      SystemExit: the command trained on the paper's data instead.
+      SystemExit: the command trained on the paper's data instead, or ended otherwise than by a loss that isn't finite.
     """
     warm = (folder / "cache").exists()
     workdir = folder / f"run-{seed}"
@@ -126,6 +127,8 @@ def rehearse(title: str, seed: int, isa: str | None, folder: Path) -> Outcome:
             last = line.strip() or last
             if first_loss is None and LOSS_LINE.match(line):
                 first_loss = time.monotonic() - began
+    if process.returncode not in (0, RunStoppedError.exit_status):
+        raise SystemExit(f"{' '.join(command[1:])} ended with status {process.returncode}: {last}")
     outcome: Outcome = {
         **{"experiment": title, "seed": seed, "isa": isa or widest_vectors(), "recipe": recipe(title)},
         **{"status": process.returncode, "test_error": None, "seconds": time.monotonic() - began},
