@@ -1,4 +1,4 @@
-"""Rehearsals: every variant has one that says what it compares with, and LeNet-5's reaches its target."""
+"""Every variant has a rehearsal that says what it compares with, and LeNet-5's reaches its target."""
 
 import dataclasses
 import urllib.request
