@@ -5,7 +5,7 @@ Ours: not trained on Fashion-MNIST yet.
 Run: python launch.py --exp=cnn_primer
 """
 
-from jaxcnn.experiment import Claim, Experiment, Paper, Rehearsal
+from jaxcnn.experiment import DIGITS_BASELINE, Claim, Experiment, Paper, Rehearsal
 from jaxcnn.inputs import Inputs
 from jaxcnn.models.primer import PrimerCNN
 from jaxcnn.training.losses import SoftmaxCrossEntropy
@@ -35,7 +35,7 @@ paper = Experiment(
     batch_size=32,  # Keras's default
     epochs=10,
     deviations=("The recipe is ours: momentum 0.9, rate 0.02 falling along a cosine, 10 epochs of batches of 32.",),
-    rehearsal=Rehearsal(data="digits", overrides={"epochs": 5}),
+    rehearsal=Rehearsal(data="digits", overrides={"epochs": 5}, baseline=DIGITS_BASELINE),
 )
 
 VARIANTS = {"paper": paper}

@@ -11,7 +11,7 @@ of 1: --set batch_size=1 --set optimizer.scale=1
 
 from dataclasses import replace
 
-from jaxcnn.experiment import Claim, Experiment, Paper, Rehearsal, Result
+from jaxcnn.experiment import DIGITS_BASELINE, Claim, Experiment, Paper, Rehearsal, Result
 from jaxcnn.inputs import Affine, Inputs
 from jaxcnn.models.forms.rectified import relu
 from jaxcnn.models.initializers import HE_FAN_IN
@@ -89,7 +89,7 @@ paper = Experiment(
         "nearly equal, keep ±2.4/4. --set model.fan_in_power=1 is the paper's letter.",
         "A unit's fan-in, by which its weights are drawn, leaves out the bias; the paper doesn't say.",
     ),
-    rehearsal=Rehearsal(data="digits", overrides={"checkpoint_every": 500}),
+    rehearsal=Rehearsal(data="digits", overrides={"checkpoint_every": 500}, baseline=DIGITS_BASELINE),
 )
 
 distortions = replace(
@@ -127,7 +127,7 @@ modern = replace(
         "Network and recipe are today's, not the paper's: ReLU, average pooling, softmax, momentum with a cosine "
         "schedule, shifts by one pixel. The recipe is ours.",
     ),
-    rehearsal=Rehearsal(data="digits", overrides={}),
+    rehearsal=Rehearsal(data="digits", overrides={}, baseline=DIGITS_BASELINE),
 )
 
 caffe = replace(
@@ -143,7 +143,7 @@ caffe = replace(
     steps=10_000,
     checkpoint_every=None,
     deviations=("Network and recipe are Caffe's; its biases learn at twice the rate, here at the same.",),
-    rehearsal=Rehearsal(data="digits", overrides={"steps": 1000}),
+    rehearsal=Rehearsal(data="digits", overrides={"steps": 1000}, baseline=DIGITS_BASELINE),
 )
 
 VARIANTS = {"paper": paper, "modern": modern, "distortions": distortions, "caffe": caffe}

@@ -7,12 +7,12 @@ Run: python launch.py --exp=resnet_cifar_2015
 
 from dataclasses import replace
 
-from jaxcnn.experiment import Claim, Experiment, Paper, Rehearsal, Result, WarmUp
+from jaxcnn.experiment import PHOTOS_BASELINE, Claim, Experiment, Paper, Rehearsal, Result, WarmUp
 from jaxcnn.inputs import Inputs
 from jaxcnn.models.resnet_cifar import CifarResNet
 from jaxcnn.training.losses import SoftmaxCrossEntropy
 from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.schedules import Constant, PerStep
+from jaxcnn.training.schedules import Cosine, PerStep
 
 PAPER = Paper(
     title="Deep Residual Learning for Image Recognition",
@@ -77,12 +77,13 @@ layers_20 = Experiment(
     rehearsal=Rehearsal(
         data="photos",
         overrides={
-            "schedule": Constant(0.05),
+            "schedule": Cosine(0.05, warmup_epochs=1.0),  # 0.1 is for batches of 128
             "warmup": None,
             "batch_size": 32,
             "evaluation_batch_size": 100,
-            "steps": 200,
+            "steps": 300,
         },
+        baseline=PHOTOS_BASELINE,
     ),
 )
 

@@ -98,10 +98,17 @@ class WarmUp:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rehearsal:
-    """The same model and code path on embedded pictures, for a machine without the paper's data."""
+    """The same model and code path on embedded images, for a machine without the paper's data."""
 
     data: str
     overrides: Mapping[str, Any]  # path → value, as `override` takes them
+    baseline: str = ""  # what a model that everyone understands reaches on the same images
+    measured: str = ""  # what this rehearsal reached over several seeds
+
+
+# Measured by `benchmarks/logistic_regression.py --data=photos --size=32` and `--data=digits --size=8`.
+PHOTOS_BASELINE = "logistic regression on the same images at 32×32 pixels: 38.8 % test error"
+DIGITS_BASELINE = "logistic regression on the same images: 9.7 % test error"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,6 +127,7 @@ class Experiment:
     steps: Count | None = None
     plateau: Plateau | None = None
     warmup: WarmUp | None = None
+    clip_norm: Positive | None = None  # the largest norm of all mean gradients together; the papers have no limit
     averaging: BetweenZeroAndOne | None = None  # Polyak: decay of the parameters' running average, which is evaluated
     init_from: str | None = None  # a run's folder, whose newest parameters replace the random ones …
     init_layers: Annotated[tuple[str, ...], NOT_EMPTY] | None = None  # … of these layers; None: of all

@@ -42,6 +42,7 @@ ROWS: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "steps": COUNT,
         "plateau": (("None",), ("0.1", *WORDS)),
         "warmup": (("None",), ("0.1", *WORDS)),
+        "clip_norm": optional(POSITIVE),
         "averaging": optional((("0.5", "0.9999"), ("0", "1", "-0.1", "1.5", "nan", *WORDS))),
         "init_from": (("None", "'runs/x'"), ("3", "('a',)")),
         "init_layers": (("None", "('conv1',)"), ("()", "'conv1'", "(1,)")),

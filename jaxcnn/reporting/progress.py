@@ -73,12 +73,13 @@ class TimeLeft:
 
 
 class Plain:
-    """A line every few seconds, and always the last one of a stretch."""
+    """The first line with a note, then a line every few seconds, and always the last one of a stretch."""
 
     def __init__(self, stream: TextIO | None = None, *, every_seconds: float = 5.0) -> None:
         self._stream = stream or sys.stderr
         self._every = every_seconds
         self._shown: dict[str, float] = {}
+        self._noted: set[str] = set()
         self._left: dict[str, TimeLeft] = {}
 
     def message(self, text: str) -> None:
@@ -92,9 +93,12 @@ class Plain:
         if what != MAIN and done == total and now - shown < self._every:  # it was short: not worth a line
             del self._shown[what]
             return
-        if done != total and now - shown < self._every:
+        first_note = note != "" and what not in self._noted  # the first loss says that training has begun
+        if done != total and now - shown < self._every and not first_note:
             return
         self._shown[what] = now
+        if note:
+            self._noted.add(what)
         of = "" if total is None else f"/{total:,}"
         self.message(f"{what} {done:,}{of}{_left(left)}{'  ' if note else ''}{note}")
 

@@ -1,13 +1,16 @@
 """Training an experiment from data to summary."""
 
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxcnn import ending
 from jaxcnn.data.choose import Choice
+from jaxcnn.data.datasets import data_set
 from jaxcnn.experiment import Experiment
+from jaxcnn.overrides import value_at
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.reporting.record import FINAL
 from jaxcnn.training import exchange, processes
@@ -21,6 +24,8 @@ from jaxcnn.training.plan import plan_run
 from jaxcnn.training.profiler import nothing_to_trace
 from jaxcnn.training.run import Run
 from jaxcnn.training.run_folder import claim, content, identity, local_folder, params_sha256, plain, write_json
+
+WIDTH = 78  # columns of the banner
 
 
 def fit(
@@ -178,19 +183,29 @@ def summarise(run: Run, choice: Choice) -> dict[str, Any]:
 
 
 def banner(display: Display, experiment: Experiment, choice: Choice) -> None:
-    """Says loudly that this is a rehearsal, what differs, and how to get the real thing."""
-    if not choice.rehearsal or experiment.rehearsal is None:
+    """Says loudly that this is a rehearsal, what differs, what its error compares with, and how to get the real thing.
+
+    Lines are at most 78 columns wide, but for single words and commands, which are to be copied.
+    """
+    rehearsal = experiment.rehearsal
+    if not choice.rehearsal or rehearsal is None:
         return
-    changes = ", ".join(f"{path}={plain(value)}" for path, value in experiment.rehearsal.overrides.items())
-    display.message(
-        "\n".join(
-            (
-                "=" * 78,
-                f"REHEARSAL: this is {experiment.title} on {choice.name}, not on {experiment.data}.",
-                f"Why: {choice.reason}",
-                f"Changed for it: {changes}",
-                f"The real thing: {choice.how_to_get}",
-                "=" * 78,
-            )
-        )
+    changes = ", ".join(f"{path}={plain(value_at(experiment, path))}" for path in rehearsal.overrides)
+    classes = data_set(choice.name).num_classes
+    compare = [f"chance is {100 * (1 - 1 / classes):.0f} % test error", rehearsal.baseline]
+    lines = (
+        "=" * WIDTH,
+        wrapped(f"REHEARSAL: this is {experiment.title} on {choice.name}, not on {experiment.data}."),
+        f"Why: {choice.reason}",
+        wrapped(f"Changed for it: {changes or 'nothing but the data'}"),
+        wrapped(f"Compare with: {'; '.join(text for text in compare if text)}."),
+        wrapped(f"Measured, without further settings: {rehearsal.measured}.") if rehearsal.measured else "",
+        f"The real thing: {choice.how_to_get}",
+        "=" * WIDTH,
     )
+    display.message("\n".join(line for line in lines if line))
+
+
+def wrapped(line: str) -> str:
+    """The line on as many lines as it takes, of at most `WIDTH` columns, the further ones indented."""
+    return textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -46,7 +46,7 @@ def make_train_step(
     schedule: optax.Schedule,
     axis_name: str | None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, jax.Array]]:
-    """`train_step(state, batch) -> (state, rate)`: augment, forward, loss, backward, update."""
+    """`train_step(state, batch) -> (state, rate)`: augment, forward, loss, backward, clip, update."""
     model = precise(experiment)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
@@ -88,6 +88,8 @@ def make_train_step(
         if axis_name is not None:
             gradients, batch_stats = jax.lax.pmean((gradients, batch_stats), axis_name)
             sums = jax.lax.psum(sums, axis_name)
+        if experiment.clip_norm is not None:
+            gradients, _ = optax.clip_by_global_norm(experiment.clip_norm).update(gradients, optax.EmptyState())
         rate = jnp.asarray(schedule(state.step), jnp.float32) * state.plateau.scale * state.warmup.get("factor", 1.0)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, learning_rate=rate)
         params = optax.apply_updates(state.params, updates)

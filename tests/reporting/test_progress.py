@@ -52,7 +52,17 @@ def test_plain_writes_a_line_now_and_then(clock):
         display.advance("train", done, 2000, "loss 0.5")
         clock[0] += 1
     lines = stream.getvalue().splitlines()
-    assert lines == ["train 500/2,000  0:15 left  loss 0.5", "train 1,000/2,000  0:10 left  loss 0.5"]
+    assert lines[0] == "train 0/2,000  loss 0.5"  # at once: training has begun
+    assert lines[1:] == ["train 500/2,000  0:15 left  loss 0.5", "train 1,000/2,000  0:10 left  loss 0.5"]
+
+
+def test_plain_shows_the_first_loss_at_once(clock):
+    stream = io.StringIO()
+    display = Plain(stream, every_seconds=5)
+    for done, note in ((1, ""), (2, "loss 4.5"), (3, "loss 4.5"), (4, "loss 4.4")):
+        display.advance("train", done, 200, note)
+        clock[0] += 1
+    assert stream.getvalue() == "train 2/200  3:18 left  loss 4.5\n"
 
 
 def test_plain_always_shows_the_end_of_training_but_not_of_a_short_stretch(clock):

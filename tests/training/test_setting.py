@@ -120,3 +120,12 @@ def test_intervals():
     assert small.checkpoint_interval(jaxcnn.override(experiment, "checkpoint_every=3")) == 3
     assert [small.log_interval(), Length.of(experiment, 400).log_interval(), large.log_interval()] == [1, 20, 500]
     assert Length.of(jaxcnn.override(experiment, "evaluate_every=0.01"), 9).evaluation_interval(experiment) >= 1
+
+
+def test_a_short_run_has_a_hundred_windows():
+    """So its first loss is shown early. A long run keeps its twenty windows an epoch, wherever it is told to stop."""
+    short = jaxcnn.override(PRIMER, "batch_size=16", "steps=200")
+    assert Length.of(short, 2000).log_interval() == 2
+    assert Length.of(short, 2000, steps=1000).log_interval() == 2  # the plan decides, so a resumed run has the same
+    assert Length.of(jaxcnn.override(PRIMER, "batch_size=16", "steps=7"), 2000).log_interval() == 1
+    assert Length.of(jaxcnn.override(PRIMER, "batch_size=16", "epochs=5"), 2000).log_interval() == 6
