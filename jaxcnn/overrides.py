@@ -108,6 +108,15 @@ def value_at(node: Any, path: str) -> Any:
     return functools.reduce(getattr, path.split("."), node)
 
 
+def has_path(node: Any, path: str) -> bool:
+    """Whether there is a field at `path`."""
+    try:
+        value_at(node, path)
+    except AttributeError:
+        return False
+    return True
+
+
 def different_paths(mine: Any, theirs: Any, where: str = "") -> list[str]:
     """Paths of the fields that `override` reaches in which two dataclasses of one type differ."""
     found: list[str] = []

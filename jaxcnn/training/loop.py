@@ -10,7 +10,7 @@ from jaxcnn import ending
 from jaxcnn.data.choose import Choice
 from jaxcnn.data.datasets import data_set
 from jaxcnn.experiment import Experiment
-from jaxcnn.overrides import value_at
+from jaxcnn.overrides import has_path, value_at
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.reporting.record import FINAL
 from jaxcnn.training import exchange, processes
@@ -190,7 +190,9 @@ def banner(display: Display, experiment: Experiment, choice: Choice) -> None:
     rehearsal = experiment.rehearsal
     if not choice.rehearsal or rehearsal is None:
         return
-    changes = ", ".join(f"{path}={plain(value_at(experiment, path))}" for path in rehearsal.overrides)
+    # As they are now: what the user set stands over a rehearsal's value, and a network of his own may lack a field.
+    present = [path for path in rehearsal.overrides if has_path(experiment, path)]
+    changes = ", ".join(f"{path}={plain(value_at(experiment, path))}" for path in present)
     classes = data_set(choice.name).num_classes
     compare = [f"chance is {100 * (1 - 1 / classes):.0f} % test error", rehearsal.baseline]
     lines = (
