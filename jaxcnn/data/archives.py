@@ -61,11 +61,13 @@ def _search(entry: DataSet, folder: Path, command: str, *, deep: int) -> dict[st
     if missing:
         known = original_archives.LOOKALIKES.get(entry.name, {}) | original_archives.LOOKALIKES_OF_ALL
         others = describe(folder, set(found.values()), known)
-        names = [each.file_name + (f" (or, unpacked, {each.unpacked})" if each.unpacked else "") for each in missing]
+        names = ", ".join(each.file_name for each in missing)
+        unpacked = " and ".join(each.unpacked for each in missing if each.unpacked)
         them = "it" if len(missing) == 1 else "them"
         there = "there or into a folder DIR" if command.endswith("=DIR") else "there"
         raise DataMissingError(
-            f"{entry.name} needs {', '.join(names)} in {folder}{f', where there is {others}' if others else ''}; "
+            f"{entry.name} needs {names} in {folder}{f' (or, unpacked, {unpacked})' if unpacked else ''}"
+            f"{f', where there is {others}' if others else ''}; "
             f"put {them} {there}{_where_from(entry, command)}, then run: {command}"
         )
     return found

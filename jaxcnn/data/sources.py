@@ -32,9 +32,10 @@ def _prepare_anew(entry: DataSet, folder: epath.Path) -> str:
 
 def how_to_mend(source: "Source") -> str:
     """What to do about a damaged image in a data set: preparing it from the same archive may store the same image."""
-    if source.folder is None:
+    folder = getattr(source, "folder", None)  # records in memory, in place of a source, have none
+    if folder is None:
         return "prepare the data set anew"
-    return f"make sure that its archive isn't damaged too, {_prepare_anew(data_set(source.name), source.folder)}"
+    return f"make sure that its archive isn't damaged too, {_prepare_anew(data_set(source.name), folder)}"
 
 
 class Record(TypedDict):
