@@ -57,7 +57,7 @@ class NotEmpty:
         return len(value) > 0
 
     def __str__(self) -> str:
-        return "not empty"
+        return "a tuple with one or more values"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +110,9 @@ def violated(value: Any, declared: Any) -> str | None:
         kind, limits = arguments[0], arguments[1:]
         wrong = violated(value, kind)
         if wrong is not None:
-            return wrong if isinstance(value, tuple) else " and ".join((wrong, *map(str, limits)))
+            if isinstance(value, tuple):
+                return wrong  # what is wrong with one of its values
+            return str(NOT_EMPTY) if NOT_EMPTY in limits else " and ".join((wrong, *map(str, limits)))
         return next((str(limit) for limit in limits if value not in limit), None)
     if origin in (typing.Union, types.UnionType):
         found = [violated(value, option) for option in arguments]

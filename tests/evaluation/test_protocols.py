@@ -74,7 +74,7 @@ def test_a_scale_below_what_the_network_was_made_for(linear):
 
 
 def test_scales_are_checked_and_overridden():
-    with pytest.raises(UsageError, match=r"scales.dense \(=\(\)\) must be one or more sizes"):
+    with pytest.raises(UsageError, match=r"dense \(=\(\)\) must be a tuple with one or more values"):
         Scales(dense=())
     experiment = jaxcnn.override(jaxcnn.load("alexnet_2012"), "scales.multi_crop=(288, 320)")
     assert experiment.scales == Scales(multi_crop=(288, 320))
