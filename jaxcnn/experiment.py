@@ -129,8 +129,8 @@ class Experiment:
     warmup: WarmUp | None = None
     clip_norm: Positive | None = None  # the largest norm of all mean gradients together; the papers have no limit
     averaging: BetweenZeroAndOne | None = None  # Polyak: decay of the parameters' running average, which is evaluated
-    init_from: str | None = None  # a run's folder, whose newest parameters replace the random ones …
-    init_layers: Annotated[tuple[str, ...], NOT_EMPTY] | None = None  # … of these layers; None: of all
+    init_from: str | None = None  # a run's folder, whose layers, batch statistics included, replace the random ones …
+    init_layers: Annotated[tuple[str, ...], NOT_EMPTY] | None = None  # … these layers; None: all
     protocols: Annotated[tuple[str, ...], NOT_EMPTY] = ("center",)  # the first is the paper's
     scales: Scales = dataclasses.field(default_factory=Scales)  # of the protocols that look at whole pictures
     precision: Literal["float32", "bfloat16"] = "float32"
