@@ -71,8 +71,9 @@ def check_network(experiment: Experiment, what: str) -> None:
     """
     model, inputs = experiment.model, experiment.inputs
     check_call(model)
-    error = failure(model, inputs.size, inputs.channels)
+    error, shapes = attempt(model, inputs.size, inputs.channels)
     if error is None:
+        check_results(model, *shapes)
         return
     reason = error.reason if isinstance(error, SmallMapError) else str(error).splitlines()[0]
     is_small = isinstance(error, SmallMapError | ZeroDivisionError)
@@ -114,6 +115,11 @@ def smallest_size(model: nn.Module, channels: int, above: int = 0) -> int | None
 
 def failure(model: nn.Module, size: int, channels: int) -> Exception | None:
     """Why the network can't be made for images of `size`×`size` pixels; None where it can."""
+    return attempt(model, size, channels)[0]
+
+
+def attempt(model: nn.Module, size: int, channels: int) -> tuple[Exception | None, tuple[Any, ...]]:
+    """(Why the network can't be made, or None; the shapes of (outputs, variables) where it can)."""
     images = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
     try:
         with plain_forms():  # quicker to trace than those for CPU, and the shapes are the same
@@ -121,13 +127,12 @@ def failure(model: nn.Module, size: int, channels: int) -> Exception | None:
                 lambda images: model.init_with_output(jax.random.key(0), images, train=False), images
             )
     except (ValueError, TypeError, ZeroDivisionError) as error:  # the last: a user's own layer, of an empty map
-        return error
+        return error, ()
     for path, leaf in jax.tree.leaves_with_path(variables):
         if leaf.size == 0:
             name = jax.tree_util.keystr(path, simple=True, separator="/")
-            return SmallMapError(f"its {name} is empty, {list(leaf.shape)}")
-    check_results(model, outputs, variables)
-    return None
+            return SmallMapError(f"its {name} is empty, {list(leaf.shape)}"), ()
+    return None, (outputs, variables)
 
 
 def init(model: nn.Module, experiment: Experiment, seed: int = 0):
