@@ -5,6 +5,7 @@ What a command needs is imported when it runs: a look at a network doesn't wait 
 
 import argparse
 import contextlib
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -194,7 +195,7 @@ COMMANDS = {
 }
 TRAINING = Command(
     train,
-    "Train, or go on where a run ended, and evaluate by the paper's protocol.",
+    "Train, or go on, and evaluate by the paper's protocol.",
     TRAIN,
     "--exp=lenet5_1998",
 )
@@ -215,7 +216,7 @@ def overview() -> str:
             "",
             *(f"  {program.command()} {example:{width}}  {about}" for example, about in rows),
             "",
-            f"Experiments: {', '.join(jaxcnn.names())}.",
+            textwrap.fill(f"Experiments: {', '.join(jaxcnn.names())}.", 100),
             "Each command takes --help, and --json for one JSON document on standard output.",
             "Exit status: 0 done; 1 failed; 2 the command or a value in it is wrong; 3 the data isn't there;",
             "4 the run stopped itself; 128 and the signal's number after a signal, when the state was saved.",
