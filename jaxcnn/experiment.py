@@ -160,6 +160,11 @@ class Experiment:
                 f"(={self.inputs.stored_size + 2 * self.inputs.pad})."
             )
 
+    def rehearsed(self, measured: str) -> "Experiment":
+        """The same with what its own rehearsal reached; variants that share the recipe may reach something else."""
+        assert self.rehearsal is not None, "only a rehearsal can be measured"
+        return dataclasses.replace(self, rehearsal=dataclasses.replace(self.rehearsal, measured=measured))
+
     @property
     def saves_memory(self) -> bool:
         """Whether a step is to take longer in order to need less memory."""
