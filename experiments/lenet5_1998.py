@@ -146,4 +146,9 @@ caffe = replace(
     rehearsal=Rehearsal(data="digits", overrides={"steps": 1000}, baseline=DIGITS_BASELINE),
 )
 
-VARIANTS = {"paper": paper, "modern": modern, "distortions": distortions, "caffe": caffe}
+VARIANTS = {
+    "paper": paper.rehearsed("6.0 % test error on average, 7.8 % at worst, of seeds 0 to 2"),
+    "modern": modern,
+    "distortions": distortions,
+    "caffe": caffe,
+}

@@ -152,6 +152,11 @@ class Experiment:
                 f"give either epochs (={self.epochs}) or steps (={self.steps}), and set the other to None."
             )
 
+    def rehearsed(self, measured: str) -> "Experiment":
+        """The same with what its own rehearsal reached; variants that share the recipe may reach something else."""
+        assert self.rehearsal is not None, "only a rehearsal can be measured"
+        return dataclasses.replace(self, rehearsal=dataclasses.replace(self.rehearsal, measured=measured))
+
     @property
     def saves_memory(self) -> bool:
         """Whether a step is to take longer in order to need less memory."""
