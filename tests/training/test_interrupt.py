@@ -6,7 +6,10 @@ import threading
 
 import pytest
 
-from jaxcnn.training.interrupt import CAUGHT, Interrupts
+from jaxcnn import ending
+from jaxcnn.training.interrupt import Interrupts
+
+CAUGHT = tuple(ending.WORDS)
 
 
 @pytest.mark.parametrize("number", CAUGHT)
