@@ -6,6 +6,7 @@ sees the user's home, data or settings, nor reads or writes the folder that pyte
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 
@@ -91,3 +92,14 @@ def own_folders(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tensorflow_datasets"))
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(jax.config.jax_compilation_cache_dir))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def usual_handlers():
+    """Signals as in a shell's foreground, however the tests were started: `nohup` ignores SIGHUP, and `&` SIGINT."""
+    usual = dict.fromkeys((signal.SIGHUP, signal.SIGUSR1, signal.SIGTERM), signal.SIG_DFL)
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -9,6 +9,7 @@ import jaxcnn
 from benchmarks.rehearsals import TARGETS
 from jaxcnn.data.choose import Choice
 from jaxcnn.experiment import Rehearsal
+from jaxcnn.inputs import Inputs
 from jaxcnn.training import loop, setting
 from jaxcnn.training.setting import Length, resolve
 
@@ -42,12 +43,15 @@ def test_every_variant_has_a_rehearsal_with_a_baseline(title, monkeypatch):
     assert 0 < length.log_interval() <= length.planned / 20, "its first loss comes early"
 
 
+FIELDS = [f"inputs.{field.name}" for field in dataclasses.fields(Inputs)]
+
+
 def test_the_banner_says_what_an_error_compares_with():
     experiment = dataclasses.replace(
         jaxcnn.load("nin_2013"),
         rehearsal=Rehearsal(
             data="photos",
-            overrides={f"inputs.setting_{number}": number for number in range(20)},
+            overrides={"batch_size": 3, "model.of_another_network": 1} | dict.fromkeys(FIELDS, 0),
             baseline="logistic regression on the same images: 38.8 % test error",
             measured="23.4 % test error on average, 26.0 % at worst, of seeds 0 to 9",
         ),
@@ -57,7 +61,9 @@ def test_the_banner_says_what_an_error_compares_with():
     joined = " ".join(line.strip() for line in display.text.splitlines())
     assert "chance is 90 % test error; logistic regression on the same images: 38.8 % test error." in joined
     assert "23.4 % test error on average, 26.0 % at worst, of seeds 0 to 9." in joined
-    assert "inputs.setting_19=19" in joined and "The real thing: python launch.py prepare" in joined
+    # What the run really has: a value that the user set, or none where the user's network lacks the field.
+    assert f"batch_size={experiment.batch_size}, inputs.size={experiment.inputs.size}" in joined
+    assert "of_another_network" not in joined and "The real thing: python launch.py prepare" in joined
     assert max(map(len, display.text.splitlines())) == loop.WIDTH
 
 

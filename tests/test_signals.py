@@ -84,15 +84,6 @@ def test_a_lost_terminal_and_a_schedulers_warning(before, name, expected):
     assert (process.returncode, output, notices) == expected
 
 
-@pytest.fixture
-def usual_handlers():
-    """As in a shell, however the tests were started: `nohup` ignores SIGHUP."""
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGUSR1)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 def test_machines_repeat_themselves_and_persons_insist(usual_handlers):
     """The kernel and the shell both tell of a lost terminal: that must not end the save that the first one began."""
     with Interrupts() as interrupts:

@@ -123,7 +123,7 @@ def test_missing_archives_are_named_with_their_folder_and_the_command(refused, t
         assert f"in {empty}; put them there" in line
         assert "then run: python launch.py prepare --data=mnist" in line
     line = refused(3, "--exp=alexnet_2012", "--data=imagenet2012")
-    assert "imagenet2012 needs ILSVRC2012_img_train.tar (or, unpacked, train/" in line
+    assert "imagenet2012 needs ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar in " in line
     line = refused(3, "prepare", "--data=mnist")
     assert "can't download https://" in line and "--manual-dir=DIR" in line
 

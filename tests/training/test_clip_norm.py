@@ -93,7 +93,7 @@ def test_the_mean_gradients_are_scaled_to_the_norm(experiment, mode, devices, ac
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("inf"), float("nan")])
 def test_a_norm_is_positive_and_finite(experiment, value):
-    with pytest.raises(UsageError, match=r"clip_norm \(=.*\) must be None or positive and finite"):
+    with pytest.raises(UsageError, match=r"clip_norm \(=.*\) must be .*positive"):
         dataclasses.replace(experiment, clip_norm=value)
 
 

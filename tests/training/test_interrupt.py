@@ -10,6 +10,7 @@ from jaxcnn import ending
 from jaxcnn.training.interrupt import Interrupts
 
 CAUGHT = tuple(ending.WORDS)
+pytestmark = pytest.mark.usefixtures("usual_handlers")
 
 
 @pytest.mark.parametrize("number", CAUGHT)
@@ -23,14 +24,6 @@ def test_the_first_signal_is_noted(number):
 
 
 def test_a_second_one_acts_at_once():
-    usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
-    try:
-        _act_at_once()
-    finally:
-        signal.signal(signal.SIGINT, usual)
-
-
-def _act_at_once():
     with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
         os.kill(os.getpid(), signal.SIGTERM)
         assert interrupts.received is signal.SIGTERM
