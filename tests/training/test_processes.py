@@ -147,7 +147,7 @@ def test_one_is_killed_the_other_ends_and_a_restart_equals_an_uninterrupted_run(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "index"), [(signal.SIGTERM, 1), (signal.SIGINT, 0)])
+@pytest.mark.parametrize(("number", "index"), [(signal.SIGTERM, 1), (signal.SIGINT, 0), (signal.SIGUSR1, 1)])
 def test_a_signal_to_one_saves_all_and_a_restart_equals_an_uninterrupted_run(tmp_path, uninterrupted, number, index):
     terminated = Together(tmp_path / "run", f"--steps={LONG}")
     terminated.signal_at(8, index, number)
