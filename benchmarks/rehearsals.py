@@ -31,6 +31,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout
 
 import jaxcnn
+from jaxcnn.data.pipeline import cores
 from jaxcnn.errors import RunStoppedError
 from jaxcnn.training.run_folder import plain
 
@@ -77,10 +78,6 @@ def processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     names = re.findall(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else []
     return f"{names[0] if names else platform.processor() or platform.machine()}, {cores()} cores"
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def widest_vectors() -> str:

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     look as if it had done its work.
 
     Returns:
-      the exit status: see the command line's table in the README.
+      The exit status; docs/running.md has what each means.
     """
     from jaxcnn.training import processes
 

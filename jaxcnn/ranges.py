@@ -155,12 +155,13 @@ def _is_meant(value: Any, declared: Any) -> bool:
     return typing.get_origin(declared) is tuple and isinstance(value, tuple)
 
 
-def _is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number, Python's or NumPy's; True and False aren't."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
 
 
 def _is_finite(value: Any) -> bool:
-    return _is_whole(value) or (isinstance(value, numbers.Real) and math.isfinite(value))
+    return is_whole(value) or (isinstance(value, numbers.Real) and math.isfinite(value))
 
 
 def _is_float(value: Any) -> bool:
@@ -170,7 +171,7 @@ def _is_float(value: Any) -> bool:
 
 _PLAIN = (int, float, str, tuple, list, dict, type(None))
 _KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
-    int: ("a whole number", _is_whole),
+    int: ("a whole number", is_whole),
     float: ("a finite number", _is_float),
     bool: ("True or False", lambda value: isinstance(value, bool | np.bool_)),
     str: ("a text", lambda value: isinstance(value, str)),

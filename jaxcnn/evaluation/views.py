@@ -12,7 +12,8 @@ from jaxcnn.experiment import Experiment
 from jaxcnn.inputs import Inputs
 from jaxcnn.models.extents import apply_within
 from jaxcnn.training.augment import normalise
-from jaxcnn.training.steps import convolutional, precise
+from jaxcnn.training.network import in_precision
+from jaxcnn.training.steps import convolutional
 
 Tree = Any
 Batch = dict[str, jax.Array]  # "image": uint8 [batch, height, width, channels]; "extent": int32 [batch, 2]; "label"
@@ -39,7 +40,7 @@ def make_dense_view(experiment: Experiment) -> View:
 
 def make_windows_view(experiment: Experiment, choose: Choice, scale: int) -> View:
     """The network at each window and at its mirror image. scale: the pictures' shorter side."""
-    model, size = precise(experiment), experiment.inputs.size
+    model, size = in_precision(experiment), experiment.inputs.size
 
     def windows_view(variables: Tree, batch: Batch) -> Seen:
         images = _normalise(batch["image"], experiment.inputs, variables)

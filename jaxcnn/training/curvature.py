@@ -9,9 +9,9 @@ import jax
 from jaxcnn.experiment import Experiment
 from jaxcnn.training.augment import normalise
 from jaxcnn.training.levenberg_marquardt import diagonal_curvature, refresh
+from jaxcnn.training.network import in_precision
 from jaxcnn.training.optimizers import LevenbergMarquardt
 from jaxcnn.training.state import TrainState
-from jaxcnn.training.steps import precise
 
 
 def curvature_samples(experiment: Experiment) -> int:
@@ -22,7 +22,7 @@ def curvature_samples(experiment: Experiment) -> int:
 
 def make_refresh_step(experiment: Experiment) -> Callable[[TrainState, Any], tuple[TrainState]]:
     """`refresh_step(state, batch) -> (state,)` with the curvature of this batch in the optimizer's state."""
-    model = precise(experiment)
+    model = in_precision(experiment)
 
     def features(params: Any, images: jax.Array) -> Any:
         return model.apply({"params": params}, images, curvature=True, method="features")

@@ -59,8 +59,8 @@ def fit(
       seed: of order, initialisation, augmentation and dropout.
       parallel: "jit", or "pmap" with batch statistics per device.
       mesh: how the devices are laid out, as in "data=4,model=2"; by default all share the batch.
-      settings: overrides ("batch_size=64"), applied last. Like what was changed in `experiment` before, by
-        `jaxcnn.override` or `dataclasses.replace`, they go before what a rehearsal changes.
+      settings: overrides ("batch_size=64"), applied last. They take precedence over a rehearsal's changes, as do the
+        fields that `jaxcnn.override` or `dataclasses.replace` has set in `experiment`.
       profile: a folder for a trace of a few steps by JAX's profiler.
       display: shows progress; by default nothing is shown.
 
@@ -190,7 +190,7 @@ def banner(display: Display, experiment: Experiment, choice: Choice) -> None:
     rehearsal = experiment.rehearsal
     if not choice.rehearsal or rehearsal is None:
         return
-    # As they are now: what the user set stands over a rehearsal's value, and a network of his own may lack a field.
+    # The values that the run has: a user's setting takes precedence, and a user's own network may lack a field.
     present = [path for path in rehearsal.overrides if has_path(experiment, path)]
     changes = ", ".join(f"{path}={plain(value_at(experiment, path))}" for path in present)
     classes = data_set(choice.name).num_classes

@@ -16,6 +16,7 @@ from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.protocols import check_pictures, check_protocol
 from jaxcnn.experiment import Experiment, nearest
 from jaxcnn.models.towers import TOWER_AXIS
+from jaxcnn.ranges import is_whole
 from jaxcnn.reporting.progress import Display
 from jaxcnn.training import exchange
 from jaxcnn.training.mesh import parse_mesh, tower_axes
@@ -115,19 +116,15 @@ def check_arguments(
         raise UsageError(f"experiment (={experiment!r}) must be an Experiment, as jaxcnn.load gives it{hint}.")
     if steps is not None and epochs is not None:
         raise UsageError(f"steps (={steps}) and epochs (={epochs}) exclude each other; give one of them.")
-    if steps is not None and not (_is_whole(steps) and steps >= 1):
+    if steps is not None and not (is_whole(steps) and steps >= 1):
         raise UsageError(f"steps (={steps!r}) must be a positive whole number: a run has at least one step.")
     is_number = isinstance(epochs, numbers.Real) and not isinstance(epochs, bool)
     if epochs is not None and not (is_number and 0 < float(epochs) < math.inf):
         raise UsageError(f"epochs (={epochs!r}) must be a positive, finite number.")
-    if not (_is_whole(seed) and 0 <= seed < SEEDS):
+    if not (is_whole(seed) and 0 <= seed < SEEDS):
         raise UsageError(f"seed (={seed!r}) must be a whole number from 0 to {SEEDS - 1}.")
     if parallel not in MODES:
         raise UsageError(f"parallel (={parallel!r}): {nearest(str(parallel), list(MODES))}")
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def check_before_data(

@@ -6,10 +6,10 @@ is the same computation, rounded otherwise: parameters differ by about 2·10⁻�
 rounding: under `pmap` batch normalisation sees the part of a batch on each device, under `jit` all of it.
 """
 
-import os
 from importlib.metadata import version
 from typing import Any
 
+from jaxcnn.data.pipeline import cores
 from jaxcnn.training.parallel import Devices
 
 
@@ -24,11 +24,6 @@ def surroundings(devices: Devices) -> dict[str, Any]:
         "jax": version("jax"),
         "jaxlib": version("jaxlib"),
     }
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def changes(before: dict[str, Any] | None, now: dict[str, Any], *, batch_norm: bool, batch_size: int) -> list[str]:

@@ -4,10 +4,12 @@ Both are trees as `run_folder.identity` makes them. What a path points at counts
 data its content, of another run's weights those that were taken.
 """
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jaxcnn import program
 from jaxcnn.errors import UsageError
 
 CONTENT = "data_content"  # what the data held, as `run_folder.content` says it
@@ -94,7 +96,8 @@ def _refusal(workdir: Path, path: str, theirs: dict[str, Any], mine: dict[str, A
         )
     refusal = f"{workdir} holds another experiment: its {path} is {was!r}, here it is {now!r}; choose another --workdir"
     if field in EVALUATED_BY:
-        refusal += f", or evaluate this run so: python launch.py eval --workdir={workdir} {EVALUATED_BY[field]}"
+        command = f"{program.command()} eval --workdir={shlex.quote(str(workdir))} {EVALUATED_BY[field]}"
+        refusal += f", or evaluate this run by {command}"
     return f"{refusal}."
 
 

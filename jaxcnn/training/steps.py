@@ -23,18 +23,13 @@ Tree = Any
 Batch = dict[str, jax.Array]  # "image": uint8 [batch, stored, stored, channels], "label": int32 [batch]
 
 
-def precise(experiment: Experiment) -> nn.Module:
-    """The experiment's model, computing in the experiment's precision. Raises UsageError where it can't."""
-    return in_precision(experiment)
-
-
 def convolutional(experiment: Experiment) -> nn.Module:
-    """The same, in its fully convolutional form, which takes the same variables and larger pictures.
+    """The experiment's model in its precision, fully convolutional: it takes the same variables and larger images.
 
     A network that ends in global average pooling is one already: to average over the larger map and then classify
     is to classify at each place and then average the scores, since the classifier is linear (ResNet §3.4).
     """
-    model = precise(experiment)
+    model = in_precision(experiment)
     form = getattr(model, "over_whole_pictures", None)
     return model if form is None else form(experiment.inputs.size)
 
@@ -47,7 +42,7 @@ def make_train_step(
     axis_name: str | None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, jax.Array]]:
     """`train_step(state, batch) -> (state, rate)`: augment, forward, loss, backward, clip, update."""
-    model = precise(experiment)
+    model = in_precision(experiment)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
         count = batch["label"].shape[0]
@@ -126,7 +121,7 @@ def make_evaluation_step(
 
     Class probabilities are averaged over the crops of a picture (AlexNet §4.1).
     """
-    model = precise(experiment)
+    model = in_precision(experiment)
 
     def evaluation_step(variables: Tree, batch: Batch) -> Sums:
         images = normalise(batch["image"], experiment.inputs, variables["statistics"])

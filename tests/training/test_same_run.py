@@ -96,7 +96,7 @@ def test_what_is_decided_after_training_points_to_eval(tmp_path, setting, flag):
     with pytest.raises(UsageError) as caught:
         claim(tmp_path / "run", mine(setting))
     assert (
-        f"choose another --workdir, or evaluate this run so: python launch.py eval --workdir={tmp_path}/run {flag}"
+        f"choose another --workdir, or evaluate this run by python launch.py eval --workdir={tmp_path}/run {flag}"
         in (str(caught.value))
     )
     with pytest.raises(UsageError, match="its seed is 0, here it is 1"):  # no evaluation makes up for that
