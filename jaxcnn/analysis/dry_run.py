@@ -20,6 +20,7 @@ from jaxcnn.data.datasets import data_set
 from jaxcnn.experiment import Experiment
 from jaxcnn.models.towers import BATCH_AXIS, TOWER_AXIS
 from jaxcnn.reporting.progress import Display, Silent
+from jaxcnn.training.out_of_memory import telling_out_of_memory
 from jaxcnn.training.parallel import Mode, check_compiling
 from jaxcnn.training.plan import check_arguments, lay_out
 from jaxcnn.training.run_folder import default_workdir, local_folder
@@ -28,6 +29,7 @@ from jaxcnn.training.setting import Length, resolve
 CHECKPOINTS = 3  # two are kept, and for a moment the next one lies beside them
 
 
+@telling_out_of_memory
 def dry_run(
     experiment: Experiment,
     *,
@@ -56,6 +58,7 @@ def dry_run(
 
     Raises:
       UsageError: as `fit`.
+      JaxcnnError: the step can't be compiled for want of memory.
     """
     check_compiling()
     display = display or Silent()

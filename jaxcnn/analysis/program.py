@@ -1,5 +1,6 @@
 """The programs that a run consists of, compiled from shapes: nothing is allocated and nothing run."""
 
+import sys
 from typing import Any
 
 import jax
@@ -22,12 +23,17 @@ class Program:
     Args:
       pictures: in the training set and in the test set.
       on_device: whether the training set is kept on the device.
+
+    Raises:
+      MemoryError: no machine could address a batch.
     """
 
     def __init__(
         self, experiment: Experiment, devices: Devices, length: Length, *, pictures: tuple[int, int], on_device: bool
     ) -> None:
         self._experiment, self._devices, self._on_device = experiment, devices, on_device
+        if experiment.batch_size * experiment.inputs.training_size**2 > sys.maxsize:
+            raise MemoryError(f"array is too big: {experiment.batch_size} images")  # XLA's own errors don't say so
         self._pictures, self._test_pictures = pictures
         self._optimizer = experiment.optimizer.transformation()
         self._schedule = experiment.schedule.build(steps_per_epoch=length.steps_per_epoch, total_steps=length.planned)
@@ -46,7 +52,7 @@ class Program:
         return jax.tree.map(part, self.state, self._devices.placement(self.state))
 
     def examples(self, rows: int) -> dict[str, jax.ShapeDtypeStruct]:
-        """Shapes of so many training pictures, as the host hands them over."""
+        """Shapes of so many training images, as the host hands them over."""
         inputs = self._experiment.inputs
         shape = (rows, inputs.training_size, inputs.training_size, inputs.channels)
         return {"image": jax.ShapeDtypeStruct(shape, jnp.uint8), "label": jax.ShapeDtypeStruct((rows,), jnp.int32)}

@@ -14,7 +14,7 @@ from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluate import Evaluator
 from jaxcnn.evaluation.protocols import check_pictures, check_protocol
 from jaxcnn.experiment import Experiment, load
-from jaxcnn.overrides import ACTIVATIONS, LENGTHS, apply_changes, override, set_path
+from jaxcnn.overrides import ACTIVATIONS, LENGTHS, apply_changes, override, parse_settings, set_path
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.training import state as train_state
 from jaxcnn.training.checkpoints import Checkpoints
@@ -65,8 +65,10 @@ def evaluate(
     workdir = local_folder(workdir)
     saved = saved_experiment(workdir)
     experiment = rebuild(saved) if experiment is None else with_outputs_of(saved, experiment)
-    for setting in settings:
-        if setting.split("=")[0].split(".")[0].strip() not in SETTINGS:
+    if isinstance(protocols, str):
+        raise UsageError(f"protocols (={protocols!r}) must be a list of names, as in protocols=[{protocols!r}].")
+    for setting, (path, _) in zip(settings, parse_settings(settings), strict=True):
+        if path.split(".")[0] not in SETTINGS:
             raise UsageError(f"--set {setting}: a trained network keeps all but {', '.join(SETTINGS)}.")
     experiment = override(experiment, *settings)
     protocols = protocols or experiment.protocols

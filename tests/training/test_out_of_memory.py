@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jaxcnn.analysis.bench import bench
+from jaxcnn.analysis.dry_run import dry_run
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.evaluation.evaluate import Evaluator
 from jaxcnn.experiment import Experiment, Paper
@@ -150,6 +151,8 @@ def test_an_absurd_batch_is_a_line(tmp_path, parallel):
         fit(dataclasses.replace(SMALL, batch_size=HUGE), workdir=tmp_path / "run", parallel=parallel)
     with pytest.raises(JaxcnnError, match=r"^out of memory: .*choose a much smaller batch_size"):
         bench(dataclasses.replace(SMALL, batch_size=HUGE), parallel=parallel)
+    with pytest.raises(JaxcnnError, match=r"^out of memory: .*choose a much smaller batch_size"):
+        dry_run(dataclasses.replace(SMALL, batch_size=HUGE), data="digits", parallel=parallel)
 
 
 def test_the_benchmark_has_no_run_to_go_on_with(monkeypatch):
