@@ -1,6 +1,7 @@
-"""The flag that cures the CPU compiler: added once, never over a user's own, never silently too late."""
+"""The flags that cure the CPU compiler and make simulated devices patient: added once, never over a user's own."""
 
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -46,6 +47,38 @@ def test_other_versions_are_left_alone(monkeypatch, version, too_late):
         warnings.simplefilter("error")
         xla_flags.apply(too_late=too_late)
     assert os.environ["XLA_FLAGS"] == "--xla_foo"
+
+
+def test_simulated_devices_wait_for_one_another(affected, monkeypatch):
+    set_by_the_user = f"{xla_flags.SIMULATED}=8 {xla_flags.PATIENCE[0].split('=')[0]}=7"
+    monkeypatch.setenv("XLA_FLAGS", set_by_the_user)
+    xla_flags.apply(too_late=False)
+    xla_flags.apply(too_late=False)
+    assert os.environ["XLA_FLAGS"] == f"{set_by_the_user} {xla_flags.PATIENCE[1]} {xla_flags.CURE}"
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_xla_knows_these_flags_and_aborts_without_them(patient):
+    """Device 0 comes to the sum seconds before the others: XLA's own limits, set to one second, end the process."""
+    if xla_flags.importlib.metadata.version("jaxlib") not in xla_flags.PATIENT:
+        pytest.skip("another jaxlib is left alone")
+    code = (
+        "import time, jaxcnn, jax, numpy as np\n"
+        "def late(x):\n    time.sleep(3.0 * bool(x)); return np.float32(x)\n"
+        "shape = jax.ShapeDtypeStruct((), np.float32)\n"
+        "step = jax.pmap(lambda x: jax.lax.psum(jax.pure_callback(late, shape, x), 'i'), axis_name='i')\n"
+        "print(step(np.arange(2, dtype=np.float32))[0])"
+    )
+    short = () if patient else tuple(f"{flag.split('=')[0]}=1" for flag in xla_flags.PATIENCE)
+    flags = " ".join((f"{xla_flags.SIMULATED}=2", *short))
+    root = os.path.dirname(os.path.dirname(jaxcnn.__file__))
+    environment = os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": root}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    if patient:
+        assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["1.0"], "")
+    else:
+        assert done.returncode == -signal.SIGABRT, done.stderr
+        assert "Termination timeout" in done.stderr
 
 
 def test_too_late_is_said(affected, monkeypatch):

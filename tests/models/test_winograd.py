@@ -78,12 +78,15 @@ def test_it_is_as_exact_as_the_plain_form(optimised):
     ],
 )
 def test_what_takes_this_form(kernel, stride, dtype, taken):
-    images, weights = jnp.zeros((2, 8, 8, kernel[2]), dtype), jnp.zeros(kernel, dtype)
+    images, weights = jnp.zeros((8, 8, 8, kernel[2]), dtype), jnp.zeros(kernel, dtype)
     traced = jax.make_jaxpr(lambda *arrays: convolve(*arrays, stride, 1))(images, weights)
     assert ("custom_vjp" in str(traced)) == taken
 
 
-def test_few_tiles_are_left_to_the_plain_form():
-    kernel = jnp.zeros((3, 3, 64, 64))
-    fits = [winograd.suits(jnp.zeros((n, 7, 8, 64)), kernel, ((1, 1), (1, 1))) for n in (1, 2)]
-    assert fits == [False, True]  # 16 and 32 tiles
+@pytest.mark.parametrize(
+    ("shape", "taken"),
+    [((6, 8, 8), False), ((7, 8, 8), True), ((64, 7, 7), False), ((64, 5, 5), False), ((64, 9, 9), True)],
+)
+def test_few_tiles_and_tiles_beyond_the_map_are_left_to_the_plain_form(shape, taken):
+    images, kernel = jnp.zeros((*shape, 64)), jnp.zeros((3, 3, 64, 64))
+    assert winograd.suits(images, kernel, ((1, 1), (1, 1))) == taken
