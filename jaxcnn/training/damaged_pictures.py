@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any, Protocol
 
 from jaxcnn.data.read import Damaged
-from jaxcnn.data.sources import Source
+from jaxcnn.data.sources import Source, how_to_mend
 from jaxcnn.errors import RunStoppedError
 from jaxcnn.training import exchange
 
@@ -76,7 +76,7 @@ class DamagedPictures:
             raise RunStoppedError(
                 f"{count:,} damaged pictures in epoch {epoch + 1} of {self._source.name}'s {self._source.split} split "
                 f"(records {names}); allowed are {100 * ALLOWED_SHARE:g} % of {len(self._source):,}. "
-                "Prepare the data set anew; metrics.jsonl names all of them."
+                f"metrics.jsonl names all of them; {how_to_mend(self._source)}."
             )
 
     def _epoch(self, seen: int) -> int:
