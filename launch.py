@@ -8,7 +8,7 @@ import signal
 
 
 def end_at_once(number: int, frame: object) -> None:
-    """A signal before `jaxcnn.ending` is there: importing that alone takes seconds on a slow disk."""
+    """A signal before `jaxcnn.runtime.signals` is there: importing that alone takes seconds on a slow disk."""
     del frame
     try:
         os.write(2, f"launch.py: {'terminated' if number == signal.SIGTERM else 'interrupted'}\n".encode())
@@ -25,6 +25,6 @@ from jaxcnn.__main__ import start  # noqa: E402  (after the handlers are set)
 if __name__ == "__main__":
     start("launch.py", "python launch.py", __file__)
 
-from jaxcnn.main import main, parse  # noqa: E402  (for programs that import this file)
+from jaxcnn.cli.main import main, parse  # noqa: E402  (for programs that import this file)
 
 __all__ = ["main", "parse"]

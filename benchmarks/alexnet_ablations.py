@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 import jaxcnn
-from jaxcnn.models.initializers import HE_FAN_IN
-from jaxcnn.overrides import set_path
+from jaxcnn.config.overrides import set_path
+from jaxcnn.models.layers.initializers import HE_FAN_IN
+from jaxcnn.optim.schedules import Cosine
 from jaxcnn.reporting.progress import automatic
-from jaxcnn.training.schedules import Cosine
 
 
 class Change(NamedTuple):

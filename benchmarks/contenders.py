@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from benchmarks.folder import FolderSource
-from jaxcnn.data.decode import decode
-from jaxcnn.data.order import batch_at, draws_at
-from jaxcnn.data.pipeline import prefetched
-from jaxcnn.data.read import Batch, Crop
+from jaxcnn.data.decoding.decode import decode
+from jaxcnn.data.loading.order import batch_at, draws_at
+from jaxcnn.data.loading.pipeline import prefetched
+from jaxcnn.data.loading.read import Batch, Crop
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

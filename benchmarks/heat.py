@@ -100,7 +100,7 @@ def heat(asked: dict[str, Any], began: float | None = None) -> dict[str, Any]:
 def main() -> None:
     asked = json.loads(sys.argv[1])
     if "ours" in asked["contenders"]:  # as `launch.py` does where there are no large pages
-        from jaxcnn.host_memory import keep_freed_memory
+        from jaxcnn.runtime.host_memory import keep_freed_memory
 
         keep_freed_memory()
     alone = len(asked["contenders"]) == 1

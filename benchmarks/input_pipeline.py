@@ -29,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a check
 
 from benchmarks.contenders import TorchCrops, full_decode_batches, loader
 from benchmarks.folder import FolderSource
-from jaxcnn.data import pipeline
-from jaxcnn.data.pipeline import default_threads
-from jaxcnn.training.crops import AreaCrop
+from jaxcnn.augmentation.random_crops import AreaCrop
+from jaxcnn.data.loading import pipeline
+from jaxcnn.data.loading.pipeline import default_threads
 
 SIZE = 224
 CROP = AreaCrop(random_interpolation=False)  # area 0.08–1, bilinear

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from jaxcnn.data.datasets import data_set
-from jaxcnn.data.resident import load_resident
+from jaxcnn.data.loading.in_memory import load_resident
 from jaxcnn.data.sources import open_source
 
 # C, the inverse of the penalty, of which the best is chosen …

@@ -11,13 +11,13 @@ import numpy as np
 from benchmarks.contest import Clock, Runner
 from benchmarks.task import BATCHES, Task, draw
 from benchmarks.tasks import experiment_of
+from jaxcnn.config.experiment import Experiment
 from jaxcnn.evaluation.crops import center, ten_crop
-from jaxcnn.experiment import Experiment
+from jaxcnn.parallel.devices import Devices
+from jaxcnn.runtime.xla_flags import CURE
 from jaxcnn.training import state as train_state
 from jaxcnn.training.metrics import divide
-from jaxcnn.training.parallel import Devices
 from jaxcnn.training.steps import make_evaluation_step, make_train_step
-from jaxcnn.xla_flags import CURE
 
 CROPS = {"evaluation": center, "ten_crop": ten_crop}
 

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import jaxcnn
 from benchmarks.task import MEAN, SCALE, Task
+from jaxcnn.config.experiment import Experiment, nearest
+from jaxcnn.config.inputs import Inputs
 from jaxcnn.errors import UsageError
-from jaxcnn.experiment import Experiment, nearest
-from jaxcnn.inputs import Inputs
-from jaxcnn.training.losses import AuxiliaryCrossEntropy
-from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.schedules import Constant
+from jaxcnn.optim.losses import AuxiliaryCrossEntropy
+from jaxcnn.optim.optimizers import Momentum
+from jaxcnn.optim.schedules import Constant
 
 
 class Entry(NamedTuple):

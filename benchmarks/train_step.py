@@ -36,10 +36,10 @@ from benchmarks.heat import CLOCKS, CONTENDERS, TORCH
 from benchmarks.task import Task
 from benchmarks.tasks import NETWORKS, make_task
 from benchmarks.train_step_table import show
-from jaxcnn import host_memory
-from jaxcnn.command_line import Parser, positive
+from jaxcnn.cli.flags import Parser, positive
+from jaxcnn.config.experiment import nearest
 from jaxcnn.errors import JaxcnnError, UsageError
-from jaxcnn.experiment import nearest
+from jaxcnn.runtime import host_memory
 
 JOBS = ("train", "evaluation", "ten_crop")
 TOLERANCE = 1e-3  # of a loss, relative

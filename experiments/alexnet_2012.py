@@ -17,13 +17,13 @@ The variant `one_tower` is the network of another paper, of 2014, as torchvision
 
 from dataclasses import replace
 
-from jaxcnn.experiment import PHOTOS_BASELINE, Claim, Experiment, Paper, Plateau, Rehearsal, Result
-from jaxcnn.inputs import Inputs
+from jaxcnn.config.experiment import PHOTOS_BASELINE, Claim, Experiment, Paper, Plateau, Rehearsal, Result
+from jaxcnn.config.inputs import Inputs
 from jaxcnn.models.alexnet import AlexNet, OneTowerAlexNet
-from jaxcnn.models.initializers import HE_FAN_IN
-from jaxcnn.training.losses import SoftmaxCrossEntropy
-from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.schedules import Constant, Cosine, PerEpoch
+from jaxcnn.models.layers.initializers import HE_FAN_IN
+from jaxcnn.optim.losses import SoftmaxCrossEntropy
+from jaxcnn.optim.optimizers import Momentum
+from jaxcnn.optim.schedules import Constant, Cosine, PerEpoch
 
 TORCHVISION = Result(data="imagenet2012", top1_error=43.45, top5_error=20.91, source="torchvision's alexnet, one tower")
 

@@ -5,12 +5,12 @@ Ours: not trained on Fashion-MNIST yet.
 Run: python launch.py --exp=cnn_primer
 """
 
-from jaxcnn.experiment import DIGITS_BASELINE, Claim, Experiment, Paper, Rehearsal
-from jaxcnn.inputs import Inputs
+from jaxcnn.config.experiment import DIGITS_BASELINE, Claim, Experiment, Paper, Rehearsal
+from jaxcnn.config.inputs import Inputs
 from jaxcnn.models.primer import PrimerCNN
-from jaxcnn.training.losses import SoftmaxCrossEntropy
-from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.schedules import Cosine
+from jaxcnn.optim.losses import SoftmaxCrossEntropy
+from jaxcnn.optim.optimizers import Momentum
+from jaxcnn.optim.schedules import Cosine
 
 PAPER = Paper(
     title="Hands-On Machine Learning with Scikit-Learn, Keras, and TensorFlow, chapter 14",

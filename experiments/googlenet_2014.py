@@ -11,14 +11,14 @@ decay nor initial values: those are Caffe's (bvlc_googlenet), and say so. Withou
 
 from dataclasses import replace
 
-from jaxcnn.experiment import PHOTOS_BASELINE, Claim, Experiment, Paper, Rehearsal, Result
-from jaxcnn.inputs import Inputs, Photometric
+from jaxcnn.augmentation.random_crops import AreaCrop
+from jaxcnn.config.experiment import PHOTOS_BASELINE, Claim, Experiment, Paper, Rehearsal, Result
+from jaxcnn.config.inputs import Inputs, Photometric
 from jaxcnn.models.googlenet import GoogLeNet
-from jaxcnn.models.initializers import HE_FAN_IN
-from jaxcnn.training.crops import AreaCrop
-from jaxcnn.training.losses import AuxiliaryCrossEntropy
-from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.schedules import Cosine, StepDecay
+from jaxcnn.models.layers.initializers import HE_FAN_IN
+from jaxcnn.optim.losses import AuxiliaryCrossEntropy
+from jaxcnn.optim.optimizers import Momentum
+from jaxcnn.optim.schedules import Cosine, StepDecay
 
 PAPER = Paper(
     title="Going Deeper with Convolutions",

@@ -11,15 +11,15 @@ of 1: --set batch_size=1 --set optimizer.scale=1
 
 from dataclasses import replace
 
-from jaxcnn.experiment import DIGITS_BASELINE, Claim, Experiment, Paper, Rehearsal, Result
-from jaxcnn.inputs import Affine, Inputs
-from jaxcnn.models.forms.rectified import relu
-from jaxcnn.models.initializers import HE_FAN_IN
+from jaxcnn.config.experiment import DIGITS_BASELINE, Claim, Experiment, Paper, Rehearsal, Result
+from jaxcnn.config.inputs import Affine, Inputs
+from jaxcnn.models.kernels.relu import relu
+from jaxcnn.models.layers.initializers import HE_FAN_IN
 from jaxcnn.models.lenet import LeNet5
 from jaxcnn.models.lenet_variants import CaffeLeNet, ModernLeNet5
-from jaxcnn.training.losses import MaximumAPosteriori, SoftmaxCrossEntropy
-from jaxcnn.training.optimizers import LevenbergMarquardt, Momentum
-from jaxcnn.training.schedules import Cosine, InverseDecay, PerEpoch
+from jaxcnn.optim.losses import MaximumAPosteriori, SoftmaxCrossEntropy
+from jaxcnn.optim.optimizers import LevenbergMarquardt, Momentum
+from jaxcnn.optim.schedules import Cosine, InverseDecay, PerEpoch
 
 PAPER = Paper(
     title="Gradient-based learning applied to document recognition",

@@ -11,13 +11,22 @@ The variant `imagenet` is the authors' network in Caffe's model zoo; the paper d
 
 from dataclasses import replace
 
-from jaxcnn.experiment import DIGITS_BASELINE, PHOTOS_BASELINE, Claim, Experiment, Paper, Plateau, Rehearsal, Result
-from jaxcnn.inputs import Inputs, Whitening
-from jaxcnn.models.initializers import HE_FAN_IN, Normal, VarianceScaling
+from jaxcnn.config.experiment import (
+    DIGITS_BASELINE,
+    PHOTOS_BASELINE,
+    Claim,
+    Experiment,
+    Paper,
+    Plateau,
+    Rehearsal,
+    Result,
+)
+from jaxcnn.config.inputs import Inputs, Whitening
+from jaxcnn.models.layers.initializers import HE_FAN_IN, Normal, VarianceScaling
 from jaxcnn.models.nin import NIN, ImageNetNIN
-from jaxcnn.training.losses import SoftmaxCrossEntropy
-from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.schedules import Constant, Cosine, PerEpoch, PerStep
+from jaxcnn.optim.losses import SoftmaxCrossEntropy
+from jaxcnn.optim.optimizers import Momentum
+from jaxcnn.optim.schedules import Constant, Cosine, PerEpoch, PerStep
 
 PAPER = Paper(
     title="Network In Network",

@@ -13,14 +13,14 @@ The authors' Caffe weights (of 50 layers they have a bias in conv1, to be taken 
 
 from dataclasses import replace
 
-from jaxcnn.experiment import PHOTOS_BASELINE, Claim, Experiment, Paper, Plateau, Rehearsal, Result
-from jaxcnn.inputs import Inputs
-from jaxcnn.models.initializers import HE_FAN_OUT, VarianceScaling
+from jaxcnn.augmentation.random_crops import AreaCrop, ScaleJitter
+from jaxcnn.config.experiment import PHOTOS_BASELINE, Claim, Experiment, Paper, Plateau, Rehearsal, Result
+from jaxcnn.config.inputs import Inputs
+from jaxcnn.models.layers.initializers import HE_FAN_OUT, VarianceScaling
 from jaxcnn.models.resnet import DEPTHS, ResNet
-from jaxcnn.training.crops import AreaCrop, ScaleJitter
-from jaxcnn.training.losses import SoftmaxCrossEntropy
-from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.schedules import Constant, Cosine, PerEpoch
+from jaxcnn.optim.losses import SoftmaxCrossEntropy
+from jaxcnn.optim.optimizers import Momentum
+from jaxcnn.optim.schedules import Constant, Cosine, PerEpoch
 
 # (test protocol, source, top-1 error, top-5 error)
 RESULTS = (

@@ -7,12 +7,12 @@ Run: python launch.py --exp=resnet_cifar_2015
 
 from dataclasses import replace
 
-from jaxcnn.experiment import PHOTOS_BASELINE, Claim, Experiment, Paper, Rehearsal, Result, WarmUp
-from jaxcnn.inputs import Inputs, Photometric
+from jaxcnn.config.experiment import PHOTOS_BASELINE, Claim, Experiment, Paper, Rehearsal, Result, WarmUp
+from jaxcnn.config.inputs import Inputs, Photometric
 from jaxcnn.models.resnet_cifar import CifarResNet
-from jaxcnn.training.losses import SoftmaxCrossEntropy
-from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.schedules import Cosine, PerStep
+from jaxcnn.optim.losses import SoftmaxCrossEntropy
+from jaxcnn.optim.optimizers import Momentum
+from jaxcnn.optim.schedules import Cosine, PerStep
 
 PAPER = Paper(
     title="Deep Residual Learning for Image Recognition",

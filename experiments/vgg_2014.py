@@ -15,15 +15,15 @@ for those, and Table 4's scales around it:
 
 from dataclasses import replace
 
-from jaxcnn.experiment import PHOTOS_BASELINE, Claim, Experiment, Paper, Plateau, Rehearsal, Result
-from jaxcnn.inputs import Inputs, Photometric, Scales
+from jaxcnn.augmentation.random_crops import ScaleJitter
+from jaxcnn.config.experiment import PHOTOS_BASELINE, Claim, Experiment, Paper, Plateau, Rehearsal, Result
+from jaxcnn.config.inputs import Inputs, Photometric, Scales
 from jaxcnn.models import vgg
-from jaxcnn.models.initializers import GLOROT_UNIFORM, HE_FAN_IN, HE_FAN_OUT, Normal
+from jaxcnn.models.layers.initializers import GLOROT_UNIFORM, HE_FAN_IN, HE_FAN_OUT, Normal
 from jaxcnn.models.vgg import VGG
-from jaxcnn.training.crops import ScaleJitter
-from jaxcnn.training.losses import SoftmaxCrossEntropy
-from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.schedules import Constant, Cosine
+from jaxcnn.optim.losses import SoftmaxCrossEntropy
+from jaxcnn.optim.optimizers import Momentum
+from jaxcnn.optim.schedules import Constant, Cosine
 
 # (test protocol, source, top-1 error, top-5 error); S: the shorter side in training, "jitter": 256 to 512
 RESULTS = (

@@ -13,13 +13,13 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from jaxcnn import xla_flags
+from jaxcnn.runtime import xla_flags
 
 if TYPE_CHECKING:
-    from jaxcnn.evaluation.workdir import evaluate
-    from jaxcnn.experiment import Experiment, load, names, variants
-    from jaxcnn.overrides import override
-    from jaxcnn.training.loop import fit
+    from jaxcnn.config.experiment import Experiment, load, names, variants
+    from jaxcnn.config.overrides import override
+    from jaxcnn.runs.evaluate import evaluate
+    from jaxcnn.runs.fit import fit
 
 __all__ = ["Experiment", "evaluate", "fit", "load", "names", "override", "variants"]
 
@@ -30,10 +30,10 @@ xla_flags.apply(too_late=_xla_bridge is not None and _xla_bridge.backends_are_in
 # Where each name is. They come when they are asked for: `launch.py` looks at the host's memory before JAX is there, and
 # training brings Orbax, grain and TensorBoard's writer, two seconds that a look at a model needn't wait.
 _HOMES = {
-    **dict.fromkeys(("Experiment", "load", "names", "variants"), "jaxcnn.experiment"),
-    "override": "jaxcnn.overrides",
-    "fit": "jaxcnn.training.loop",
-    "evaluate": "jaxcnn.evaluation.workdir",
+    **dict.fromkeys(("Experiment", "load", "names", "variants"), "jaxcnn.config.experiment"),
+    "override": "jaxcnn.config.overrides",
+    "fit": "jaxcnn.runs.fit",
+    "evaluate": "jaxcnn.runs.evaluate",
 }
 
 

@@ -6,7 +6,7 @@ What is imported here comes before the libraries, whose import takes seconds, an
 import sys
 from typing import NoReturn
 
-from jaxcnn import ending, host_memory, program, standard_streams
+from jaxcnn.runtime import host_memory, program, signals, standard_streams
 
 
 def start(name: str, command: str, *typed: str) -> NoReturn:
@@ -19,10 +19,10 @@ def start(name: str, command: str, *typed: str) -> NoReturn:
     """
     program.started_as(name, command)
     standard_streams.fill_closed()
-    ending.install()
+    signals.install()
     host_memory.start_again(typed)
     standard_streams.share_with_children()
-    from jaxcnn.main import main
+    from jaxcnn.cli.main import main
 
     sys.exit(main())
 

@@ -5,6 +5,6 @@ are imported by this name alone, so that a user's own package `experiments` is n
 this module before a folder of the same name that has no `__init__.py` (PEP 420); its `__path__` makes it a package.
 """
 
-from jaxcnn import program
+from jaxcnn.runtime import program
 
 __path__ = [str((program.checkout() or program.PACKAGE) / "experiments")]

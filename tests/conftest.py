@@ -44,7 +44,7 @@ import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 import jaxcnn  # noqa: E402, F401  (sets its own flag, before the first device is touched)
-from jaxcnn.models.forms import winograd  # noqa: E402
+from jaxcnn.models.kernels import winograd  # noqa: E402
 
 # Optimising machine code was most of the suite's time. Processes that tests start compile as users' do, and so do tests
 # that ask for `optimised`.

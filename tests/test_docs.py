@@ -9,7 +9,7 @@ import pytest
 from project_files import ROOT, by_name, tracked
 
 import jaxcnn
-from jaxcnn.main import parse
+from jaxcnn.cli.main import parse
 
 ELSEWHERE = re.compile(r"\.\./shared|/(root|tmp|work)/|\b(DESIGN|FACTS|CLI|STYLE)\.md")  # doesn't name itself
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -7,11 +7,12 @@ import pytest
 
 import jaxcnn
 from benchmarks.rehearsals import TARGETS
+from jaxcnn.config.experiment import Rehearsal
+from jaxcnn.config.inputs import Inputs
 from jaxcnn.data.choose import Choice
-from jaxcnn.experiment import Rehearsal
-from jaxcnn.inputs import Inputs
-from jaxcnn.training import loop, setting
-from jaxcnn.training.setting import Length, resolve
+from jaxcnn.runs import fit
+from jaxcnn.runs import resolve as resolve_module
+from jaxcnn.runs.resolve import Length, resolve
 
 EXAMPLES = {"digits": 1438, "photos": 2000}
 
@@ -35,7 +36,7 @@ def test_every_variant_has_a_rehearsal_with_a_baseline(title, monkeypatch):
     rehearsal = experiment.rehearsal
     assert rehearsal is not None and "logistic regression" in rehearsal.baseline and "test error" in rehearsal.baseline
     # That the networks can be made for their inputs is in test_experiments_train, for one of each kind.
-    monkeypatch.setattr(setting, "check_network", lambda experiment, what: None)
+    monkeypatch.setattr(resolve_module, "check_network", lambda experiment, what: None)
     resolved = resolve(experiment, Choice(rehearsal.data, True, "", ""), (), 10)
     assert type(resolved.model) is type(experiment.model) and resolved.optimizer == experiment.optimizer
     assert len(resolved.protocols) <= 2, "a rehearsal's evaluation is short"
@@ -57,14 +58,14 @@ def test_the_banner_says_what_an_error_compares_with():
         ),
     )
     display = Lines()
-    loop.banner(display, experiment, Choice("photos", True, "cifar10 is not there.", "python launch.py prepare"))
+    fit.banner(display, experiment, Choice("photos", True, "cifar10 is not there.", "python launch.py prepare"))
     joined = " ".join(line.strip() for line in display.text.splitlines())
     assert "chance is 90 % test error; logistic regression on the same images: 38.8 % test error." in joined
     assert "23.4 % test error on average, 26.0 % at worst, of seeds 0 to 9." in joined
     # What the run really has: a value that the user set, or none where the user's network lacks the field.
     assert f"batch_size={experiment.batch_size}, inputs.size={experiment.inputs.size}" in joined
     assert "of_another_network" not in joined and "The real thing: python launch.py prepare" in joined
-    assert max(map(len, display.text.splitlines())) == loop.WIDTH
+    assert max(map(len, display.text.splitlines())) == fit.WIDTH
 
 
 def test_a_banner_without_a_measurement_claims_none():
@@ -72,10 +73,10 @@ def test_a_banner_without_a_measurement_claims_none():
         jaxcnn.load("lenet5_1998"), rehearsal=Rehearsal(data="digits", overrides={}, baseline="a baseline")
     )
     display = Lines()
-    loop.banner(display, experiment, Choice("digits", True, "why", "how"))
+    fit.banner(display, experiment, Choice("digits", True, "why", "how"))
     assert "Measured" not in display.text and "Changed for it: nothing but the data" in display.text
     display = Lines()
-    loop.banner(display, experiment, Choice("mnist", False, "why", ""))
+    fit.banner(display, experiment, Choice("mnist", False, "why", ""))
     assert display.text == ""
 
 

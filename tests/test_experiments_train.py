@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import pytest
 
 import jaxcnn
+from jaxcnn.config.overrides import override, set_path
 from jaxcnn.data import embedded
 from jaxcnn.data.choose import Choice
-from jaxcnn.evaluation.workdir import restore_state
-from jaxcnn.overrides import override, set_path
-from jaxcnn.training import plan
-from jaxcnn.training.parallel import Devices
-from jaxcnn.training.setting import Length, resolve
+from jaxcnn.parallel.devices import Devices
+from jaxcnn.runs import plan
+from jaxcnn.runs.evaluate import restore_state
+from jaxcnn.runs.resolve import Length, resolve
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")
 

@@ -10,28 +10,46 @@ ROOT = Path(__file__).parents[1]
 
 # What each part of the house may import of ours, the nearest rule first. A part is a module or a package.
 ALLOWED = {
-    "jaxcnn.ending": ("jaxcnn.program",),
+    "jaxcnn.runtime.signals": ("jaxcnn.runtime.program",),
     "jaxcnn.errors": (),
-    "jaxcnn.host_memory": (),
-    "jaxcnn.paths": ("jaxcnn.errors",),
-    "jaxcnn.program": (),
-    "jaxcnn.standard_streams": ("jaxcnn.errors",),
-    "jaxcnn.xla_flags": (),
+    "jaxcnn.runtime.host_memory": (),
+    "jaxcnn.runtime.paths": ("jaxcnn.errors",),
+    "jaxcnn.runtime.program": (),
+    "jaxcnn.runtime.standard_streams": ("jaxcnn.errors",),
+    "jaxcnn.runtime.xla_flags": (),
     "jaxcnn.ranges": ("jaxcnn.errors",),
-    "jaxcnn.inputs": ("jaxcnn.errors", "jaxcnn.ranges"),
-    "jaxcnn.experiment": ("jaxcnn.errors", "jaxcnn.inputs", "jaxcnn.ranges"),
-    "jaxcnn.overrides": ("jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.models.forms.rectified", "jaxcnn.ranges"),
+    "jaxcnn.config.inputs": ("jaxcnn.errors", "jaxcnn.ranges"),
+    "jaxcnn.config.experiment": ("jaxcnn.errors", "jaxcnn.config.inputs", "jaxcnn.ranges"),
+    "jaxcnn.config.overrides": (
+        "jaxcnn.errors",
+        "jaxcnn.config.experiment",
+        "jaxcnn.models.kernels.relu",
+        "jaxcnn.ranges",
+    ),
     "jaxcnn.models": ("jaxcnn.models", "jaxcnn.ranges"),
-    "jaxcnn.data": ("jaxcnn.ending", "jaxcnn.errors", "jaxcnn.paths", "jaxcnn.program", "jaxcnn.data"),
+    "jaxcnn.data": (
+        "jaxcnn.runtime.signals",
+        "jaxcnn.errors",
+        "jaxcnn.runtime.paths",
+        "jaxcnn.runtime.program",
+        "jaxcnn.data",
+    ),
     # The modules of training that are jobs: they bring the parts together.
-    "jaxcnn.training.loop": ("jaxcnn",),
-    "jaxcnn.training.plan": ("jaxcnn",),
-    "jaxcnn.training.run": ("jaxcnn",),
+    "jaxcnn.runs.fit": ("jaxcnn",),
+    "jaxcnn.runs.plan": ("jaxcnn",),
+    "jaxcnn.runs.run": ("jaxcnn",),
     "jaxcnn.training": (
-        *("jaxcnn.ending", "jaxcnn.errors", "jaxcnn.experiment", "jaxcnn.inputs", "jaxcnn.overrides", "jaxcnn.ranges"),
-        *("jaxcnn.paths", "jaxcnn.program", "jaxcnn.standard_streams"),
-        *("jaxcnn.models.batch_rows", "jaxcnn.models.layers", "jaxcnn.models.towers"),
-        *("jaxcnn.models.forms.platform", "jaxcnn.models.shapes"),  # of setting: can the network be made?
+        *(
+            "jaxcnn.runtime.signals",
+            "jaxcnn.errors",
+            "jaxcnn.config.experiment",
+            "jaxcnn.config.inputs",
+            "jaxcnn.config.overrides",
+            "jaxcnn.ranges",
+        ),
+        *("jaxcnn.runtime.paths", "jaxcnn.runtime.program", "jaxcnn.runtime.standard_streams"),
+        *("jaxcnn.models.sharding.batch_rows", "jaxcnn.models.layers.core", "jaxcnn.models.sharding.towers"),
+        *("jaxcnn.models.kernels.backend", "jaxcnn.models.layers.shapes"),  # of setting: can the network be made?
         *("jaxcnn.data", "jaxcnn.training"),
     ),
     "jaxcnn.reporting": ("jaxcnn.errors", "jaxcnn.reporting"),
@@ -39,23 +57,29 @@ ALLOWED = {
     "jaxcnn.analysis": ("jaxcnn",),
     "jaxcnn.interop": ("jaxcnn",),
     "jaxcnn": ("jaxcnn",),
-    "jaxcnn.experiments": ("jaxcnn.experiment", "jaxcnn.inputs", "jaxcnn.models", "jaxcnn.program", "jaxcnn.training"),
+    "jaxcnn.experiments": (
+        "jaxcnn.config.experiment",
+        "jaxcnn.config.inputs",
+        "jaxcnn.models",
+        "jaxcnn.runtime.program",
+        "jaxcnn.training",
+    ),
     "launch": ("jaxcnn",),
 }
 # And what even those that may import anything of jaxcnn leave alone.
 FORBIDDEN = {
-    "jaxcnn.training": ("jaxcnn.evaluation.workdir", "jaxcnn.analysis", "jaxcnn.interop"),
-    "jaxcnn.evaluation": ("jaxcnn.training.loop", "jaxcnn.training.run", "jaxcnn.analysis", "jaxcnn.interop"),
-    "jaxcnn.analysis": ("jaxcnn.training.loop", "jaxcnn.training.run", "jaxcnn.interop"),
-    "jaxcnn.experiments": ("jaxcnn.training.loop", "jaxcnn.training.run"),
+    "jaxcnn.training": ("jaxcnn.runs.evaluate", "jaxcnn.analysis", "jaxcnn.interop"),
+    "jaxcnn.evaluation": ("jaxcnn.runs.fit", "jaxcnn.runs.run", "jaxcnn.analysis", "jaxcnn.interop"),
+    "jaxcnn.analysis": ("jaxcnn.runs.fit", "jaxcnn.runs.run", "jaxcnn.interop"),
+    "jaxcnn.experiments": ("jaxcnn.runs.fit", "jaxcnn.runs.run"),
 }
 # Flax Linen outside `models/`: types, the interception of calls, and the one `init`/`apply` boundary.
 LINEN = {
-    "jaxcnn.experiment",  # the type of a field
-    "jaxcnn.overrides",  # activations by name; a module's own fields
+    "jaxcnn.config.experiment",  # the type of a field
+    "jaxcnn.config.overrides",  # activations by name; a module's own fields
     "jaxcnn.analysis.layer_table",  # intercepts every layer's call
-    "jaxcnn.training.run_folder",  # a module's own fields
-    "jaxcnn.training.setting",  # init, for its shapes
+    "jaxcnn.runs.folder",  # a module's own fields
+    "jaxcnn.runs.resolve",  # init, for its shapes
     "jaxcnn.training.state",  # init
     "jaxcnn.training.steps",  # apply
 }
@@ -115,18 +139,18 @@ def test_imports_run_one_way(imports):
             for part, packages in FORBIDDEN.items():
                 if within(module, part) and any(within(name, package) for package in packages):
                     wrong.append(f"{module} imports {name}")
-    assert not [line for line in wrong if not line.startswith("jaxcnn.experiment imports jaxcnn.experiments")]
+    assert not [line for line in wrong if not line.startswith("jaxcnn.config.experiment imports jaxcnn.experiments")]
 
 
 def test_the_rules_see_what_is_wrong():
     """The reader of imports finds each way of importing."""
     code = (
-        "import jaxcnn.data.order\nfrom jaxcnn import launch\ndef f():\n    from jaxcnn.training import loop\n"
+        "import jaxcnn.data.loading.order\nfrom jaxcnn import launch\ndef f():\n    from jaxcnn.training import loop\n"
         "importlib.import_module(f'jaxcnn.experiments.{name}')"
     )
     names = set(imported(ast.parse(code)))
-    assert {"jaxcnn.data.order", "jaxcnn.training.loop", "jaxcnn.experiments.{name}", "jaxcnn.launch"} <= names
-    assert rule_for("jaxcnn.training.run") == ("jaxcnn",) != rule_for("jaxcnn.training.run_folder")
+    assert {"jaxcnn.data.loading.order", "jaxcnn.runs.fit", "jaxcnn.experiments.{name}", "jaxcnn.launch"} <= names
+    assert rule_for("jaxcnn.runs.run") == ("jaxcnn",) != rule_for("jaxcnn.runs.folder")
 
 
 def test_only_experiment_reads_the_experiments_and_nothing_imports_launch(imports):
@@ -134,7 +158,7 @@ def test_only_experiment_reads_the_experiments_and_nothing_imports_launch(import
         for name in names:
             assert not within(name, "launch") and not within(name, "experiments"), module
             reads = within(name, "jaxcnn.experiments")
-            assert not reads or module == "jaxcnn.experiment" or within(module, "jaxcnn.experiments"), module
+            assert not reads or module == "jaxcnn.config.experiment" or within(module, "jaxcnn.experiments"), module
 
 
 def test_reporting_and_models_stand_alone(imports):

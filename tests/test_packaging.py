@@ -117,7 +117,8 @@ def test_an_unpacked_source_distribution_is_as_a_checkout(built, project):
 ASK = """
 import sys
 import jaxcnn
-from jaxcnn import experiments, program
+from jaxcnn import experiments
+from jaxcnn.runtime import program
 from jaxcnn.data.datasets import prepare_command
 assert jaxcnn.load("alexnet_2012").paper.year == 2012
 print(*jaxcnn.names())

@@ -10,9 +10,9 @@ import pytest
 import jaxcnn
 import jaxcnn.experiments.alexnet_2012
 import jaxcnn.experiments.vgg_2014
-from jaxcnn.inputs import Scales
+from jaxcnn.augmentation.random_crops import ScaleJitter
+from jaxcnn.config.inputs import Scales
 from jaxcnn.models.alexnet import AlexNet
-from jaxcnn.training.crops import ScaleJitter
 
 
 def settings(text: str) -> list[str]:

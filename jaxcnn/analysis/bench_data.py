@@ -7,11 +7,11 @@ from typing import Any
 
 import jax
 
-from jaxcnn.data.pipeline import default_threads
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.data.loading.pipeline import default_threads
 from jaxcnn.data.sources import Source
-from jaxcnn.experiment import Experiment
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.training.feed import Feed
-from jaxcnn.training.parallel import Devices
 from jaxcnn.training.step_times import StepTimes, is_data_bound
 
 

@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from jaxcnn.training.parallel import COLLECTIVES
+from jaxcnn.parallel.devices import COLLECTIVES
 
 BITS = {"pred": 8, "bf16": 16, "c64": 64, "c128": 128}  # of types whose name doesn't end in their bits
 

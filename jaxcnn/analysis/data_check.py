@@ -5,11 +5,11 @@ import itertools
 import time
 from typing import Any
 
+from jaxcnn.config.experiment import Experiment
 from jaxcnn.data.datasets import data_set, prepare_command
-from jaxcnn.data.pipeline import train_batches
-from jaxcnn.data.read import read_batch
+from jaxcnn.data.loading.pipeline import train_batches
+from jaxcnn.data.loading.read import read_batch
 from jaxcnn.data.sources import is_prepared, open_source
-from jaxcnn.experiment import Experiment
 from jaxcnn.training.feed import lives_on_device
 
 SECONDS = 3.0  # of reading, and the batch that is being read then

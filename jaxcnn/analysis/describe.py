@@ -3,8 +3,8 @@
 from typing import Any
 
 from jaxcnn.analysis.layer_table import LayerTable, layer_table
-from jaxcnn.experiment import Experiment, load, names, variants
-from jaxcnn.training.run_folder import plain
+from jaxcnn.config.experiment import Experiment, load, names, variants
+from jaxcnn.runs.folder import plain
 
 
 def describe(experiment: Experiment) -> dict[str, Any]:

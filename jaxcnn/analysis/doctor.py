@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 
 from jaxcnn.data.datasets import DATA_SETS
-from jaxcnn.data.decode import decode
+from jaxcnn.data.decoding.decode import decode
 from jaxcnn.data.embedded import Photos
 from jaxcnn.data.sources import data_folder, is_prepared
-from jaxcnn.host_memory import has_large_pages
-from jaxcnn.training.parallel import check_compiling, compile_step
-from jaxcnn.training.run_folder import versions
+from jaxcnn.parallel.devices import check_compiling, compile_step
+from jaxcnn.runs.folder import versions
+from jaxcnn.runtime.host_memory import has_large_pages
 
 
 def doctor(data_dir: str | None = None) -> dict[str, Any]:

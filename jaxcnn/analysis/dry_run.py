@@ -15,16 +15,16 @@ from jaxcnn.analysis.data_check import look_at_data
 from jaxcnn.analysis.machine import device_memory, operations_a_second, process_peak
 from jaxcnn.analysis.memory import device_bytes, process_bytes, tree_bytes
 from jaxcnn.analysis.program import Program
+from jaxcnn.config.experiment import Experiment
 from jaxcnn.data.choose import Choice
 from jaxcnn.data.datasets import data_set
-from jaxcnn.experiment import Experiment
-from jaxcnn.models.towers import BATCH_AXIS, TOWER_AXIS
+from jaxcnn.models.sharding.towers import BATCH_AXIS, TOWER_AXIS
+from jaxcnn.parallel.devices import Mode, check_compiling
 from jaxcnn.reporting.progress import Display, Silent
+from jaxcnn.runs.folder import default_workdir, local_folder
+from jaxcnn.runs.plan import check_arguments, lay_out
+from jaxcnn.runs.resolve import Length, resolve
 from jaxcnn.training.out_of_memory import telling_out_of_memory
-from jaxcnn.training.parallel import Mode, check_compiling
-from jaxcnn.training.plan import check_arguments, lay_out
-from jaxcnn.training.run_folder import default_workdir, local_folder
-from jaxcnn.training.setting import Length, resolve
 
 CHECKPOINTS = 3  # two are kept, and for a moment the next one lies beside them
 

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
 
-from jaxcnn.experiment import Experiment
-from jaxcnn.models.forms.platform import plain_forms
-from jaxcnn.models.layers import Layer, Window
-from jaxcnn.models.shapes import Shape
-from jaxcnn.training.setting import check_network
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.models.kernels.backend import plain_forms
+from jaxcnn.models.layers.core import Layer, Window
+from jaxcnn.models.layers.shapes import Shape
+from jaxcnn.runs.resolve import check_network
 
 LAYER = Primitive("layer")  # stands for all that a layer does to its input; traced, never run
 

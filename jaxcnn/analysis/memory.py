@@ -5,12 +5,12 @@ from typing import Any
 import jax
 import numpy as np
 
-import jaxcnn.evaluation.evaluate
+import jaxcnn.evaluation.evaluator
 import jaxcnn.reporting.record
-import jaxcnn.training.checkpoints  # noqa: F401  (these three are what a run imports: their memory counts)
-from jaxcnn.data.pipeline import default_threads
+import jaxcnn.runs.checkpoints  # noqa: F401  (these three are what a run imports: their memory counts)
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.data.loading.pipeline import default_threads
 from jaxcnn.errors import JaxcnnError
-from jaxcnn.experiment import Experiment
 from jaxcnn.training.feed import BATCHES_AHEAD, RESIDENT_PIXELS
 
 Tree = Any

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from jax.extend import core
 
-from jaxcnn.models.forms.platform import plain_forms
+from jaxcnn.models.kernels.backend import plain_forms
 
 
 def count_operations(function: Callable, *arguments: Any) -> int:

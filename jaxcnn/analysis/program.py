@@ -8,17 +8,17 @@ import jax.numpy as jnp
 
 from jaxcnn.analysis.memory import memory_plan
 from jaxcnn.analysis.operations import count_operations
+from jaxcnn.config.experiment import Experiment
 from jaxcnn.evaluation.crops import center
-from jaxcnn.experiment import Experiment
+from jaxcnn.parallel.devices import Devices, compile_step
+from jaxcnn.runs.resolve import Length
 from jaxcnn.training import state as train_state
 from jaxcnn.training.curvature import curvature_samples, make_refresh_step
-from jaxcnn.training.parallel import Devices, compile_step
-from jaxcnn.training.setting import Length
 from jaxcnn.training.steps import make_evaluation_step, make_train_step, on_resident
 
 
 class Program:
-    """The programs of a run and the shapes of what they take, as `training.run` and `training.feed` make them.
+    """The programs of a run and the shapes of what they take, as `runs.run` and `training.feed` make them.
 
     Args:
       pictures: in the training set and in the test set.

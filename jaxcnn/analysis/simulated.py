@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jaxcnn import ending, errors
+from jaxcnn import errors
+from jaxcnn.runtime import signals
 
 COUNT = "--xla_force_host_platform_device_count"
 
@@ -35,7 +36,7 @@ def simulated_dry_run(title: str, devices: int, **arguments: Any) -> dict[str, A
     command = [sys.executable, "-P", "-m", "jaxcnn.analysis.simulated"]  # -P: nothing out of the current folder
     # In a group of its own: Ctrl-C is for us, who end it too.
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment, process_group=0, **pipes) as other, ending.cleaning(other.kill):
+    with subprocess.Popen(command, env=environment, process_group=0, **pipes) as other, signals.cleaning(other.kill):
         try:
             output, _ = other.communicate(asked)
         except BaseException:
@@ -52,7 +53,7 @@ def simulated_dry_run(title: str, devices: int, **arguments: Any) -> dict[str, A
 def main() -> None:
     """The other process."""
     from jaxcnn.analysis.dry_run import dry_run
-    from jaxcnn.experiment import load
+    from jaxcnn.config.experiment import load
     from jaxcnn.reporting.progress import automatic
 
     asked, display = json.load(sys.stdin), automatic()

@@ -3,10 +3,10 @@
 import dataclasses
 import difflib
 
-from jaxcnn import program
-from jaxcnn.data import original_archives
-from jaxcnn.data.original_archives import Archive
+from jaxcnn.data import archive_index
+from jaxcnn.data.archive_index import Archive
 from jaxcnn.errors import UsageError
+from jaxcnn.runtime import program
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ _ALL = (
         test_size=10_000,
         tfds_name="mnist",
         version="3.0.1",
-        archives=original_archives.MNIST,
+        archives=archive_index.MNIST,
         downloadable=True,
     ),
     DataSet(
@@ -63,7 +63,7 @@ _ALL = (
         test_size=10_000,
         tfds_name="fashion_mnist",
         version="3.0.1",
-        archives=original_archives.FASHION_MNIST,
+        archives=archive_index.FASHION_MNIST,
         downloadable=True,
     ),
     DataSet(
@@ -74,7 +74,7 @@ _ALL = (
         test_size=10_000,
         tfds_name="cifar10",
         version="3.0.2",
-        archives=original_archives.CIFAR10,
+        archives=archive_index.CIFAR10,
         downloadable=True,
     ),
     DataSet(
@@ -85,7 +85,7 @@ _ALL = (
         test_size=10_000,
         tfds_name="cifar100",
         version="3.0.2",
-        archives=original_archives.CIFAR100,
+        archives=archive_index.CIFAR100,
         downloadable=True,
     ),
     DataSet(
@@ -96,7 +96,7 @@ _ALL = (
         test_size=26_032,
         tfds_name="svhn_cropped",
         version="3.1.0",
-        archives=original_archives.SVHN,
+        archives=archive_index.SVHN,
         downloadable=True,
     ),
     DataSet(
@@ -109,7 +109,7 @@ _ALL = (
         tfds_name="imagenette",
         version="1.0.0",
         configs=("full-size-v2", "320px-v2", "224px-v2", "160px-v2"),
-        archives=original_archives.IMAGENETTE,
+        archives=archive_index.IMAGENETTE,
         downloadable=True,
         photographs=True,
     ),
@@ -122,7 +122,7 @@ _ALL = (
         test_split="validation",
         tfds_name="imagenet2012",
         version="5.1.0",
-        archives=original_archives.IMAGENET,
+        archives=archive_index.IMAGENET,
         photographs=True,
         homepage="https://image-net.org",
     ),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from jaxcnn.data.original_archives import Archive
+from jaxcnn.data.archive_index import Archive
 from jaxcnn.errors import DataMissingError
 
 DEEP = 4  # Kaggle's ImageNet lies in ILSVRC/Data/CLS-LOC

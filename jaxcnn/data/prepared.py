@@ -15,7 +15,7 @@ from etils import epath
 
 from jaxcnn.data.datasets import DataSet, beside_config, compact_side, data_set
 from jaxcnn.errors import DataMissingError, UsageError
-from jaxcnn.paths import expanded
+from jaxcnn.runtime.paths import expanded
 
 RANDOM_ACCESS_FORMAT = "array_record"
 WITHOUT_TENSORFLOW = {

@@ -7,11 +7,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.augmentation.augment import normalise
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.config.inputs import Inputs
 from jaxcnn.evaluation.windows import Choice
-from jaxcnn.experiment import Experiment
-from jaxcnn.inputs import Inputs
-from jaxcnn.models.extents import apply_within
-from jaxcnn.training.augment import normalise
+from jaxcnn.models.layers.masked_apply import apply_within
 from jaxcnn.training.network import in_precision
 from jaxcnn.training.steps import convolutional
 

@@ -11,14 +11,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.forms.rectified import relu
-from jaxcnn.models.initializers import HE_FAN_IN, Constant, Normal
-from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer
-from jaxcnn.models.local_response_norm import LocalResponseNorm
-from jaxcnn.models.module import CheckedModule
-from jaxcnn.models.pooling import MaxPool
-from jaxcnn.models.shapes import takes_images
-from jaxcnn.models.towers import apart, joined
+from jaxcnn.models.kernels.relu import relu
+from jaxcnn.models.layers.core import Conv, Dense, Dropout, Initializer
+from jaxcnn.models.layers.initializers import HE_FAN_IN, Constant, Normal
+from jaxcnn.models.layers.local_response_norm import LocalResponseNorm
+from jaxcnn.models.layers.module import CheckedModule
+from jaxcnn.models.layers.pooling import MaxPool
+from jaxcnn.models.layers.shapes import takes_images
+from jaxcnn.models.sharding.towers import apart, joined
 from jaxcnn.ranges import Count, DropoutRate, NonNegative, Positive, RangeError
 
 Maps = tuple[Count, Count, Count, Count, Count]  # of conv1 … conv5

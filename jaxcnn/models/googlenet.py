@@ -13,14 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn.models.batch_norm import BatchNorm
-from jaxcnn.models.forms.rectified import relu
-from jaxcnn.models.initializers import CAFFE_XAVIER, Constant, TruncatedNormal
-from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, Layer, Window
-from jaxcnn.models.local_response_norm import LocalResponseNorm
-from jaxcnn.models.module import CheckedModule, name_of
-from jaxcnn.models.pooling import AveragePool, GlobalAveragePool, MaxPool
-from jaxcnn.models.shapes import Shape, require_map, takes_images
+from jaxcnn.models.kernels.relu import relu
+from jaxcnn.models.layers.batch_norm import BatchNorm
+from jaxcnn.models.layers.core import Conv, Dense, Dropout, Initializer, Layer, Window
+from jaxcnn.models.layers.initializers import CAFFE_XAVIER, Constant, TruncatedNormal
+from jaxcnn.models.layers.local_response_norm import LocalResponseNorm
+from jaxcnn.models.layers.module import CheckedModule, name_of
+from jaxcnn.models.layers.pooling import AveragePool, GlobalAveragePool, MaxPool
+from jaxcnn.models.layers.shapes import Shape, require_map, takes_images
 from jaxcnn.ranges import Count, DropoutRate, NonNegative, OddCount, Positive
 
 

@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn.models.forms.convolution import convolve
-from jaxcnn.models.layers import Layer, Window
-from jaxcnn.models.module import CheckedModule, name_of
-from jaxcnn.models.rbf import EuclideanRBF
-from jaxcnn.models.shapes import Shape, parameter, require_map, require_values, takes_images, times
+from jaxcnn.models.kernels.convolution import convolve
+from jaxcnn.models.layers.core import Layer, Window
+from jaxcnn.models.layers.module import CheckedModule, name_of
+from jaxcnn.models.layers.rbf import EuclideanRBF
+from jaxcnn.models.layers.shapes import Shape, parameter, require_map, require_values, takes_images, times
 from jaxcnn.ranges import NOT_EMPTY, Count, NonNegative, RangeError, WholeNumber, check
 
 # Table I: the S2 maps that each C3 map sees.

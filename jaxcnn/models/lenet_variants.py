@@ -7,12 +7,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.forms.rectified import relu
-from jaxcnn.models.initializers import CAFFE_XAVIER, GLOROT_UNIFORM
-from jaxcnn.models.layers import Conv, Dense, Initializer
-from jaxcnn.models.module import CheckedModule
-from jaxcnn.models.pooling import AveragePool, MaxPool
-from jaxcnn.models.shapes import takes_images
+from jaxcnn.models.kernels.relu import relu
+from jaxcnn.models.layers.core import Conv, Dense, Initializer
+from jaxcnn.models.layers.initializers import CAFFE_XAVIER, GLOROT_UNIFORM
+from jaxcnn.models.layers.module import CheckedModule
+from jaxcnn.models.layers.pooling import AveragePool, MaxPool
+from jaxcnn.models.layers.shapes import takes_images
 from jaxcnn.ranges import Count
 
 

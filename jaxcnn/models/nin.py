@@ -12,12 +12,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.forms.rectified import relu
-from jaxcnn.models.initializers import Constant, Normal
-from jaxcnn.models.layers import Conv, Dropout, Initializer
-from jaxcnn.models.module import CheckedModule
-from jaxcnn.models.pooling import GlobalAveragePool, MaxPool
-from jaxcnn.models.shapes import takes_images
+from jaxcnn.models.kernels.relu import relu
+from jaxcnn.models.layers.core import Conv, Dropout, Initializer
+from jaxcnn.models.layers.initializers import Constant, Normal
+from jaxcnn.models.layers.module import CheckedModule
+from jaxcnn.models.layers.pooling import GlobalAveragePool, MaxPool
+from jaxcnn.models.layers.shapes import takes_images
 from jaxcnn.ranges import Count, DropoutRate, OddCount
 
 Widths = tuple[Count, Count, Count]

@@ -7,12 +7,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.forms.rectified import relu
-from jaxcnn.models.initializers import GLOROT_UNIFORM
-from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer
-from jaxcnn.models.module import CheckedModule
-from jaxcnn.models.pooling import MaxPool
-from jaxcnn.models.shapes import takes_images
+from jaxcnn.models.kernels.relu import relu
+from jaxcnn.models.layers.core import Conv, Dense, Dropout, Initializer
+from jaxcnn.models.layers.initializers import GLOROT_UNIFORM
+from jaxcnn.models.layers.module import CheckedModule
+from jaxcnn.models.layers.pooling import MaxPool
+from jaxcnn.models.layers.shapes import takes_images
 from jaxcnn.ranges import Count, DropoutRate
 
 

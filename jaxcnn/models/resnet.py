@@ -6,13 +6,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.batch_norm import BatchNorm
-from jaxcnn.models.forms.rectified import relu
-from jaxcnn.models.initializers import HE_FAN_IN
-from jaxcnn.models.layers import Conv, Dense, Initializer
-from jaxcnn.models.module import CheckedModule
-from jaxcnn.models.pooling import GlobalAveragePool, MaxPool
-from jaxcnn.models.shapes import takes_images
+from jaxcnn.models.kernels.relu import relu
+from jaxcnn.models.layers.batch_norm import BatchNorm
+from jaxcnn.models.layers.core import Conv, Dense, Initializer
+from jaxcnn.models.layers.initializers import HE_FAN_IN
+from jaxcnn.models.layers.module import CheckedModule
+from jaxcnn.models.layers.pooling import GlobalAveragePool, MaxPool
+from jaxcnn.models.layers.shapes import takes_images
 from jaxcnn.ranges import NOT_EMPTY, Count
 
 # §3.3: A pads with zero channels, B projects where the shape changes, C projects always; "none": a plain net.

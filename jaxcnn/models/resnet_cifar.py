@@ -6,14 +6,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.batch_norm import BatchNorm
-from jaxcnn.models.forms.rectified import relu
-from jaxcnn.models.initializers import HE_FAN_IN
-from jaxcnn.models.layers import Conv, Dense, Initializer
-from jaxcnn.models.module import CheckedModule
-from jaxcnn.models.pooling import GlobalAveragePool
+from jaxcnn.models.kernels.relu import relu
+from jaxcnn.models.layers.batch_norm import BatchNorm
+from jaxcnn.models.layers.core import Conv, Dense, Initializer
+from jaxcnn.models.layers.initializers import HE_FAN_IN
+from jaxcnn.models.layers.module import CheckedModule
+from jaxcnn.models.layers.pooling import GlobalAveragePool
+from jaxcnn.models.layers.shapes import takes_images
 from jaxcnn.models.resnet import ResidualBlock, Shortcut
-from jaxcnn.models.shapes import takes_images
 from jaxcnn.ranges import Count, RangeError
 
 

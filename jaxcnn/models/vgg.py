@@ -6,14 +6,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.batch_norm import BatchNorm
-from jaxcnn.models.forms.rectified import relu
-from jaxcnn.models.initializers import Normal
-from jaxcnn.models.layers import Conv, Dense, Dropout, Initializer, Window
-from jaxcnn.models.local_response_norm import LocalResponseNorm
-from jaxcnn.models.module import CheckedModule
-from jaxcnn.models.pooling import MaxPool
-from jaxcnn.models.shapes import Shape, require_map, takes_images
+from jaxcnn.models.kernels.relu import relu
+from jaxcnn.models.layers.batch_norm import BatchNorm
+from jaxcnn.models.layers.core import Conv, Dense, Dropout, Initializer, Window
+from jaxcnn.models.layers.initializers import Normal
+from jaxcnn.models.layers.local_response_norm import LocalResponseNorm
+from jaxcnn.models.layers.module import CheckedModule
+from jaxcnn.models.layers.pooling import MaxPool
+from jaxcnn.models.layers.shapes import Shape, require_map, takes_images
 from jaxcnn.ranges import NOT_EMPTY, Count, DropoutRate, OddCount, RangeError
 
 # Table 1: the kernel size of each convolution, block by block.

@@ -2,7 +2,7 @@
 
 Micro-batch m of n holds the rows m, m + n, m + 2n, … of the batch. So each device's part of the batch gives every
 micro-batch an equal share, and no row moves between devices. Random numbers stay those of the rows of the whole
-batch (`models.layers.micro_batch`), and the mean of the micro-batches' mean gradients is the batch's mean gradient: the
+batch (`batch_rows.micro_batch`), and the mean of the micro-batches' mean gradients is the batch's mean gradient: the
 result is the large batch's, but for the rounding. Batch normalisation is the exception: it sees a micro-batch at a
 time, and its running averages take n small steps.
 """
@@ -14,8 +14,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.batch_rows import micro_batch
-from jaxcnn.training.late import zero_after
+from jaxcnn.models.sharding.batch_rows import micro_batch
+from jaxcnn.training.barrier import zero_after
 
 Tree = Any
 Part = Callable[[Tree, Tree], tuple[Tree, Tree, Tree]]

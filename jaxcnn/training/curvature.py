@@ -6,11 +6,11 @@ from typing import Any
 
 import jax
 
-from jaxcnn.experiment import Experiment
-from jaxcnn.training.augment import normalise
-from jaxcnn.training.levenberg_marquardt import diagonal_curvature, refresh
+from jaxcnn.augmentation.augment import normalise
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.optim.levenberg_marquardt import diagonal_curvature, refresh
+from jaxcnn.optim.optimizers import LevenbergMarquardt
 from jaxcnn.training.network import in_precision
-from jaxcnn.training.optimizers import LevenbergMarquardt
 from jaxcnn.training.state import TrainState
 
 

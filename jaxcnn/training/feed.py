@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from jaxcnn.data.order import batch_indices
-from jaxcnn.data.pipeline import train_batches
-from jaxcnn.data.read import Damaged, neighbours, read_batch
-from jaxcnn.data.resident import load_resident
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.config.inputs import Inputs
+from jaxcnn.data.loading.in_memory import load_resident
+from jaxcnn.data.loading.order import batch_indices
+from jaxcnn.data.loading.pipeline import train_batches
+from jaxcnn.data.loading.read import Damaged, neighbours, read_batch
 from jaxcnn.data.sources import Source
-from jaxcnn.experiment import Experiment
-from jaxcnn.inputs import Inputs
-from jaxcnn.training.parallel import Devices
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.training.step_times import StepTimes
 from jaxcnn.training.steps import on_resident
 

@@ -20,9 +20,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.config.inputs import Inputs
 from jaxcnn.errors import UsageError
-from jaxcnn.experiment import Experiment
-from jaxcnn.inputs import Inputs
 
 Tree = Any
 CARRIED = ("params", "batch_stats")  # collections of variables that a train state holds

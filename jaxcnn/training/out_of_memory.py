@@ -13,8 +13,8 @@ from typing import Any, TypeVar, cast
 
 import jax
 
+from jaxcnn.config.experiment import Experiment
 from jaxcnn.errors import JaxcnnError
-from jaxcnn.experiment import Experiment
 from jaxcnn.training.network import has_batch_norm
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.layers import SUM
-from jaxcnn.training.late import zero_after
+from jaxcnn.models.layers.core import SUM
+from jaxcnn.training.barrier import zero_after
 
 Tree = Any
 

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxcnn.experiment import Experiment, WarmUp
-from jaxcnn.inputs import Inputs
+from jaxcnn.config.experiment import Experiment, WarmUp
+from jaxcnn.config.inputs import Inputs
+from jaxcnn.optim.plateau import PlateauState
 from jaxcnn.training.metrics import zero_sums
 from jaxcnn.training.network import initialised
-from jaxcnn.training.plateau import PlateauState
 
 Tree = Any
 

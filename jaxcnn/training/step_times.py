@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 
-from jaxcnn import program
+from jaxcnn.runtime import program
 
 DATA_BOUND = 0.1  # share of a step that is spent waiting, from which on data is called the bottleneck
 

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxcnn.experiment import Experiment
-from jaxcnn.models.batch_rows import batch_position
+from jaxcnn.augmentation.augment import augment, normalise, recolour
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.models.sharding.batch_rows import batch_position
+from jaxcnn.optim.polyak import update_average
 from jaxcnn.training.accumulate import accumulate
-from jaxcnn.training.augment import augment, normalise, recolour
-from jaxcnn.training.averaging import update_average
 from jaxcnn.training.metrics import Sums, sum_metrics
 from jaxcnn.training.network import in_precision
 from jaxcnn.training.remat import value_and_pull_back

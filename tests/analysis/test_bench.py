@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import pytest
 
 from jaxcnn.analysis.bench import bench, peak_bytes
+from jaxcnn.config.experiment import Experiment, Paper
+from jaxcnn.config.inputs import Inputs
 from jaxcnn.errors import DataMissingError, UsageError
-from jaxcnn.experiment import Experiment, Paper
-from jaxcnn.inputs import Inputs
-from jaxcnn.models.layers import Dense
-from jaxcnn.training.losses import SoftmaxCrossEntropy
-from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.schedules import Constant
+from jaxcnn.models.layers.core import Dense
+from jaxcnn.optim.losses import SoftmaxCrossEntropy
+from jaxcnn.optim.optimizers import Momentum
+from jaxcnn.optim.schedules import Constant
 
 
 class Linear(nn.Module):

@@ -12,11 +12,11 @@ from test_bench import LINEAR
 from jaxcnn.analysis import dry_run as module
 from jaxcnn.analysis.dry_run import dry_run, ticking
 from jaxcnn.analysis.simulated import simulated_dry_run
+from jaxcnn.augmentation.random_crops import AreaCrop
+from jaxcnn.config.experiment import Rehearsal, load
 from jaxcnn.errors import UsageError
-from jaxcnn.experiment import Rehearsal, load
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.reporting.progress import Silent
-from jaxcnn.training.crops import AreaCrop
-from jaxcnn.training.parallel import Devices
 
 PARAMETERS = 256 * 64 + 64
 

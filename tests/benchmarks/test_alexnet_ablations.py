@@ -7,7 +7,7 @@ from rich.console import Console
 
 import jaxcnn
 from benchmarks import alexnet_ablations
-from jaxcnn.overrides import set_path
+from jaxcnn.config.overrides import set_path
 
 
 def written(table) -> str:

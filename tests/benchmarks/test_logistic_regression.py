@@ -5,7 +5,7 @@ import json
 import pytest
 
 from benchmarks import logistic_regression
-from jaxcnn.experiment import DIGITS_BASELINE, PHOTOS_BASELINE
+from jaxcnn.config.experiment import DIGITS_BASELINE, PHOTOS_BASELINE
 
 
 @pytest.mark.parametrize("scaling", ["each", "whole"])

@@ -17,7 +17,7 @@ from benchmarks.flax_layers import FlaxLayers, PlainNetwork
 from benchmarks.task import draw, normalised
 from benchmarks.tasks import NETWORKS, experiment_of, make_task
 from benchmarks.torch_layers import TorchLayers
-from jaxcnn.models.pooling import MaxPool
+from jaxcnn.models.layers.pooling import MaxPool
 
 QUICK = "ours,torch NCHW,torch channels-last,plain Flax"
 

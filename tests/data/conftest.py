@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from jaxcnn.data import archives as archives_module
 from jaxcnn.data import datasets
 from jaxcnn.data.embedded import Digits
-from jaxcnn.data.prepare import prepare
+from jaxcnn.data.preparation import archives as archives_module
+from jaxcnn.data.preparation.prepare import prepare
 from jaxcnn.errors import DataMissingError
 
 

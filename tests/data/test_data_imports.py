@@ -15,8 +15,9 @@ assert "tensorflow_datasets" not in sys.modules, "TFDS is for those who read or 
 
 PREPARE_AND_READ = """
 import dataclasses, sys
-from jaxcnn.data import datasets, pipeline
-from jaxcnn.data.prepare import prepare
+from jaxcnn.data import datasets
+from jaxcnn.data.loading import pipeline
+from jaxcnn.data.preparation.prepare import prepare
 from jaxcnn.data.sources import open_source
 archives, data_dir, *digests = sys.argv[1:]
 entry = datasets.data_set("mnist")

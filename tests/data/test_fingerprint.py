@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from jaxcnn.data.fingerprint import fingerprint
-from jaxcnn.data.prepare import prepare
+from jaxcnn.data.preparation.prepare import prepare
 from jaxcnn.data.sources import open_source
 
 

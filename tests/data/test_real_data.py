@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxcnn.data import pipeline
-from jaxcnn.data.decode import decode
-from jaxcnn.data.prepare import prepare
-from jaxcnn.data.resident import load_resident
+from jaxcnn.data.decoding.decode import decode
+from jaxcnn.data.loading import pipeline
+from jaxcnn.data.loading.in_memory import load_resident
+from jaxcnn.data.preparation.prepare import prepare
 from jaxcnn.data.sources import open_source
 
 REAL = os.environ.get("JAXCNN_TEST_DATA")

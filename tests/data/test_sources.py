@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from jaxcnn.data.decode import decode
-from jaxcnn.data.prepare import prepare
-from jaxcnn.data.read import read_batch
+from jaxcnn.data.decoding.decode import decode
+from jaxcnn.data.loading.read import read_batch
+from jaxcnn.data.preparation.prepare import prepare
 from jaxcnn.data.sources import is_prepared, open_source, prepared_folder
 from jaxcnn.errors import DataMissingError, RunStoppedError, UsageError
 
@@ -145,7 +145,7 @@ def test_our_version_is_preferred_else_the_newest(small_mnist, tmp_path):
 
 def test_a_damaged_image_comes_with_a_command_that_doesnt_leave_it_there(tiny, tmp_path, monkeypatch):
     """`prepare` alone would say that the data set is there already, and from a damaged archive comes the same image."""
-    monkeypatch.setattr("jaxcnn.data.builders.idx.png", lambda image: b"junk")
+    monkeypatch.setattr("jaxcnn.data.preparation.builders.idx.png", lambda image: b"junk")
     prepare("mnist", data_dir=tmp_path, manual_dir=tiny.archives)
     source = open_source("mnist", "test", data_dir=tmp_path)
     expected = (

@@ -1,44 +1,5 @@
-"""A linear network on the embedded digits: quick to compile, and to be computed again by NumPy."""
+"""The linear network, for these tests."""
 
-from typing import Any
+from linear_network import linear
 
-import flax.linen as nn
-import jax.numpy as jnp
-import pytest
-
-from jaxcnn.experiment import Experiment, Paper
-from jaxcnn.inputs import Inputs
-from jaxcnn.models.layers import Dense
-from jaxcnn.training.losses import SoftmaxCrossEntropy
-from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.schedules import Constant
-
-
-class Linear(nn.Module):
-    num_classes: int = 10
-    dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(self, images, *, train: bool):
-        del train
-        return Dense(self.num_classes, name="fc", dtype=self.dtype)(images).astype(jnp.float32)
-
-
-LINEAR = Experiment(
-    paper=Paper(title="t", authors="a", year=2000, venue="v"),
-    model=Linear(),
-    data="digits",
-    inputs=Inputs(size=8, channels=1, stored_size=8, mean=64.0, scale=1 / 255),
-    loss=SoftmaxCrossEntropy(),
-    optimizer=Momentum(),
-    schedule=Constant(0.1),
-    batch_size=16,
-    steps=20,
-    name="linear",
-    variant="test",
-)
-
-
-@pytest.fixture(scope="session")
-def linear() -> Experiment:
-    return LINEAR
+__all__ = ["linear"]

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 import jaxcnn
+from jaxcnn.config.inputs import Inputs, Scales
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.protocols import PROTOCOLS, Squares, check_protocol
-from jaxcnn.inputs import Inputs, Scales
 from jaxcnn.models.googlenet import GoogLeNet
 from jaxcnn.models.nin import NIN
 from jaxcnn.models.resnet import ResNet

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxcnn.augmentation.augment import normalise
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.config.inputs import Inputs
 from jaxcnn.evaluation.views import cut, make_dense_view, make_windows_view, mirror
 from jaxcnn.evaluation.windows import grid, squares
-from jaxcnn.experiment import Experiment
-from jaxcnn.inputs import Inputs
-from jaxcnn.models.pooling import MaxPool
+from jaxcnn.models.layers.pooling import MaxPool
 from jaxcnn.models.vgg import VGG
-from jaxcnn.training.augment import normalise
-from jaxcnn.training.parallel import Devices, count_collectives
+from jaxcnn.parallel.devices import Devices, count_collectives
 from jaxcnn.training.steps import convolutional
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")

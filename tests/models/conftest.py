@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks.torch_layers import TorchLayers
-from jaxcnn.models.forms import rectified
-from jaxcnn.models.layers import Layer
+from jaxcnn.models.kernels import relu
+from jaxcnn.models.layers.core import Layer
 
 # The default CPU fusion of jaxlib 0.10.2 gives wrong numbers for some matrix products. Level 0 compiles in
 # less than half the time.
@@ -124,7 +124,7 @@ def answers_of(model: nn.Module, variables, images, labels, aux_weight, smooth) 
         return loss, (logits, aux, updated)
 
     differentiated = jax.value_and_grad(loss_of, has_aux=True)
-    with mock.patch.object(rectified, "_relu_by_hand", nn.elu) if smooth else contextlib.nullcontext():
+    with mock.patch.object(relu, "_relu_by_hand", nn.elu) if smooth else contextlib.nullcontext():
         (loss, (logits, aux, updated)), gradients = differentiated(variables["params"])
     test_logits = model.apply(variables, images, train=False)
     return Answers(test_logits, logits, aux, loss, {"params": gradients, **updated})

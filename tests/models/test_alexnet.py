@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import networks
 from jaxcnn.models.alexnet import AlexNet, OneTowerAlexNet
-from jaxcnn.models.initializers import Normal
+from jaxcnn.models.layers.initializers import Normal
 
 
 def parameters(model, size: int):

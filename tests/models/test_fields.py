@@ -15,18 +15,18 @@ import pytest
 import jaxcnn.models
 from jaxcnn.errors import UsageError
 from jaxcnn.models.alexnet import AlexNet, OneTowerAlexNet
-from jaxcnn.models.batch_norm import BatchNorm
 from jaxcnn.models.googlenet import AdaptiveAveragePool, AuxiliaryHead, Concatenate, GoogLeNet, Inception
-from jaxcnn.models.initializers import Constant, Normal, TruncatedNormal, VarianceScaling
-from jaxcnn.models.layers import Conv, Dense, Dropout, Layer
+from jaxcnn.models.layers.batch_norm import BatchNorm
+from jaxcnn.models.layers.core import Conv, Dense, Dropout, Layer
+from jaxcnn.models.layers.initializers import Constant, Normal, TruncatedNormal, VarianceScaling
+from jaxcnn.models.layers.local_response_norm import LocalResponseNorm
+from jaxcnn.models.layers.module import CheckedModule
+from jaxcnn.models.layers.pooling import AveragePool, GlobalAveragePool, MaxPool
+from jaxcnn.models.layers.rbf import EuclideanRBF
 from jaxcnn.models.lenet import FanInUniform, FeatureMaps, FullyConnected, LeNet5, SquashedUnits, Subsampling
 from jaxcnn.models.lenet_variants import CaffeLeNet, ModernLeNet5
-from jaxcnn.models.local_response_norm import LocalResponseNorm
-from jaxcnn.models.module import CheckedModule
 from jaxcnn.models.nin import NIN, ImageNetNIN
-from jaxcnn.models.pooling import AveragePool, GlobalAveragePool, MaxPool
 from jaxcnn.models.primer import PrimerCNN
-from jaxcnn.models.rbf import EuclideanRBF
 from jaxcnn.models.resnet import ResidualBlock, ResNet
 from jaxcnn.models.resnet_cifar import CifarResNet
 from jaxcnn.models.vgg import VGG, A, DenseOverMap, E
@@ -40,7 +40,7 @@ class Values(typing.NamedTuple):
     outside: tuple[Any, ...]
 
 
-FREE = Values((), ())  # declared `Any` or as a callable: `jaxcnn.overrides` checks those
+FREE = Values((), ())  # declared `Any` or as a callable: `jaxcnn.config.overrides` checks those
 
 NOT_A_NUMBER = (math.nan, math.inf, "1", None)
 COUNT = Values((1, 7), (0, -3, 2.5, True, *NOT_A_NUMBER))

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import networks
 from jaxcnn.models.googlenet import AdaptiveAveragePool, GoogLeNet
-from jaxcnn.models.local_response_norm import LocalResponseNorm
+from jaxcnn.models.layers.local_response_norm import LocalResponseNorm
 
 IMAGE = (224, 224, 3)
 

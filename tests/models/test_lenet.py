@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jaxcnn.analysis.layer_table import model_table
+from jaxcnn.models.layers.rbf import EuclideanRBF, digit_prototypes
 from jaxcnn.models.lenet import C3_TABLE, FeatureMaps, LeNet5, Subsampling, squash
-from jaxcnn.models.rbf import EuclideanRBF, digit_prototypes
 
 # LeCun et al. 1998, §II-B: output, parameters, connections; multiply-accumulates counted by hand.
 PAPER = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import networks
-from jaxcnn.models.initializers import Normal
+from jaxcnn.models.layers.initializers import Normal
 from jaxcnn.models.nin import NIN, ImageNetNIN
 
 # Filter counts of mavenlin/cuda-convnet (NIN/*_def) and of Caffe's model zoo; parameters and

@@ -11,7 +11,7 @@ import pytest
 import jaxcnn
 from benchmarks import networks
 from jaxcnn.models import vgg
-from jaxcnn.models.layers import Dense
+from jaxcnn.models.layers.core import Dense
 from jaxcnn.models.vgg import VGG, DenseOverMap
 
 IMAGE = (224, 224, 3)

@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.experiment import Experiment
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.training import state as train_state
-from jaxcnn.training.parallel import Devices
 from jaxcnn.training.steps import make_train_step
 
 

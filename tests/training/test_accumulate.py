@@ -11,18 +11,18 @@ from step_shapes import compiled_step
 
 import jaxcnn
 from jaxcnn.analysis.collectives import collectives
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.config.overrides import override
 from jaxcnn.errors import UsageError
-from jaxcnn.experiment import Experiment
 from jaxcnn.models.alexnet import AlexNet
-from jaxcnn.models.batch_rows import micro_batch
 from jaxcnn.models.googlenet import GoogLeNet
-from jaxcnn.models.initializers import Normal
-from jaxcnn.models.layers import Dropout
-from jaxcnn.overrides import override
+from jaxcnn.models.layers.core import Dropout
+from jaxcnn.models.layers.initializers import Normal
+from jaxcnn.models.sharding.batch_rows import micro_batch
+from jaxcnn.optim.schedules import Constant
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.training import accumulate
 from jaxcnn.training import state as train_state
-from jaxcnn.training.parallel import Devices
-from jaxcnn.training.schedules import Constant
 from jaxcnn.training.steps import make_train_step
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")

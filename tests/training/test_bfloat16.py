@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import jaxcnn
-from jaxcnn.overrides import override
+from jaxcnn.config.overrides import override
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.training import state as train_state
-from jaxcnn.training.parallel import Devices
 from jaxcnn.training.steps import make_train_step
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")

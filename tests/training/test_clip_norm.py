@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 import jaxcnn
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.config.inputs import Inputs
 from jaxcnn.errors import UsageError
-from jaxcnn.experiment import Experiment
-from jaxcnn.inputs import Inputs
-from jaxcnn.models.layers import Dense
+from jaxcnn.models.layers.core import Dense
+from jaxcnn.optim.losses import SoftmaxCrossEntropy
+from jaxcnn.optim.optimizers import Momentum
+from jaxcnn.optim.schedules import Constant
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.training import state as train_state
-from jaxcnn.training.losses import SoftmaxCrossEntropy
-from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.parallel import Devices
-from jaxcnn.training.schedules import Constant
 from jaxcnn.training.steps import make_train_step
 
 ROWS, RATE, DECAY = 16, 0.5, 0.1

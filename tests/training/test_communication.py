@@ -7,10 +7,10 @@ from step_shapes import compiled_step, state_shapes
 import jaxcnn
 from jaxcnn.analysis.collectives import collectives, host_transfers
 from jaxcnn.analysis.memory import tree_bytes
-from jaxcnn.models.forms import winograd
-from jaxcnn.overrides import override
+from jaxcnn.config.overrides import override
+from jaxcnn.models.kernels import winograd
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.training.metrics import zero_sums
-from jaxcnn.training.parallel import Devices
 
 ROWS = 8
 # Every experiment by its bare name, and one variant of each other kind of network. resnet_2015's bottlenecks and the

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import top_k_accuracy_score
 
-from jaxcnn.experiment import Plateau
-from jaxcnn.training.losses import MaximumAPosteriori, SoftmaxCrossEntropy
+from jaxcnn.config.experiment import Plateau
+from jaxcnn.optim.losses import MaximumAPosteriori, SoftmaxCrossEntropy
+from jaxcnn.optim.plateau import PlateauState, observe
 from jaxcnn.training.metrics import divide, sum_metrics, zero_sums
-from jaxcnn.training.plateau import PlateauState, observe
 
 
 @given(rows=st.sampled_from([1, 7, 40]), classes=st.sampled_from([6, 20]), seed=st.integers(0, 1000))

@@ -6,15 +6,15 @@ import flax.linen as nn
 import jax.numpy as jnp
 import pytest
 
+from jaxcnn.config.experiment import Experiment, Paper
+from jaxcnn.config.inputs import Inputs
 from jaxcnn.errors import UsageError
-from jaxcnn.evaluation.workdir import evaluate
-from jaxcnn.experiment import Experiment, Paper
-from jaxcnn.inputs import Inputs
-from jaxcnn.training.loop import fit
-from jaxcnn.training.losses import SoftmaxCrossEntropy
+from jaxcnn.optim.losses import SoftmaxCrossEntropy
+from jaxcnn.optim.optimizers import Momentum
+from jaxcnn.optim.schedules import Constant
+from jaxcnn.runs.evaluate import evaluate
+from jaxcnn.runs.fit import fit
 from jaxcnn.training.network import check_outputs, count_outputs, has_batch_norm, in_precision, initialised
-from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.schedules import Constant
 
 INPUTS = Inputs(size=8, channels=1, stored_size=8, mean=64.0, scale=1 / 255)
 

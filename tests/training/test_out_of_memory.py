@@ -11,20 +11,20 @@ import pytest
 
 from jaxcnn.analysis.bench import bench
 from jaxcnn.analysis.dry_run import dry_run
+from jaxcnn.config.experiment import Experiment, Paper
+from jaxcnn.config.inputs import Inputs
 from jaxcnn.errors import JaxcnnError, UsageError
-from jaxcnn.evaluation.evaluate import Evaluator
-from jaxcnn.experiment import Experiment, Paper
-from jaxcnn.inputs import Inputs
-from jaxcnn.models.batch_norm import BatchNorm
-from jaxcnn.models.layers import Dense
+from jaxcnn.evaluation.evaluator import Evaluator
+from jaxcnn.models.layers.batch_norm import BatchNorm
+from jaxcnn.models.layers.core import Dense
+from jaxcnn.optim.losses import SoftmaxCrossEntropy
+from jaxcnn.optim.optimizers import Momentum
+from jaxcnn.optim.schedules import Constant
+from jaxcnn.parallel.devices import Devices
+from jaxcnn.runs.fit import fit
+from jaxcnn.runs.run import Run
 from jaxcnn.training import out_of_memory
-from jaxcnn.training.loop import fit
-from jaxcnn.training.losses import SoftmaxCrossEntropy
-from jaxcnn.training.optimizers import Momentum
 from jaxcnn.training.out_of_memory import is_out_of_memory, next_accumulate, out_of_memory_is_told, step_memory_is_told
-from jaxcnn.training.parallel import Devices
-from jaxcnn.training.run import Run
-from jaxcnn.training.schedules import Constant
 
 
 class Net(nn.Module):

@@ -7,9 +7,9 @@ from step_shapes import compiled_step
 
 import jaxcnn
 from jaxcnn.analysis.memory import tree_bytes
-from jaxcnn.models.layers import SUM
-from jaxcnn.overrides import override
-from jaxcnn.training.parallel import Devices
+from jaxcnn.config.overrides import override
+from jaxcnn.models.layers.core import SUM
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.training.remat import value_and_pull_back
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 import jaxcnn
-from jaxcnn.experiment import Experiment
-from jaxcnn.inputs import Inputs
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.config.inputs import Inputs
 from jaxcnn.models.alexnet import AlexNet
-from jaxcnn.models.initializers import Normal
+from jaxcnn.models.layers.initializers import Normal
+from jaxcnn.optim.losses import SoftmaxCrossEntropy
+from jaxcnn.optim.optimizers import Momentum
+from jaxcnn.optim.schedules import Constant
+from jaxcnn.parallel.devices import Devices, count_collectives
 from jaxcnn.training import state as train_state
-from jaxcnn.training.losses import SoftmaxCrossEntropy
-from jaxcnn.training.optimizers import Momentum
-from jaxcnn.training.parallel import Devices, count_collectives
-from jaxcnn.training.schedules import Constant
 from jaxcnn.training.steps import make_train_step, on_resident
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")
@@ -142,7 +142,7 @@ def test_one_step_is_the_equation_written_out(run_compiled_step):
 def run_compiled_step():
     import flax.linen as nn
 
-    from jaxcnn.models.layers import Dense
+    from jaxcnn.models.layers.core import Dense
 
     class Linear(nn.Module):
         num_classes: int = 3

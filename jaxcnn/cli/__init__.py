@@ -1,0 +1,1 @@
+"""The command line: flags, commands, start-up, and the tables that a person reads."""

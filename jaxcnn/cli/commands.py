@@ -1,0 +1,224 @@
+"""The commands of the command line: what each does with its flags, and how its answer is shown to a person.
+
+What a command needs is imported when it runs: a look at a network doesn't wait for what training brings.
+"""
+
+import argparse
+import contextlib
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jaxcnn
+from jaxcnn.cli.flags import BENCH, EVALUATE, FOLDERS, NAMED_EXPERIMENT, PREPARE, TRAIN, Flags
+from jaxcnn.errors import UsageError
+from jaxcnn.runtime import program, signals
+
+Answer = tuple[Any, Callable[[Any], None]]
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Any]:
+    """A display that is closed whatever happens."""
+    from jaxcnn.reporting.progress import automatic
+
+    with contextlib.closing(automatic()) as display:
+        yield display
+
+
+def overridden(flags: argparse.Namespace, *settings: str) -> jaxcnn.Experiment:
+    """The experiment that the flags name, without data."""
+    from jaxcnn.runs.resolve import check_network
+
+    experiment = jaxcnn.override(jaxcnn.load(flags.exp), *flags.set, *settings)
+    check_network(experiment, experiment.title)
+    return experiment
+
+
+def is_given(flags: argparse.Namespace, flag: str) -> bool:
+    """Whether a flag of `TRAIN` has another value than it has by itself."""
+    value = getattr(flags, flag.removeprefix("--").replace("-", "_"))
+    return value not in (None, False, [], TRAIN[flag].get("default"))
+
+
+def train(flags: argparse.Namespace) -> Answer:
+    from jaxcnn.cli.tables import show_list, show_summary
+    from jaxcnn.parallel import processes
+
+    if flags.list:
+        from jaxcnn.analysis.describe import listing
+
+        others = [flag for flag in TRAIN if flag != "--list" and is_given(flags, flag)]
+        if others:
+            raise UsageError(
+                f"--list shows every experiment and goes with --json alone; leave out {', '.join(others)}."
+            )
+        return listing(), show_list
+    if flags.exp is None:
+        raise UsageError(f"give --exp=NAME, --list, or a command ({', '.join(COMMANDS)}).")
+    if flags.dry_run and flags.profile:
+        raise UsageError(f"--profile (={flags.profile}) needs steps to trace, and --dry-run runs none.")
+    if flags.dry_run and flags.distributed:
+        raise UsageError("--distributed: --dry-run is one process; --devices=N simulates the devices of all of them.")
+    if flags.dry_run:
+        return dry_run(flags)
+    if flags.devices:
+        raise UsageError(f"--devices (={flags.devices}) goes with --dry-run; a run takes all devices that are there.")
+    signals.say(" before the first step; nothing was lost.")
+    if flags.distributed:
+        processes.connect()  # before the first device is touched
+    with progress() as display:
+        summary = jaxcnn.fit(
+            jaxcnn.load(flags.exp),
+            workdir=flags.workdir,
+            data=flags.data,
+            data_dir=flags.data_dir,
+            manual_dir=flags.manual_dir,
+            steps=flags.steps,
+            epochs=flags.epochs,
+            seed=flags.seed,
+            parallel=flags.parallel,
+            mesh=flags.mesh,
+            settings=flags.set,
+            profile=flags.profile,
+            display=display,
+        )
+    if flags.distributed and not processes.is_first():
+        return None, show_summary
+    return summary, show_summary
+
+
+def dry_run(flags: argparse.Namespace) -> Answer:
+    from jaxcnn.analysis.dry_run import dry_run
+    from jaxcnn.analysis.simulated import simulated_dry_run
+    from jaxcnn.cli.tables import show_dry_run
+
+    names = ("workdir", "data", "data_dir", "steps", "epochs", "parallel", "mesh")
+    arguments = {name: getattr(flags, name) for name in names} | {"settings": flags.set}
+    if flags.devices:
+        return simulated_dry_run(flags.exp, flags.devices, **arguments), show_dry_run
+    with progress() as display:
+        return dry_run(jaxcnn.load(flags.exp), **arguments, display=display), show_dry_run
+
+
+def describe(flags: argparse.Namespace) -> Answer:
+    from jaxcnn.analysis.describe import describe
+    from jaxcnn.cli.tables import show_description
+
+    return describe(overridden(flags)), show_description
+
+
+def bench(flags: argparse.Namespace) -> Answer:
+    from jaxcnn.analysis.bench import bench
+    from jaxcnn.cli.tables import show_fields
+
+    experiment = overridden(flags, *([f"batch_size={flags.batch_size}"] if flags.batch_size else []))
+    found = bench(
+        experiment,
+        steps=flags.steps,
+        parallel=flags.parallel,
+        mesh=flags.mesh,
+        data=flags.data,
+        data_dir=flags.data_dir,
+    )
+    return found, show_fields
+
+
+def prepare(flags: argparse.Namespace) -> Answer:
+    from jaxcnn.cli.tables import show_fields
+    from jaxcnn.data.preparation.prepare import prepare
+
+    with progress() as display:
+        folder = prepare(
+            flags.data,
+            data_dir=flags.data_dir,
+            manual_dir=flags.manual_dir,
+            resize=flags.resize,
+            progress=display.advance,
+        )
+    return {"data": flags.data, "folder": str(folder)}, show_fields
+
+
+def evaluate(flags: argparse.Namespace) -> Answer:
+    from jaxcnn.cli.tables import show_evaluation
+
+    with progress() as display:
+        result = jaxcnn.evaluate(
+            flags.workdir,
+            protocols=flags.protocol,
+            data=flags.data,
+            data_dir=flags.data_dir,
+            manual_dir=flags.manual_dir,
+            settings=flags.set,
+            display=display,
+        )
+    return result, show_evaluation
+
+
+def doctor(flags: argparse.Namespace) -> Answer:
+    from jaxcnn.analysis.doctor import doctor
+    from jaxcnn.cli.tables import show_fields
+
+    return doctor(flags.data_dir), show_fields
+
+
+class Command(NamedTuple):
+    """A job, which gives its answer and a function that shows it to a person; and its flags besides --json."""
+
+    job: Callable[[argparse.Namespace], Any]
+    about: str
+    flags: Flags
+    example: str
+
+
+COMMANDS = {
+    "describe": Command(
+        describe,
+        "Show the layer table, the paper's claims, the contradictions.",
+        NAMED_EXPERIMENT,
+        "describe --exp=alexnet_2012",
+    ),
+    "bench": Command(
+        bench,
+        "Time the train step on made-up input, and a data set's pipeline.",
+        BENCH,
+        "bench --exp=resnet_2015:50",
+    ),
+    "prepare": Command(prepare, "Write a TFDS data set, without TensorFlow.", PREPARE, "prepare --data=mnist"),
+    "eval": Command(evaluate, "Measure the errors of a run's newest checkpoint.", EVALUATE, "eval --workdir=runs/DIR"),
+    "doctor": Command(
+        doctor,
+        "Show devices, versions, compiler canaries, data found, speed of decode.",
+        {"--data-dir": FOLDERS["--data-dir"]},
+        "doctor",
+    ),
+}
+TRAINING = Command(
+    train,
+    "Train, or go on, and evaluate by the paper's protocol.",
+    TRAIN,
+    "--exp=lenet5_1998",
+)
+
+
+def overview() -> str:
+    """What one can do: a command of each kind as one types it, the experiments, and what an exit status means."""
+    rows = [
+        (TRAINING.example, TRAINING.about),
+        ("--exp=alexnet_2012 --dry-run", "Show what a run would take, and run nothing."),
+        ("--list", "Show every experiment and variant."),
+        *((command.example, command.about) for command in COMMANDS.values()),
+    ]
+    width = max(len(example) for example, _ in rows)
+    return "\n".join(
+        (
+            "The papers that built convolutional networks, executable in JAX.",
+            "",
+            *(f"  {program.command()} {example:{width}}  {about}" for example, about in rows),
+            "",
+            textwrap.fill(f"Experiments: {', '.join(jaxcnn.names())}.", 100),
+            "Each command takes --help, and --json for one JSON document on standard output.",
+            "Exit status: 0 done; 1 failed; 2 the command or a value in it is wrong; 3 the data isn't there;",
+            "4 the run stopped itself; 128 and the signal's number after a signal, when the state was saved.",
+        )
+    )

@@ -1,0 +1,87 @@
+"""The command line's main function: parses the flags, does one job, gives the exit status."""
+
+import argparse
+import difflib
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+
+from jaxcnn.cli.commands import COMMANDS, TRAINING, Command, overview
+from jaxcnn.cli.flags import Parser, missing_platform_is_told
+from jaxcnn.cli.startup import make_ready
+from jaxcnn.errors import JaxcnnError, UsageError
+from jaxcnn.runtime import host_memory, program, standard_streams
+
+
+def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
+    """The command that the arguments name, and its flags. Raises UsageError."""
+    name = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    if name is not None and name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"there is no command {name!r}; {hint}Allowed: --exp=NAME, {', '.join(COMMANDS)}.")
+    command = COMMANDS[name] if name else TRAINING
+    parser = Parser(
+        prog=f"{program.name()} {name}" if name else program.name(),
+        description=command.about,
+        appendix="" if name else overview(),
+    )
+    for flag, options in command.flags.items():
+        parser.add_argument(flag, **options)
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    return command, parser.parse(arguments[1:] if name else arguments)
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Runs one command; what it answers goes to standard output, everything else to standard error."""
+    with standard_streams.failed_output_is_told():  # --help is an answer too
+        command, flags = parse(arguments)
+    with missing_platform_is_told():
+        answer, show = command.job(flags)
+    if answer is None:  # another process says it
+        return
+    with standard_streams.failed_output_is_told():
+        if flags.json:
+            print(json.dumps(answer, indent=2, allow_nan=False))
+        else:
+            show(answer)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command that the arguments (by default the process's) give.
+
+    Without any it shows what there is, on standard error and with status 2: a script whose arguments got lost must not
+    look as if it had done its work.
+
+    Returns:
+      The exit status; docs/running.md has what each means.
+    """
+    from jaxcnn.parallel import processes
+
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        standard_streams.check_output()
+        make_ready()
+        host_memory.keep_freed_memory()
+        if not arguments:
+            standard_streams.say(overview())
+            return UsageError.exit_status
+        run(arguments)
+    except JaxcnnError as error:
+        standard_streams.say(f"{program.name()}: {error}")
+        return processes.leave(error.exit_status, wait=not isinstance(error, processes.LostProcessError))
+    except KeyboardInterrupt:  # where `signals` isn't installed: in another program
+        standard_streams.say(f"{program.name()}: interrupted")
+        return processes.leave(128 + signal.SIGINT)
+    except BrokenPipeError:  # the reader of our output left
+        return 1
+    except Exception:
+        if not processes.connected():
+            raise
+        traceback.print_exc()
+        return processes.leave(1)
+    finally:
+        standard_streams.settle()
+    return processes.leave(0)

@@ -1,0 +1,206 @@
+"""What an experiment is: a frozen dataclass of real objects. The files in `experiments/` hold the values."""
+
+import dataclasses
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Annotated, Any, Literal, Protocol
+
+import flax.linen as nn
+import jax
+import optax
+
+from jaxcnn.config.inputs import Inputs, Scales
+from jaxcnn.errors import UsageError
+from jaxcnn.ranges import NOT_EMPTY, Count, Positive, Range, WholeNumber, check
+
+BetweenZeroAndOne = Annotated[float, Range(0, 1, low_open=True, high_open=True)]
+Percent = Annotated[float, Range(0, 100)]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Result:
+    """An error that the paper reports, in percent, and where it says so."""
+
+    data: str
+    source: str
+    protocol: str = "center"
+    top1_error: float | None = None
+    top5_error: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A number that a paper or a lecture states of the network, and what we count."""
+
+    what: str
+    stated: str
+    source: str
+    counted: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Paper:
+    """Where an experiment comes from, what it reports, and where its sources contradict each other."""
+
+    title: str
+    authors: str
+    year: int
+    venue: str
+    results: tuple[Result, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    contradictions: tuple[str, ...] = ()
+
+
+class Loss(Protocol):
+    """Called with a network's outputs and labels int32 [batch]; gives one loss an example, float32 [batch]."""
+
+    def __call__(self, outputs: Any, labels: jax.Array) -> jax.Array: ...
+
+
+class Optimizer(Protocol):
+    """Makes an optax transformation whose `update` takes `learning_rate` as an extra argument."""
+
+    def transformation(self) -> optax.GradientTransformationExtraArgs: ...
+
+
+class Schedule(Protocol):
+    """Makes the learning rate as a function of the step."""
+
+    def build(self, *, steps_per_epoch: int, total_steps: int) -> optax.Schedule: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plateau:
+    """Divides the rate when an error has stopped improving."""
+
+    factor: BetweenZeroAndOne = 0.1
+    patience: Count = 3  # evaluations without a new best error
+    reductions: WholeNumber = 3
+    watch: Literal["validation", "training"] = "validation"  # "training": the mean error since the last evaluation
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WarmUp:
+    """Multiplies the rate by `factor` until the training error falls below `until_error` percent."""
+
+    factor: Positive
+    until_error: Percent
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """The same model and code path on embedded images, for a machine without the paper's data."""
+
+    data: str
+    overrides: Mapping[str, Any]  # path → value, as `override` takes them
+    baseline: str = ""  # what a model that everyone understands reaches on the same images
+    measured: str = ""  # what this rehearsal reached over several seeds
+
+
+# Measured by `benchmarks/logistic_regression.py --data=photos --size=32` and `--data=digits --size=8`.
+PHOTOS_BASELINE = "logistic regression on the same images at 32×32 pixels: 38.8 % test error"
+DIGITS_BASELINE = "logistic regression on the same images: 9.7 % test error"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One paper's network, recipe and test protocol. Exactly one of `epochs` and `steps` is given."""
+
+    paper: Paper
+    model: nn.Module
+    data: str
+    inputs: Inputs
+    loss: Loss
+    optimizer: Optimizer
+    schedule: Schedule
+    batch_size: Count
+    epochs: Positive | None = None
+    steps: Count | None = None
+    plateau: Plateau | None = None
+    warmup: WarmUp | None = None
+    clip_norm: Positive | None = None  # the largest norm of all mean gradients together; the papers have no limit
+    averaging: BetweenZeroAndOne | None = None  # Polyak: decay of the parameters' running average, which is evaluated
+    init_from: str | None = None  # a run's folder, whose layers, batch statistics included, replace the random ones …
+    init_layers: Annotated[tuple[str, ...], NOT_EMPTY] | None = None  # … these layers; None: all
+    protocols: Annotated[tuple[str, ...], NOT_EMPTY] = ("center",)  # the first is the paper's
+    scales: Scales = dataclasses.field(default_factory=Scales)  # of the protocols that look at whole pictures
+    precision: Literal["float32", "bfloat16"] = "float32"
+    accumulate: Count = 1  # micro-batches that a batch is computed in, one after another, to save memory
+    remat: Literal["sums"] | None = None  # what is computed again: see `training.remat`
+    evaluate_every: Positive = 1.0  # epochs
+    checkpoint_every: Count | None = None  # steps; None: once an epoch, and at least every 1,000 steps
+    evaluation_batch_size: Count | None = None  # None: the training batch, or 100 if that is smaller
+    rehearsal: Rehearsal | None = None
+    deviations: tuple[str, ...] = ()  # from the paper, each with what the paper says instead
+    name: str = ""
+    variant: str = ""
+    chosen: tuple[str, ...] = dataclasses.field(default=(), compare=False)  # paths that `override` has set
+
+    def __post_init__(self) -> None:
+        check(self)
+        if (self.epochs is None) == (self.steps is None):
+            raise UsageError(
+                f"give either epochs (={self.epochs}) or steps (={self.steps}), and set the other to None."
+            )
+
+    def rehearsed(self, measured: str) -> "Experiment":
+        """The same with what its own rehearsal reached; variants that share the recipe may reach something else."""
+        assert self.rehearsal is not None, "only a rehearsal can be measured"
+        return dataclasses.replace(self, rehearsal=dataclasses.replace(self.rehearsal, measured=measured))
+
+    @property
+    def saves_memory(self) -> bool:
+        """Whether a step is to take longer in order to need less memory."""
+        return self.accumulate > 1 or self.remat is not None
+
+    @property
+    def title(self) -> str:
+        """The name as it is given to `--exp`."""
+        return f"{self.name}:{self.variant}"
+
+
+def names() -> list[str]:
+    """Every experiment's name: the files in `experiments/`."""
+    package = importlib.import_module("jaxcnn.experiments")
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+
+
+def variants(name: str) -> list[str]:
+    """An experiment's variants; the first is what the bare name runs."""
+    return list(_module(name).VARIANTS)
+
+
+def load(title: str) -> Experiment:
+    """The experiment called `name` or `name:variant`.
+
+    Raises:
+      UsageError: there is no such experiment or variant; the message names the nearest.
+    """
+    name, colon, variant = title.partition(":")
+    choices = _module(name).VARIANTS
+    variant = variant if colon else next(iter(choices))
+    if variant not in choices:
+        raise UsageError(f"{name} has no variant {variant!r}; {nearest(variant, list(choices))}")
+    return dataclasses.replace(choices[variant], name=name, variant=variant)
+
+
+def _module(name: str) -> ModuleType:
+    if name not in names():
+        raise UsageError(f"there is no experiment {name!r}; {nearest(name, names())}")
+    return importlib.import_module(f"jaxcnn.experiments.{name}")
+
+
+def nearest(wrong: str, allowed: list[str]) -> str:
+    """The end of an error message: the nearest allowed word, if one is near, and all of them."""
+    near = difflib.get_close_matches(wrong, allowed, n=1)
+    question = f"did you mean {near[0]!r}? " if near else ""
+    return f"{question}Allowed: {', '.join(allowed)}."

@@ -1,0 +1,170 @@
+"""How pictures become a network's input, in training and at test: values, which an experiment holds."""
+
+import dataclasses
+from typing import Annotated, Any, ClassVar, Literal, Protocol
+
+import numpy as np
+
+from jaxcnn.errors import UsageError
+from jaxcnn.ranges import NOT_EMPTY, Count, NonNegative, Positive, Share, WholeNumber, check
+
+WHITENING_BYTES = 2**32  # of the whitening matrix, which has the square of an image's values
+Sides = Annotated[tuple[Count, ...], NOT_EMPTY]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Affine:
+    """Limits of random planar affine distortions (LeCun et al. 1998, §III-B); each is drawn anew for a picture."""
+
+    max_translation: NonNegative = 0.0  # pixels, in each direction
+    max_scaling: NonNegative = 0.0  # of both axes, as a logarithm: a factor from exp(−max) to exp(max)
+    max_squeeze: NonNegative = 0.0  # likewise, one axis growing as the other shrinks
+    max_shear: NonNegative = 0.0  # horizontal, pixels across for one pixel down
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Photometric:
+    """Random brightness, contrast and colour (Howard 2013), in random order: factors from 1 − limit to 1 + limit."""
+
+    brightness: Share = 0.0  # towards black
+    contrast: Share = 0.0  # towards the picture's mean grey
+    colour: Share = 0.0  # towards the pixel's grey
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Whitening:
+    """Global contrast normalisation, then ZCA whitening over the whole picture (Goodfellow et al. 2013, maxout)."""
+
+    norm: Positive = 55.0  # what the norm of a picture, its mean taken off, is brought to
+    filter_bias: Positive = 0.1  # added to each eigenvalue of the covariance
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Crop(Protocol):
+    """Chooses a random window of a training picture before it is decoded; see `augmentation.random_crops`."""
+
+    draws: ClassVar[int]  # random numbers a picture
+
+    def __call__(self, width: int, height: int, size: int, draws: Any) -> Any: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """How pictures become the network's input, float32 [batch, size, size, channels].
+
+    The host hands over uint8 squares. The order on the device: photometric distortion; mean and scale, or
+    whitening, or local contrast normalisation; padding, colour, crop, mirror, distortion. Crops, mirror, colours
+    and distortion are random in training; a test protocol chooses its own crops.
+    """
+
+    size: Count  # pixels of the network's input, height and width
+    channels: int  # 1: grey; 3: red, green and blue
+    stored_size: Count  # pixels of the squares that the host hands over
+    crop: Crop | None = None  # in training the host cuts this out of the whole picture, `size` pixels, instead
+    pad: WholeNumber = 0  # pixels on each side; black, or the mean where the mean is a picture
+    mean: float | tuple[float, ...] | Literal["picture"] = 0.0  # of 0–255; "picture": of the training set, per pixel
+    scale: float | tuple[float, ...] = 1.0  # input = (pixel − mean) · scale
+    mirror: bool = False
+    colour_std: NonNegative = 0.0  # AlexNet §4.1: noise along the principal components of RGB
+    distortion: Affine | None = None
+    photometric: Photometric | None = None
+    whitening: Whitening | None = None  # instead of mean and scale
+    local_contrast: Count | None = None  # instead of mean and scale: the window, pixels
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.channels not in (1, 3):
+            raise UsageError(f"channels (={self.channels}) must be 1 (grey) or 3 (RGB).")
+        if self.size > self.stored_size + 2 * self.pad:
+            raise UsageError(
+                f"size (={self.size}) must not exceed stored_size + 2·pad (={self.stored_size + 2 * self.pad})."
+            )
+        shortest = getattr(self.crop, "shortest", self.size)
+        if shortest < self.size:
+            raise UsageError(
+                f"crop.shortest (={shortest}) must be at least size (={self.size}), which is cut out of it."
+            )
+        self._check_channels()
+        self._check_normalisation()
+        if (self.pad or self.distortion is not None) and len(set(self._black)) > 1:
+            raise UsageError(
+                f"mean (={self.mean}) and scale (={self.scale}) must be the same for all channels where pad "
+                f"(={self.pad}) or distortion fills what lies outside an image with one value."
+            )
+
+    def _check_channels(self) -> None:
+        """One number for all channels, or one for each; and distortions of colour for colour images alone."""
+        for field in ("mean", "scale"):
+            value = getattr(self, field)
+            if isinstance(value, tuple) and len(value) != self.channels:
+                raise UsageError(
+                    f"{field} (={value}) must be one number, or one for each of {self.channels} channels "
+                    "(set channels and it together)."
+                )
+        for field in ("colour_std", "photometric"):
+            if self.channels != 3 and getattr(self, field):
+                raise UsageError(
+                    f"{field} (={getattr(self, field)}) needs 3 channels, there are {self.channels}; "
+                    f"set it to {None if field == 'photometric' else 0}."
+                )
+
+    def _check_normalisation(self) -> None:
+        """Mean and scale, whitening or local contrast: one of the three."""
+        if self.whitening is not None and self.local_contrast is not None:
+            raise UsageError("whitening and local_contrast exclude each other; set one of them to None.")
+        instead = next((name for name in ("whitening", "local_contrast") if getattr(self, name) is not None), None)
+        unused = {"mean": 0.0, "scale": 1.0, "colour_std": 0.0}
+        for field, neutral in unused.items():
+            if instead is not None and getattr(self, field) != neutral:
+                raise UsageError(
+                    f"{field} (={getattr(self, field)}) has no effect beside {instead}; "
+                    f"leave it at {neutral:g}, or set {instead} to None."
+                )
+        values = self.stored_size**2 * self.channels
+        if self.whitening is not None and 4 * values**2 > WHITENING_BYTES:
+            raise UsageError(
+                f"whitening takes a matrix of {values:,}² values for stored_size (={self.stored_size}), more than "
+                f"{WHITENING_BYTES / 2**30:.0f} GiB; set a smaller stored_size, or whitening to None."
+            )
+
+    @property
+    def background(self) -> float:
+        """What lies outside an image: black, as the network sees it, or 0 where the mean was taken off by pixel."""
+        return self._black[0]
+
+    @property
+    def _black(self) -> tuple[float, ...]:
+        """A black pixel as the network sees it: one value for each channel, or one for all."""
+        if self.mean == "picture" or self.whitening is not None or self.local_contrast is not None:
+            return (0.0,)
+        return tuple(np.ravel((0.0 - np.asarray(self.mean)) * np.asarray(self.scale)).tolist())
+
+    @property
+    def training_size(self) -> int:
+        """Pixels of the squares that the host hands over in training."""
+        return self.stored_size if self.crop is None else self.size
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scales:
+    """Pixels of the shorter side at which each test protocol looks at whole pictures; all scales are averaged.
+
+    The defaults are each paper's for a network that was trained at 256, or at 256 to 512 pixels.
+    """
+
+    dense: Sides = (256,)  # VGG §4.1: Q = S where S was fixed; 384 where it was jittered in 256–512
+    multi_crop: Sides = (256, 384, 512)  # VGG §3.2 and §4.3: 50 crops at each of three scales
+    multi_scale: Sides = (256, 384, 512)  # VGG §4.2: S jittered; S − 32, S, S + 32 where S was fixed
+    crop_144: Sides = (256, 288, 320, 352)  # GoogLeNet §7
+    multi_scale_dense: Sides = (224, 256, 384, 480, 640)  # ResNet §3.4
+
+    def __post_init__(self) -> None:
+        check(self)

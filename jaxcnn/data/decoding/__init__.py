@@ -1,0 +1,1 @@
+"""One encoded image becomes an array: JPEG, other formats, resizing."""

@@ -1,0 +1,1 @@
+"""Records become batches in host memory: order, reading, the pipeline, caches, the mean image."""

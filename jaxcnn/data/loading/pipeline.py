@@ -1,0 +1,138 @@
+"""From a source to uint8 batches in host memory: order, shard, read, batch, prefetch.
+
+One element of the grain pipeline is one whole batch, and batch *n* is a function of (seed, *n*) alone:
+a resumed run starts at its step and sees what an uninterrupted one sees, whatever the number of threads.
+
+A damaged picture ends an evaluation, where every picture counts. In training another record takes its place.
+"""
+
+import contextlib
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grain
+import numpy as np
+
+from jaxcnn.data.loading.order import batch_at, batch_indices, draws_at, substitute_at
+from jaxcnn.data.loading.read import Batch, Crop, Damaged, read_batch
+from jaxcnn.data.sources import Source
+from jaxcnn.errors import UsageError
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_threads() -> int:
+    """One decoding thread a usable core, at most 16: beyond that they wait for Python's lock."""
+    return min(16, cores())
+
+
+def prefetched(load: Callable[[int], Any], start: int, stop: int, *, threads: int | None = None) -> Iterator[Any]:
+    """load(start), …, load(stop − 1) in that order, computed ahead by grain's threads.
+
+    Close the iterator (or drop it) to stop early: what hasn't begun is cancelled.
+    """
+    threads = threads or default_threads()
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads + 1)
+    iterator = iter(grain.MapDataset.range(start, stop).map(load).to_iter_dataset(options))
+    with contextlib.closing(iterator):
+        yield from iterator
+
+
+def train_batches(
+    source: Source,
+    *,
+    size: int,
+    channels: int,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    shard: tuple[int, int] = (0, 1),
+    threads: int | None = None,
+    crop: Crop | None = None,
+    on_damage: Callable[[int, Damaged], None] | None = None,
+) -> Iterator[Batch]:
+    """Shuffled batches without end, from step `start_step` on, in the order of `order.batch_indices`.
+
+    Args:
+        source: the records.
+        size, channels: what every picture becomes, see `decode`.
+        batch_size: pictures in a batch over all processes.
+        seed: the seed of the order.
+        start_step: how many batches the run has already had.
+        shard: (index, count) of this process: it gets its slice of every batch.
+        threads: how many decode; by default one a core.
+        crop: a random window of each picture, by default the central square. Its random numbers are a function
+            of the seed, the step and the row in the whole batch.
+        on_damage: told of the step and the picture, by any thread and ahead of that step, when a picture is damaged.
+            A record takes its place that is a function of the seed, the step and the row.
+
+    Returns:
+        `{"image": uint8 [b, size, size, channels], "label": int32 [b]}` with b = batch_size / count.
+
+    Raises:
+        UsageError: the batch doesn't divide over the processes.
+        RunStoppedError: (while iterating) a file is damaged, or a picture and ten substitutes for it.
+    """
+    index, count = shard
+    if batch_size % count or not 0 <= index < count:
+        raise UsageError(f"batch_size (={batch_size}) must divide evenly over {count} processes (this is {index})")
+    batch_indices(len(source), batch_size, seed=seed, start_step=start_step)  # only to check the values
+    local = slice(index * batch_size // count, (index + 1) * batch_size // count)
+
+    def load(step: int) -> Batch:
+        records = batch_at(len(source), batch_size, seed=seed, step=step)[local]
+        draws = draws_at(batch_size, crop.draws, seed=seed, step=step)[local] if crop is not None else None
+        return read_batch(
+            source,
+            records,
+            size=size,
+            channels=channels,
+            crop=crop,
+            draws=draws,
+            substitute=lambda row, attempt: substitute_at(
+                len(source), seed=seed, step=step, row=local.start + row, attempt=attempt
+            ),
+            on_damage=None if on_damage is None else functools.partial(on_damage, step),
+        )
+
+    return prefetched(load, start_step, sys.maxsize, threads=threads)
+
+
+def test_batches(
+    source: Source,
+    *,
+    size: int,
+    channels: int,
+    batch_size: int,
+    shard: tuple[int, int] = (0, 1),
+    threads: int | None = None,
+) -> Iterator[Batch]:
+    """Every record once, in order; the last batch is padded with the last picture and masked.
+
+    shard: (index, count) of this process: it gets its slice of every batch, which may hold nothing but padding.
+
+    Returns:
+        `{"image": uint8 [b, size, size, channels], "label": int32 [b], "mask": float32 [b]}` with
+        b = batch_size / count; mask is 1 for a picture and 0 for padding.
+    """
+    total, (index, count) = len(source), shard
+    rows = batch_size // count
+
+    def load(step: int) -> Batch:
+        positions = step * batch_size + index * rows + np.arange(rows)
+        real = positions < total
+        read = positions[real] if real.any() else [total - 1]
+        batch = read_batch(source, read, size=size, channels=channels)
+        if not real.all():
+            missing = (0, rows - len(read))
+            batch["image"] = np.pad(batch["image"], [missing, (0, 0), (0, 0), (0, 0)], mode="edge")
+            batch["label"] = np.pad(batch["label"], [missing], mode="edge")
+        return {**batch, "mask": real.astype(np.float32)}
+
+    return prefetched(load, 0, -(-total // batch_size), threads=threads)

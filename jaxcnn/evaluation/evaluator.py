@@ -1,0 +1,94 @@
+"""A network's errors on a split, by a test protocol: every picture counts exactly once."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.data.loading.in_memory import load_resident
+from jaxcnn.data.loading.pipeline import test_batches
+from jaxcnn.data.sources import Source
+from jaxcnn.errors import UsageError
+from jaxcnn.evaluation.protocols import PROTOCOLS, Squares
+from jaxcnn.evaluation.whole_pictures import WholePictureEvaluator
+from jaxcnn.parallel.devices import Devices
+from jaxcnn.training.feed import RESIDENT_PIXELS, evaluation_batches
+from jaxcnn.training.metrics import divide
+from jaxcnn.training.out_of_memory import evaluation_memory_is_told
+from jaxcnn.training.steps import make_evaluation_step
+
+Tree = Any
+
+
+class Evaluator:
+    """Evaluates one experiment on one split; each protocol is compiled once."""
+
+    def __init__(self, experiment: Experiment, source: Source, devices: Devices) -> None:
+        self._experiment, self._source, self._devices = experiment, source, devices
+        wanted = experiment.evaluation_batch_size or max(experiment.batch_size, 100)
+        count = devices.batch_parts
+        self._batch_size = -(-min(wanted, len(source)) // count) * count  # the mask takes care of the excess
+        self._compiled: dict[str, jax.stages.Compiled] = {}
+        self._whole_pictures = WholePictureEvaluator(experiment, source, devices, batch_size=self._batch_size)
+        inputs = experiment.inputs
+        self._whole = None
+        if inputs.stored_size <= RESIDENT_PIXELS:
+            self._whole = load_resident(source, size=inputs.stored_size, channels=inputs.channels)
+
+    def _batches(self) -> Iterator[dict[str, np.ndarray]]:
+        """This process's rows of each batch."""
+        if self._whole is not None:
+            return map(self._devices.own_rows, evaluation_batches(self._whole, self._batch_size))
+        inputs = self._experiment.inputs
+        return test_batches(
+            self._source,
+            size=inputs.stored_size,
+            channels=inputs.channels,
+            batch_size=self._batch_size,
+            shard=self._devices.shard,
+        )
+
+    def __call__(
+        self, protocol: str, variables: Tree, *, progress: Callable[[int, int], None] | None = None
+    ) -> dict[str, Any]:
+        """Errors in percent.
+
+        Args:
+          protocol: a name in `protocols.PROTOCOLS` that suits the experiment (`protocols.check_protocol`).
+          variables: {"params", "batch_stats", "statistics"}, laid out as `Devices.placement` says.
+          progress: called with pictures done and pictures in all; at several scales each counts as often.
+
+        Returns:
+          {"loss", "top1_error", "top5_error", "count"}; of whole pictures also "scales", their shorter sides.
+
+        Raises:
+          UsageError: the split is empty.
+          JaxcnnError: there isn't enough memory.
+        """
+        if not len(self._source):
+            raise UsageError(f"{self._source.name} has no pictures in its {self._source.split} split.")
+        chosen = PROTOCOLS[protocol]
+        whole = not isinstance(chosen, Squares)
+        with evaluation_memory_is_told(self._batch_size, self._devices.batch_parts, whole=whole):
+            if isinstance(chosen, Squares):
+                return self._by_squares(protocol, chosen, variables, progress)
+            return self._whole_pictures(chosen, variables, progress=progress)
+
+    def _by_squares(
+        self, protocol: str, chosen: Squares, variables: Tree, progress: Callable[[int, int], None] | None
+    ) -> dict[str, Any]:
+        totals = None
+        for number, batch in enumerate(self._batches(), start=1):
+            placed = self._devices.divide_rows(batch)
+            if protocol not in self._compiled:
+                step = make_evaluation_step(self._experiment, chosen.crops)
+                self._compiled[protocol] = self._devices.compile_evaluation(step, variables, placed)
+            sums = self._compiled[protocol](variables, placed)
+            totals = sums if totals is None else jax.tree.map(jnp.add, totals, sums)
+            if progress is not None:
+                progress(min(number * self._batch_size, len(self._source)), len(self._source))
+        assert totals is not None, "the split has pictures"
+        return divide(totals)

@@ -1,0 +1,115 @@
+"""A network's errors by the protocols that look at whole pictures, at one or more scales."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jax.stages import Compiled
+
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.data.loading.whole_pictures import whole_batches
+from jaxcnn.data.sources import Source
+from jaxcnn.evaluation.protocols import WholePictures
+from jaxcnn.evaluation.views import View, make_dense_view, make_windows_view
+from jaxcnn.parallel.devices import Devices
+from jaxcnn.training.feed import evaluation_batches
+from jaxcnn.training.metrics import Sums, divide, sum_metrics
+
+Tree = Any
+Rows = dict[str, np.ndarray]  # a row for each picture
+Progress = Callable[[int, int], None]
+
+BATCHES_AHEAD = 1  # on the devices while the host waits for one
+
+
+class WholePictureEvaluator:
+    """Evaluates one experiment on one split; each canvas is compiled once, for all protocols that share it.
+
+    In host memory it keeps the class probabilities of the split, float32 [pictures, classes]. Of several processes each
+    decodes its rows of each batch, and its devices look at them. A batch holds no more pixels than one of
+    `batch_size` inputs of the network, or else one picture a device.
+    """
+
+    def __init__(self, experiment: Experiment, source: Source, devices: Devices, *, batch_size: int) -> None:
+        self._experiment, self._source, self._devices = experiment, source, devices
+        self._batch_size = batch_size  # a multiple of the devices
+        self._compiled: dict[Any, Compiled] = {}
+
+    def __call__(self, protocol: WholePictures, variables: Tree, *, progress: Progress | None = None) -> dict[str, Any]:
+        """Errors in percent: {"loss", "top1_error", "top5_error", "count", "scales"}.
+
+        progress: called with pictures done and pictures in all, each counted once a scale.
+        """
+        rows = self.look(protocol, variables, progress=progress)
+        return {**divide(self._sums(rows)), "scales": list(protocol.scales(self._experiment.scales))}
+
+    def look(self, protocol: WholePictures, variables: Tree, *, progress: Progress | None = None) -> Rows:
+        """What the network sees of each picture: {"probabilities": float32 [pictures, classes], "loss", "label"}."""
+        scales, total = protocol.scales(self._experiment.scales), len(self._source)
+        rows: Rows = {"label": np.zeros(total, np.int32), "loss": np.zeros(total, np.float32)}
+        done = 0
+        for scale in scales:
+            for found in self._seen(protocol, scale, variables):
+                places = found.pop("index")
+                rows["label"][places] = found.pop("label")
+                for name, values in found.items():
+                    whole = rows.setdefault(name, np.zeros((total, *values.shape[1:]), np.float32))
+                    whole[places] += values / np.float32(len(scales))
+                done += len(places)
+                if progress is not None:
+                    progress(done, total * len(scales))
+        return rows
+
+    def _seen(self, protocol: WholePictures, scale: int, variables: Tree) -> Iterator[Rows]:
+        """What the network sees at one scale, batch by batch, without the rows that only fill a batch up."""
+        inputs = self._experiment.inputs
+        ahead: deque[tuple[np.ndarray, dict[str, Any]]] = deque()
+        shard = self._devices.shard
+        for batch in whole_batches(self._source, scale=scale, channels=inputs.channels, rows=self._rows, shard=shard):
+            index, label = batch.pop("index"), batch.pop("label")
+            placed = self._devices.divide_rows({**batch, "label": self._devices.own_rows(label)})
+            view = self._view(protocol, scale, variables, placed)
+            ahead.append((index, {**view(variables, placed), "label": label}))
+            if len(ahead) > BATCHES_AHEAD:
+                yield _real(*ahead.popleft())
+        while ahead:
+            yield _real(*ahead.popleft())
+
+    def _rows(self, height: int, width: int) -> int:
+        """Pictures in a batch of a canvas: a multiple of the devices."""
+        count = self._devices.batch_parts
+        pixels = self._batch_size * self._experiment.inputs.size**2
+        return min(max(pixels // (height * width) // count, 1) * count, self._batch_size)
+
+    def _view(self, protocol: WholePictures, scale: int, variables: Tree, placed: Tree) -> Compiled:
+        key = (protocol.windows, scale if protocol.windows else None, placed["image"].shape)
+        if key not in self._compiled:
+            step: View = make_dense_view(self._experiment)
+            if protocol.windows is not None:
+                step = make_windows_view(self._experiment, protocol.windows, scale)
+            self._compiled[key] = self._devices.compile_evaluation(step, variables, placed, rows=True)
+        return self._compiled[key]
+
+    def _sums(self, rows: Rows) -> dict[str, Any]:
+        """The metrics of the whole split, by the same ranking as everywhere else."""
+
+        def step(variables: Tree, batch: Tree) -> Sums:
+            del variables
+            return sum_metrics(batch["probabilities"], batch["label"], batch["loss"], batch["mask"])
+
+        totals: dict[str, Any] | None = None
+        for batch in evaluation_batches(rows, self._batch_size):
+            placed = self._devices.divide_rows(self._devices.own_rows(batch))
+            if "sums" not in self._compiled:
+                self._compiled["sums"] = self._devices.compile_evaluation(step, {}, placed)
+            sums = jax.device_get(self._compiled["sums"]({}, placed))
+            totals = sums if totals is None else jax.tree.map(np.add, totals, sums)
+        assert totals is not None, "the split has pictures"
+        return totals
+
+
+def _real(index: np.ndarray, seen: dict[str, Any]) -> Rows:
+    real = index >= 0
+    return {"index": index[real], **{name: np.asarray(values)[real] for name, values in seen.items()}}

@@ -1,0 +1,55 @@
+"""Sums over everything but the channels, as a product with a row of ones.
+
+XLA's CPU reduction over the leading axes walks the channels one by one; a matrix product runs at the speed of
+memory. [128, 32, 32, 16]: 0.7 against 2.5 ms; [8, 56, 56, 256]: 2.2 against 11.9 ms.
+
+A result of few channels leaves most of a vector empty; there neighbours of a row count as more channels, and are added
+last: [128, 28, 28, 6]: 0.13 against 0.44 ms. They are as many as `im2col` computes at once: the gradient that is summed
+then has one form, and is computed once, not once for each form.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.models.kernels.backend import alone, on_cpu
+
+FEW, NEIGHBOURS = 8, 4  # channels
+
+
+def channel_sums(values: jax.Array) -> jax.Array:
+    """The sum of each channel over all other axes. values: [..., channels]; result: float32 [channels]."""
+    values = values.astype(jnp.float32)
+    axes = tuple(range(values.ndim - 1))
+    if not on_cpu():
+        return values.sum(axes)
+    *places, width, channels = values.shape
+    if channels <= FEW and len(places) > 1 and width % NEIGHBOURS == 0 and alone():  # devices would add up all of them
+        values = values.reshape(*places, width // NEIGHBOURS, NEIGHBOURS * channels)
+    # Contracted axis by axis rather than reshaped, so that the partitioner sees the batch's axis.
+    ones = jnp.ones(values.shape[:-1], jnp.float32)
+    return jax.lax.dot_general(ones, values, ((axes, axes), ((), ()))).reshape(-1, channels).sum(0)
+
+
+def add_bias(outputs: jax.Array, bias: jax.Array) -> jax.Array:
+    """outputs [..., channels] + bias [channels], in the type of the outputs."""
+    return _add_bias_by_hand(outputs, bias) if on_cpu() else _add_bias(outputs, bias)
+
+
+def _add_bias(outputs: jax.Array, bias: jax.Array) -> jax.Array:
+    return outputs + bias.astype(outputs.dtype).reshape((1,) * (outputs.ndim - 1) + (-1,))
+
+
+@jax.custom_vjp
+def _add_bias_by_hand(outputs: jax.Array, bias: jax.Array) -> jax.Array:
+    return _add_bias(outputs, bias)
+
+
+def _forward(outputs, bias):
+    return _add_bias(outputs, bias), bias
+
+
+def _backward(bias, gradient):
+    return gradient, channel_sums(gradient).astype(bias.dtype)
+
+
+_add_bias_by_hand.defvjp(_forward, _backward)

@@ -1,0 +1,57 @@
+"""Batch normalisation: Ioffe & Szegedy, "Batch Normalization: Accelerating Deep Network Training…", 2015."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.models.kernels.backend import on_cpu
+from jaxcnn.models.kernels.batch_norm import normalise, normalise_by_hand, scale_and_shift
+from jaxcnn.models.layers.core import Initializer, Layer
+from jaxcnn.models.layers.initializers import Constant
+from jaxcnn.models.layers.shapes import parameter, require_values
+from jaxcnn.ranges import Decay, Positive
+
+
+class BatchNorm(Layer):
+    """y = scale · (x − mean) / √(var + ε) + bias, per channel. inputs: [batch, …, channels]; same shape out.
+
+    In training, mean and variance are those of the batch. Under `jit` that is the whole batch, however many
+    devices share it; under `pmap` it is the part on each device. At test time they are the running averages
+    in the collection "batch_stats" (float32 mean and var), which training updates: `mutable=["batch_stats"]`.
+
+    The batch is normalised by its biased variance (÷ m, Algorithm 1), and the running average is kept of the
+    unbiased one (÷ m − 1, Algorithm 2, step 10), as torch does; Flax's own layer keeps the biased one.
+    `momentum` is the share of the old average that stays: 0.9 is torch's 0.1.
+    """
+
+    kind: ClassVar[str] = "bn"
+
+    epsilon: Positive = 1e-5
+    momentum: Decay = 0.9
+    scale_init: Initializer = Constant(1.0)
+    bias_init: Initializer = Constant(0.0)
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
+        require_values(self, inputs.shape)
+        channels = inputs.shape[-1:]
+        scale = parameter(self, "scale", self.scale_init, channels)
+        bias = parameter(self, "bias", self.bias_init, channels)
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, channels, jnp.float32)
+        running_var = self.variable("batch_stats", "var", jnp.ones, channels, jnp.float32)
+
+        if train:
+            form = cast(Callable[..., tuple[jax.Array, ...]], normalise_by_hand if on_cpu() else normalise)
+            outputs, mean, var = form(inputs, scale, bias, self.epsilon)
+            if not self.is_initializing():
+                count = inputs.size // inputs.shape[-1]
+                unbiased = var * (count / max(count - 1, 1))
+                running_mean.value = self.momentum * running_mean.value + (1 - self.momentum) * mean
+                running_var.value = self.momentum * running_var.value + (1 - self.momentum) * unbiased
+        else:
+            outputs = scale_and_shift(inputs, running_mean.value, running_var.value, scale, bias, self.epsilon)
+        return outputs.astype(self.dtype)

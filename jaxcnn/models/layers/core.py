@@ -1,0 +1,149 @@
+"""The layers that the papers share. Arrays are NHWC: [batch, height, width, channels].
+
+Every layer knows what a row of the layer table says of it: its kind, its window (for the receptive field) and
+its multiply–accumulates. A layer of one paper alone lives in that paper's file.
+"""
+
+from typing import Any, ClassVar, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.ad_checkpoint import checkpoint_name
+
+from jaxcnn.models.kernels.convolution import convolve, pairs
+from jaxcnn.models.kernels.dense import product
+from jaxcnn.models.kernels.reductions import add_bias
+from jaxcnn.models.layers.initializers import HE_FAN_IN, Constant
+from jaxcnn.models.layers.module import CheckedModule
+from jaxcnn.models.layers.shapes import Shape, parameter, require_map, require_values
+from jaxcnn.models.sharding.batch_rows import own_rows
+from jaxcnn.ranges import Count, DropoutRate, RangeError, WholeNumber
+
+Initializer = Any  # called as `initializer(key, shape, dtype)`
+
+SUM = "sum"  # what convolutions and matrix products compute, to those who choose what the backward pass keeps
+
+
+class Window(NamedTuple):
+    """What one output unit sees of a layer's input, in input pixels, and the step between neighbours."""
+
+    size: int = 1
+    stride: int = 1
+
+
+class Layer(CheckedModule):
+    """A row of the layer table. Shapes come with their batch axis."""
+
+    kind: ClassVar[str] = ""
+
+    def window(self, inputs: Shape) -> Window:
+        """The square of the input (height × width × channels) that one output unit sees."""
+        del inputs
+        return Window()
+
+    def macs(self, inputs: Shape, outputs: Shape) -> int:
+        """Multiply–accumulates for one picture."""
+        del inputs, outputs
+        return 0
+
+    def connections(self, inputs: Shape, outputs: Shape) -> int | None:
+        """Connections as LeCun et al. (1998) count them, biases included; None where nobody counts them."""
+        del inputs, outputs
+        return None
+
+
+class Conv(Layer):
+    """Convolution with explicit padding, by default 'valid'."""
+
+    kind: ClassVar[str] = "conv"
+
+    features: Count
+    kernel_size: Count
+    strides: Count = 1
+    padding: WholeNumber | tuple[tuple[WholeNumber, WholeNumber], tuple[WholeNumber, WholeNumber]] = 0
+    groups: Count = 1
+    use_bias: bool = True
+    kernel_init: Initializer = HE_FAN_IN
+    bias_init: Initializer = Constant(0.0)
+    dtype: Any = jnp.float32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.features % self.groups:
+            raise RangeError(f"features (={self.features}) must be divisible by groups (={self.groups}).")
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> jax.Array:
+        require_map(self, images.shape, self.kernel_size, pairs(self.padding))
+        channels = images.shape[-1]
+        if channels % self.groups:
+            raise ValueError(f"input channels (={channels}) must be divisible by groups (={self.groups}).")
+        shape = (self.kernel_size, self.kernel_size, channels // self.groups, self.features)
+        kernel = parameter(self, "kernel", self.kernel_init, shape).astype(self.dtype)
+        outputs = convolve(images.astype(self.dtype), kernel, self.strides, self.padding, self.groups)
+        outputs = checkpoint_name(outputs, SUM)
+        if self.use_bias:
+            bias = parameter(self, "bias", self.bias_init, (self.features,))
+            outputs = add_bias(outputs, bias)
+        return outputs
+
+    def window(self, inputs: Shape) -> Window:
+        return Window(self.kernel_size, self.strides)
+
+    def macs(self, inputs: Shape, outputs: Shape) -> int:
+        fan_in = self.kernel_size**2 * inputs[-1] // self.groups
+        return int(np.prod(outputs[1:])) * fan_in
+
+    def connections(self, inputs: Shape, outputs: Shape) -> int | None:
+        return self.macs(inputs, outputs) + int(np.prod(outputs[1:])) * self.use_bias
+
+
+class Dense(Layer):
+    """A fully connected layer; a feature map [batch, height, width, channels] is flattened in that order."""
+
+    kind: ClassVar[str] = "fc"
+
+    features: Count
+    kernel_init: Initializer = HE_FAN_IN
+    bias_init: Initializer = Constant(0.0)
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        require_values(self, inputs.shape)
+        inputs = inputs.reshape(inputs.shape[0], -1).astype(self.dtype)
+        kernel = parameter(self, "kernel", self.kernel_init, (inputs.shape[-1], self.features))
+        bias = parameter(self, "bias", self.bias_init, (self.features,))
+        outputs = checkpoint_name(product(inputs, kernel.astype(self.dtype)), SUM)
+        return add_bias(outputs, bias)
+
+    def window(self, inputs: Shape) -> Window:
+        return Window(inputs[1] if len(inputs) == 4 else 1)
+
+    def macs(self, inputs: Shape, outputs: Shape) -> int:
+        return int(np.prod(inputs[1:])) * self.features
+
+    def connections(self, inputs: Shape, outputs: Shape) -> int | None:
+        return self.macs(inputs, outputs) + self.features
+
+
+class Dropout(Layer):
+    """Sets each value to 0 with probability `rate` in training and divides the rest by 1 − rate.
+
+    The papers multiply by 1 − rate at test time instead, which is the same in expectation. The mask of a row
+    depends on the row's place in the whole batch, not on how many devices or micro-batches share it.
+    """
+
+    kind: ClassVar[str] = "dropout"
+
+    rate: DropoutRate = 0.5
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
+        if not train or self.rate == 0.0:
+            return inputs
+        key, shape = self.make_rng("dropout"), inputs.shape[1:]
+        keep = own_rows(lambda rows: jax.random.bernoulli(key, 1.0 - self.rate, (rows, *shape)), inputs.shape[0])
+        return jnp.where(keep, inputs / np.array(1.0 - self.rate, inputs.dtype), np.array(0, inputs.dtype))

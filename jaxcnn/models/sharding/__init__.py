@@ -1,0 +1,1 @@
+"""How a network's batch and towers lie on several devices."""

@@ -1,0 +1,1 @@
+"""The devices of a run: mesh, compilation, and the processes that share one run."""

@@ -1,0 +1,76 @@
+"""What the processes of a run say to each other beside JAX's own collectives, through JAX's coordination service.
+
+With one process there is nobody to talk to, and nothing is said.
+"""
+
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+from jax._src import distributed
+
+from jaxcnn.errors import DataMissingError, JaxcnnError, RunStoppedError, UsageError
+from jaxcnn.parallel.processes import connected, first_line
+
+Result = TypeVar("Result")
+
+MEET_SECONDS = 3600  # how much longer one process may compile than another
+POLL_MILLISECONDS = 60_000
+SHARED_ERRORS = {error.__name__: error for error in (UsageError, DataMissingError, RunStoppedError, JaxcnnError)}
+
+_turns, _meetings, _gatherings = (itertools.count() for _ in range(3))  # the same numbers in every process
+
+
+def in_turn(action: Callable[[], Result]) -> Result:
+    """`action()` in process 0, then in all others at once, so that these find what it made.
+
+    Raises:
+      JaxcnnError: whatever the action raised in process 0, in every process.
+    """
+    if not connected() or jax.process_count() == 1:
+        return action()
+    client, key = distributed.global_state.client, f"jaxcnn/turn/{next(_turns)}"
+    assert client is not None
+    if jax.process_index() == 0:
+        try:
+            result = action()
+        except Exception as error:
+            client.key_value_set(key, json.dumps([type(error).__name__, first_line(error)]))
+            raise
+        client.key_value_set(key, "done")
+        return result
+    while True:
+        try:
+            told = client.blocking_key_value_get(key, POLL_MILLISECONDS)
+            break
+        except jax.errors.JaxRuntimeError as error:  # process 0 may be preparing a data set for hours
+            if "DEADLINE_EXCEEDED" not in str(error):
+                raise
+    if told != "done":
+        name, message = json.loads(told)
+        raise SHARED_ERRORS.get(name, JaxcnnError)(message)
+    return action()
+
+
+def gathered(mine: list[Any]) -> list[Any]:
+    """What all processes bring, in their order; values are JSON's. Every process has to call it equally often."""
+    if not connected() or jax.process_count() == 1:
+        return mine
+    client, number, index = distributed.global_state.client, next(_gatherings), jax.process_index()
+    assert client is not None
+    client.key_value_set(f"jaxcnn/gathering/{number}/{index}", json.dumps(mine))
+    keys = [f"jaxcnn/gathering/{number}/{each}" for each in range(jax.process_count())]
+    found = [json.loads(client.blocking_key_value_get(key, 1000 * MEET_SECONDS)) for key in keys]
+    if number:  # all have come here, so all have read what was brought before
+        client.key_value_delete(f"jaxcnn/gathering/{number - 1}/{index}")
+    return [item for items in found for item in items]
+
+
+def meet() -> None:
+    """Waits for all processes: the first operation over all of them gives up on those that come 30 s late (Gloo)."""
+    if connected() and jax.process_count() > 1:
+        client = distributed.global_state.client
+        assert client is not None
+        client.wait_at_barrier(f"jaxcnn/meeting/{next(_meetings)}", 1000 * MEET_SECONDS)

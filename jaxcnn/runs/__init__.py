@@ -1,0 +1,1 @@
+"""The life of a run: plan, fit, resume, checkpoint, lock, log, evaluate its folder."""

@@ -1,0 +1,87 @@
+"""Damaged pictures of a training set: told by the threads that read ahead, written down when their step is done.
+
+Each was replaced by another record (`data.loading.read`). A run that meets more than `ALLOWED_SHARE` of an epoch stops:
+the data set is broken then, not a picture.
+"""
+
+import threading
+from collections import Counter
+from typing import Any, Protocol
+
+from jaxcnn.data.loading.read import Damaged
+from jaxcnn.data.sources import Source, how_to_mend
+from jaxcnn.errors import RunStoppedError
+from jaxcnn.parallel import coordination
+
+ALLOWED_SHARE = 0.001
+NAMED = 5  # in the message of a run that stops
+
+
+class Log(Protocol):
+    """A run's metrics.jsonl."""
+
+    def write(self, step: int, event: str, **numbers: Any) -> None: ...
+
+
+class DamagedPictures:
+    """Collects what was reported, and gives it to the log in the order of the steps.
+
+    Args:
+        source: the training set.
+        steps_per_epoch: how many steps see it once.
+    """
+
+    def __init__(self, source: Source, *, steps_per_epoch: int) -> None:
+        self._source, self._steps_per_epoch = source, steps_per_epoch
+        self._allowed = ALLOWED_SHARE * len(source)
+        self._pending: list[tuple[int, Damaged]] = []
+        self._logged: set[tuple[int, int]] = set()
+        self._in_epoch: Counter[int] = Counter()
+        self._lock = threading.Lock()
+
+    def report(self, step: int, picture: Damaged) -> None:
+        """A picture of the batch that step `step` (from 0) sees; from any thread, ahead of that step."""
+        with self._lock:
+            self._pending.append((step, picture))
+
+    def resume(self, events: list[dict[str, Any]]) -> None:
+        """Counts what an earlier start of the run has logged."""
+        for event in events:
+            if event["event"] == "corrupt":
+                self._count(event["step"], event["record"])
+
+    def write(self, log: Log, step: int) -> None:
+        """Writes down what the first `step` steps have met; twice the same nothing.
+
+        Of several processes each brings what it has read, all count all of it, and so all stop at the same step.
+
+        Raises:
+            RunStoppedError: they are more than 0.1 % of an epoch.
+        """
+        with self._lock:
+            due = sorted(entry for entry in self._pending if entry[0] <= max(step - 1, 0))
+            self._pending = [entry for entry in self._pending if entry not in due]
+        met = coordination.gathered([[at, picture.record, picture.reason] for at, picture in due])
+        for at, record, reason in sorted(met):
+            seen = min(at + 1, step)  # a damaged picture of a resident data set is known before the first step
+            if (seen, record) in self._logged:
+                continue
+            self._count(seen, record)
+            log.write(seen, "corrupt", split=self._source.split, record=record, reason=reason)
+        epoch, count = max(self._in_epoch.items(), key=lambda item: item[1], default=(0, 0))
+        if count > self._allowed:
+            records = sorted({record for seen, record in self._logged if self._epoch(seen) == epoch})
+            names = ", ".join(map(str, records[:NAMED])) + (", …" if len(records) > NAMED else "")
+            log.write(step, "stopped", corrupt=count)
+            raise RunStoppedError(
+                f"{count:,} damaged pictures in epoch {epoch + 1} of {self._source.name}'s {self._source.split} split "
+                f"(records {names}); allowed are {100 * ALLOWED_SHARE:g} % of {len(self._source):,}. "
+                f"metrics.jsonl names all of them; {how_to_mend(self._source)}."
+            )
+
+    def _epoch(self, seen: int) -> int:
+        return max(seen - 1, 0) // self._steps_per_epoch
+
+    def _count(self, seen: int, record: int) -> None:
+        self._logged.add((seen, record))
+        self._in_epoch[self._epoch(seen)] += 1

@@ -1,0 +1,185 @@
+"""A run's folder: whose it is, and its summary."""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import platform
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.data.sources import Source
+from jaxcnn.errors import JaxcnnError, UsageError
+from jaxcnn.runs.disk_errors import refusal, require_utf8
+from jaxcnn.runs.same_run import CONTENT, check_same_run, resolved
+from jaxcnn.runtime.paths import expanded
+
+# What may change between two starts of one run without making it another run.
+FREE = {"paper", "rehearsal", "deviations", "chosen", "checkpoint_every", "evaluation_batch_size"}
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "grain", "numpy")
+
+
+def default_workdir(experiment: Experiment, data: str, rehearsal: bool) -> Path:
+    """runs/<experiment>-<variant>-<data>, with "-rehearsal" behind it for one."""
+    return Path("runs") / f"{experiment.name}-{experiment.variant}-{data}{'-rehearsal' if rehearsal else ''}"
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON: a dataclass becomes {"type": …, its fields}, a function its name."""
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__name__")):
+        return value.__name__
+    if dataclasses.is_dataclass(value):
+        hidden = {"parent", "name"} if isinstance(value, nn.Module) else set()
+        names = [field.name for field in dataclasses.fields(value) if field.name not in hidden]
+        return {"type": type(value).__name__, **{name: plain(getattr(value, name)) for name in names}}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)
+
+
+def identity(
+    experiment: Experiment, *, data: str, rehearsal: bool, seed: int, content: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What makes a run this run and no other.
+
+    It is the same for other devices and another number of them: a run may go on elsewhere, and does so to the bit only
+    on equal devices and as many processor cores (`runs.resumption`).
+
+    Args:
+      experiment: as the run resolved it.
+      data, rehearsal, seed: as in `fit`.
+      content: what the data holds, as `content` below says it.
+    """
+    known = {name: value for name, value in plain(experiment).items() if name not in FREE | {"type"}}
+    known |= {"data": data, "rehearsal": rehearsal, "seed": seed, "init_from": resolved(experiment.init_from)}
+    return known | ({} if content is None else {CONTENT: content})
+
+
+def content(train: Source, test: Source) -> dict[str, Any]:
+    """What tells data from other data of the same name: its classes' names, and each split's size and fingerprint.
+
+    Raises:
+      RunStoppedError, DataMissingError: a file is damaged.
+    """
+    splits = {source.split: split_content(source) for source in (train, test)}
+    names = hashlib.sha256(json.dumps(train.class_names).encode()).hexdigest()[:16]
+    return splits | {"class_names": names}
+
+
+def split_content(source: Source) -> dict[str, Any]:
+    """A split's part of `content`."""
+    return {"images": len(source), "fingerprint": source.fingerprint}
+
+
+def local_folder(folder: str | Path, flag: str = "--workdir") -> Path:
+    """A folder that we write, `~` expanded.
+
+    Args:
+      folder: as a person names it.
+      flag: how it is called in an error.
+
+    Raises:
+      UsageError: it is a bucket's address, which would become a folder named "gs:", or in nobody's home folder.
+    """
+    if "://" in str(folder):
+        raise UsageError(f"{flag}={folder} must be a local folder; mount the bucket, and name the folder there.")
+    return Path(expanded(folder, flag))
+
+
+def saved_identity(workdir: Path) -> dict[str, Any] | None:
+    """What experiment.json says of the run; None where there is no such file.
+
+    Raises:
+      UsageError: it can't be read.
+      JaxcnnError: it is damaged.
+    """
+    path = workdir / "experiment.json"
+    try:
+        return dict(json.loads(path.read_text())["experiment"])
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise refusal(path, error) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise JaxcnnError(
+            f"{path} is damaged; put a sound one there (training's command with another --workdir writes the same), "
+            "or choose another --workdir."
+        ) from error
+
+
+def claim(
+    workdir: Path, mine: dict[str, Any], *, first: bool = True, may_accumulate: Callable[[], bool] = lambda: False
+) -> list[str]:
+    """Makes `workdir` this run's folder by writing experiment.json, or checks that it already is.
+
+    Args:
+      mine: what `identity` says of the run.
+      first: whether this is the process that writes; the others come after it.
+      may_accumulate: see `same_run.check_same_run`.
+
+    Returns:
+      What to tell, a line each.
+
+    Raises:
+      UsageError: the folder holds another experiment, can't be read or written, or has a name that isn't UTF-8.
+      JaxcnnError: its experiment.json is damaged.
+    """
+    require_utf8(workdir)
+    theirs = saved_identity(workdir)
+    if theirs is not None:
+        return check_same_run(workdir, theirs, mine, may_accumulate=may_accumulate)
+    if not first:
+        raise UsageError(f"{workdir} isn't what the first process sees; --workdir must be on a disk that all share.")
+    try:
+        if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
+            raise UsageError(f"{workdir} exists and is no run's folder; choose another --workdir.")
+        workdir.mkdir(parents=True, exist_ok=True)
+        write_json(workdir / "experiment.json", {"experiment": mine, "versions": versions(), "commit": commit()})
+    except OSError as error:
+        raise UsageError(f"can't write to {workdir}: {error.strerror}; choose another --workdir.") from error
+    return []
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes a whole file or none."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    temporary.replace(path)
+
+
+def params_sha256(params: Any) -> str:
+    """SHA-256 over the parameters' bytes, in sorted order of their paths ("conv1/bias", "conv1/kernel", …)."""
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    named = {"/".join(str(key.key) for key in path): leaf for path, leaf in leaves}
+    digest = hashlib.sha256()
+    for name in sorted(named):
+        digest.update(np.ascontiguousarray(jax.device_get(named[name])).tobytes())
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages that decide what a run computes."""
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
+
+
+def commit() -> str | None:
+    """The commit of the source, "-dirty" behind it where files differ; None outside a checkout."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

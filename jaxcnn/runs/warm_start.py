@@ -1,0 +1,151 @@
+"""Starting from another run's network: VGG's deeper nets begin with layers of net A (§3.1).
+
+A layer is taken as a whole: its parameters, and the running averages of its batch normalisation. Of a run that keeps
+the average of its parameters (`Experiment.averaging`) that average is taken, which is the network that the run
+evaluates. What the inputs take from all training images (the mean image, or ZCA whitening) belongs to the network: it
+is taken where all layers are, and where the two runs' inputs mean the same by it, so that an evaluation right after
+says what the other run's says, and fine-tuning on other data shows the network the inputs that it knows. Where only
+some layers are taken, the network is another one, and the statistics are those of its own training images; so they
+are where they can't be taken: where `stored_size`, `channels`, `mean` or `whitening` differ.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.config.inputs import Inputs
+from jaxcnn.errors import UsageError
+from jaxcnn.parallel.devices import Devices
+from jaxcnn.runs.checkpoints import Checkpoints, has_checkpoint
+from jaxcnn.runs.folder import params_sha256, plain, saved_identity
+from jaxcnn.runs.resolve import init
+from jaxcnn.runs.same_run import resolved, value_at
+from jaxcnn.training.state import zero_statistics
+
+Tree = Any
+# What of `Inputs` decides the values that a network sees of an image.
+VALUES = ("channels", "mean", "scale", "whitening", "local_contrast")
+NAMED = 6  # layers in a message
+
+
+@dataclasses.dataclass(frozen=True)
+class InitialWeights:
+    """What a run begins with of another one's network.
+
+    Attributes:
+      params, batch_stats: of the layers that are taken; arrays, laid out over the devices.
+      statistics: of the inputs (`state.zero_statistics`); None where the run computes its own.
+      sha256: of all of that.
+      notes: a line each: what was taken, and what to mind.
+    """
+
+    params: dict[str, Tree]
+    batch_stats: dict[str, Tree]
+    statistics: dict[str, Tree] | None
+    sha256: str
+    notes: tuple[str, ...]
+
+
+def starting_weights(experiment: Experiment, workdir: Path, devices: Devices) -> InitialWeights | None:
+    """What a run in `workdir` begins with of `experiment.init_from`.
+
+    None without such, and for a run that goes on from a checkpoint of its own: the other run's folder, which may be
+    gone by then, is only read again where it was given by another place than at the start, to know it again.
+
+    Raises:
+      UsageError: the folder holds no run, or its network has no such layer, or one of another shape.
+      DataMissingError, JaxcnnError: it holds no complete checkpoint, or a damaged one.
+    """
+    if experiment.init_from is None:
+        return None
+    if has_checkpoint(workdir):
+        begun = saved_identity(workdir)
+        if begun is not None and resolved(begun.get("init_from")) == resolved(experiment.init_from):
+            return None
+    return read(experiment, devices)
+
+
+def read(experiment: Experiment, devices: Devices) -> InitialWeights:
+    """What `experiment` takes of the newest state in the folder `init_from`. Raises as `starting_weights` does."""
+    given = str(experiment.init_from)
+    if "://" in given:
+        raise UsageError(f"init_from (={given}) must be a local folder; mount the bucket, and name the folder there.")
+    folder = Path(str(resolved(given)))
+    if not has_checkpoint(folder):
+        raise UsageError(f"init_from (={given}) is no run's folder: {folder} holds no complete checkpoint.")
+    checkpoints = Checkpoints(folder)
+    try:
+        theirs = checkpoints.network(devices.placement)
+        step, inputs = checkpoints.latest_step(), value_at(checkpoints.record(), "experiment.inputs")
+    finally:
+        checkpoints.close()
+    ours = jax.eval_shape(lambda: init(experiment.model, experiment))
+    names = layers(ours)
+    chosen = experiment.init_layers if experiment.init_layers is not None else tuple(names)
+    for name in chosen:
+        check_layer(name, ours, theirs, experiment, folder)
+    taken = {
+        kind: {name: theirs[kind][name] for name in chosen if name in theirs[kind]}
+        for kind in ("params", "batch_stats")
+    }
+    is_whole = set(chosen) == set(names)
+    statistics, why = taken_statistics(theirs["statistics"], is_whole, experiment.inputs, inputs)
+    digest = params_sha256(devices.whole({**taken, "statistics": statistics or {}}))
+    what = f"all {len(chosen)} layers" if is_whole else f"{len(chosen)} of {len(names)} layers ({_some(chosen)})"
+    averages = ", batch statistics with them" if taken["batch_stats"] else ""
+    notes = [f"begins with {what} of {folder} at step {step:,}{averages}{why}"]
+    differs = [field for field in VALUES if value_at(inputs, field) != plain(getattr(experiment.inputs, field))]
+    if differs:
+        known = "; ".join(
+            f"inputs.{field} is {value_at(inputs, field)!r} there, here {plain(getattr(experiment.inputs, field))!r}"
+            for field in differs
+        )
+        notes.append(f"note: the layers were trained on other values of the pixels: {known}.")
+    return InitialWeights(taken["params"], taken["batch_stats"], statistics, digest, tuple(notes))
+
+
+def layers(variables: Tree) -> list[str]:
+    """The names of a network's layers at the top, whatever variables they have."""
+    return list(dict.fromkeys([*variables["params"], *variables.get("batch_stats", {})]))
+
+
+def check_layer(name: str, ours: Tree, theirs: Tree, experiment: Experiment, folder: Path) -> None:
+    """Raises UsageError unless both networks have this layer, of the same shapes."""
+    for network, where in ((ours, experiment.title), (theirs, f"the network in {folder}")):
+        if name not in layers(network):
+            raise UsageError(f"init_layers: {where} has no layer {name!r}; name those that both have.")
+    for kind in ("params", "batch_stats"):
+        mine, other = (shapes(network.get(kind, {}).get(name, {})) for network in (ours, theirs))
+        if mine != other:
+            raise UsageError(
+                f"init_from: layer {name} is {other} in {folder}, here it is {mine}; name the layers that fit in "
+                "init_layers."
+            )
+
+
+def taken_statistics(
+    theirs: dict[str, Tree], is_whole: bool, inputs: Inputs, their_inputs: dict[str, Any] | None
+) -> tuple[dict[str, Tree] | None, str]:
+    """The other run's statistics of its inputs where they are taken, else None; and how a message goes on about it."""
+    if not zero_statistics(inputs):
+        return None, ""
+    decisive = ("stored_size", "channels", "whitening" if inputs.whitening is not None else "mean")
+    differs = [name for name in decisive if value_at(their_inputs, name) != plain(getattr(inputs, name))]
+    what = "whitening" if inputs.whitening is not None else "mean image"
+    if not is_whole:
+        return None, f"; the {what} is that of this run's data, as it isn't the whole network"
+    if differs:
+        return None, f"; the {what} is that of this run's data, as inputs.{differs[0]} is another"
+    return theirs, f", and with its {what}"
+
+
+def shapes(layer: dict[str, Any]) -> dict[str, Any]:
+    """The shapes of a layer's parameters, or of the layers within it."""
+    return {name: shapes(leaf) if isinstance(leaf, dict) else tuple(leaf.shape) for name, leaf in layer.items()}
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")

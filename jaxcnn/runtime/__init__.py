@@ -1,0 +1,1 @@
+"""What touches the whole process: signals, memory, the compiler's flags."""
