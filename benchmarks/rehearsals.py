@@ -31,9 +31,9 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout
 
 import jaxcnn
+from jaxcnn.config.serialize import plain
 from jaxcnn.data.loading.pipeline import cores
 from jaxcnn.errors import RunStoppedError
-from jaxcnn.runs.folder import plain
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import jaxcnn
 from benchmarks.task import MEAN, SCALE, Task
-from jaxcnn.config.experiment import Experiment, nearest
+from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Inputs
-from jaxcnn.errors import UsageError
+from jaxcnn.errors import UsageError, nearest
 from jaxcnn.optim.losses import AuxiliaryCrossEntropy
 from jaxcnn.optim.optimizers import Momentum
 from jaxcnn.optim.schedules import Constant

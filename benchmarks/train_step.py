@@ -37,8 +37,7 @@ from benchmarks.task import Task
 from benchmarks.tasks import NETWORKS, make_task
 from benchmarks.train_step_table import show
 from jaxcnn.cli.flags import Parser, positive
-from jaxcnn.config.experiment import nearest
-from jaxcnn.errors import JaxcnnError, UsageError
+from jaxcnn.errors import JaxcnnError, UsageError, nearest
 from jaxcnn.runtime import host_memory
 
 JOBS = ("train", "evaluation", "ten_crop")

@@ -3,6 +3,8 @@
 Everything else that goes wrong is a defect of ours (or of the machine) and keeps its traceback.
 """
 
+import difflib
+
 
 class JaxcnnError(Exception):
     """An error whose message says what is wrong, what is allowed and what to do, in one line."""
@@ -34,3 +36,15 @@ class RunInterruptedError(JaxcnnError):
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         self.exit_status = 128 + signal_number
+
+
+def nearest(wrong: str, allowed: list[str]) -> str:
+    """The end of an error message: the nearest allowed word, if one is near, and all of them."""
+    near = difflib.get_close_matches(wrong, allowed, n=1)
+    question = f"did you mean {near[0]!r}? " if near else ""
+    return f"{question}Allowed: {', '.join(allowed)}."
+
+
+def first_line(error: BaseException) -> str:
+    """Of its message, or its name."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -12,7 +12,8 @@ from jaxcnn.config.inputs import Inputs
 from jaxcnn.data.choose import Choice
 from jaxcnn.runs import fit
 from jaxcnn.runs import resolve as resolve_module
-from jaxcnn.runs.resolve import Length, resolve
+from jaxcnn.runs.length import Length
+from jaxcnn.runs.resolve import resolve
 
 EXAMPLES = {"digits": 1438, "photos": 2000}
 

@@ -13,7 +13,8 @@ from jaxcnn.data.choose import Choice
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.runs import plan
 from jaxcnn.runs.evaluate import restore_state
-from jaxcnn.runs.resolve import Length, resolve
+from jaxcnn.runs.length import Length
+from jaxcnn.runs.resolve import resolve
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")
 

@@ -8,13 +8,15 @@ import jax
 import numpy as np
 
 from jaxcnn.analysis.bench_data import bench_data
+from jaxcnn.analysis.collectives import count_collectives
 from jaxcnn.analysis.program import Program
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import set_path
 from jaxcnn.data.sources import open_source
-from jaxcnn.parallel.devices import Mode, check_compiling, count_collectives
+from jaxcnn.parallel.compilation import check_compiling
+from jaxcnn.parallel.devices import Mode
+from jaxcnn.runs.length import Length
 from jaxcnn.runs.plan import check_arguments, lay_out
-from jaxcnn.runs.resolve import Length
 from jaxcnn.training import state as train_state
 from jaxcnn.training.out_of_memory import telling_out_of_memory
 

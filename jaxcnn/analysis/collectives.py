@@ -2,10 +2,13 @@
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from jaxcnn.parallel.devices import COLLECTIVES
+from jax.stages import Compiled
+
+COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
+
 
 BITS = {"pred": 8, "bf16": 16, "c64": 64, "c128": 128}  # of types whose name doesn't end in their bits
 
@@ -86,3 +89,10 @@ def repetitions(program: str) -> dict[str, int]:
     for name in [*callers, *entries]:
         count(name)
     return times
+
+
+def count_collectives(compiled: Compiled) -> dict[str, int]:
+    """How often each kind of communication stands in a compiled program."""
+    text = compiled.as_text() or ""
+    found = Counter(re.findall(rf"\b({'|'.join(COLLECTIVES)})(?:-start)?\(", text))
+    return {name: found[name] for name in COLLECTIVES if found[name]}

@@ -4,7 +4,7 @@ from typing import Any
 
 from jaxcnn.analysis.layer_table import LayerTable, layer_table
 from jaxcnn.config.experiment import Experiment, load, names, variants
-from jaxcnn.runs.folder import plain
+from jaxcnn.config.serialize import plain
 
 
 def describe(experiment: Experiment) -> dict[str, Any]:

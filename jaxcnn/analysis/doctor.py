@@ -14,7 +14,7 @@ from jaxcnn.data.datasets import DATA_SETS
 from jaxcnn.data.decoding.decode import decode
 from jaxcnn.data.embedded import Photos
 from jaxcnn.data.sources import data_folder, is_prepared
-from jaxcnn.parallel.devices import check_compiling, compile_step
+from jaxcnn.parallel.compilation import check_compiling, compile_step
 from jaxcnn.runs.folder import versions
 from jaxcnn.runtime.host_memory import has_large_pages
 

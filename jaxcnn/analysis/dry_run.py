@@ -19,11 +19,13 @@ from jaxcnn.config.experiment import Experiment
 from jaxcnn.data.choose import Choice
 from jaxcnn.data.datasets import data_set
 from jaxcnn.models.sharding.towers import BATCH_AXIS, TOWER_AXIS
-from jaxcnn.parallel.devices import Mode, check_compiling
+from jaxcnn.parallel.compilation import check_compiling
+from jaxcnn.parallel.devices import Mode
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.runs.folder import default_workdir, local_folder
+from jaxcnn.runs.length import Length
 from jaxcnn.runs.plan import check_arguments, lay_out
-from jaxcnn.runs.resolve import Length, resolve
+from jaxcnn.runs.resolve import resolve
 from jaxcnn.training.out_of_memory import telling_out_of_memory
 
 CHECKPOINTS = 3  # two are kept, and for a moment the next one lies beside them

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.models.layers.core import convolve
-from jaxcnn.parallel.devices import compile_step
+from jaxcnn.parallel.compilation import compile_step
 
 REPEATS = 5
 # Sides of a matrix; batch, height and channels of a 3×3 convolution: some ten milliseconds of work each.

@@ -9,9 +9,10 @@ import jaxcnn.evaluation.evaluator
 import jaxcnn.reporting.record
 import jaxcnn.runs.checkpoints  # noqa: F401  (these three are what a run imports: their memory counts)
 from jaxcnn.config.experiment import Experiment
+from jaxcnn.data.loading.in_memory import RESIDENT_PIXELS
 from jaxcnn.data.loading.pipeline import default_threads
 from jaxcnn.errors import JaxcnnError
-from jaxcnn.training.feed import BATCHES_AHEAD, RESIDENT_PIXELS
+from jaxcnn.training.feed import BATCHES_AHEAD
 
 Tree = Any
 

@@ -10,8 +10,9 @@ from jaxcnn.analysis.memory import memory_plan
 from jaxcnn.analysis.operations import count_operations
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.evaluation.crops import center
-from jaxcnn.parallel.devices import Devices, compile_step
-from jaxcnn.runs.resolve import Length
+from jaxcnn.parallel.compilation import compile_step
+from jaxcnn.parallel.devices import Devices
+from jaxcnn.runs.length import Length
 from jaxcnn.training import state as train_state
 from jaxcnn.training.curvature import curvature_samples, make_refresh_step
 from jaxcnn.training.steps import make_evaluation_step, make_train_step, on_resident

@@ -8,8 +8,6 @@ import tempfile
 
 import jax
 
-from jaxcnn.runs.disk_errors import is_news
-
 
 def make_ready() -> None:
     """Before a command's job: a terminal that takes every text, quiet libraries, and the cache turned on."""
@@ -37,3 +35,9 @@ def use_cache(parent: str) -> None:
     except OSError as error:
         reason = error.strerror or error
         print(f"note: can't keep compiled programs in {folder}: {reason}; set XDG_CACHE_HOME.", file=sys.stderr)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """A filter for the libraries' loggers: false for a full disk, whose many tracebacks would hide our line."""
+    text = f"{record.getMessage()} {record.exc_info[1] if record.exc_info else ''}"
+    return "No space left on device" not in text and "Disk quota exceeded" not in text

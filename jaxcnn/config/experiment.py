@@ -1,7 +1,6 @@
 """What an experiment is: a frozen dataclass of real objects. The files in `experiments/` hold the values."""
 
 import dataclasses
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ import jax
 import optax
 
 from jaxcnn.config.inputs import Inputs, Scales
-from jaxcnn.errors import UsageError
+from jaxcnn.errors import UsageError, nearest
 from jaxcnn.ranges import NOT_EMPTY, Count, Positive, Range, WholeNumber, check
 
 BetweenZeroAndOne = Annotated[float, Range(0, 1, low_open=True, high_open=True)]
@@ -197,10 +196,3 @@ def _module(name: str) -> ModuleType:
     if name not in names():
         raise UsageError(f"there is no experiment {name!r}; {nearest(name, names())}")
     return importlib.import_module(f"jaxcnn.experiments.{name}")
-
-
-def nearest(wrong: str, allowed: list[str]) -> str:
-    """The end of an error message: the nearest allowed word, if one is near, and all of them."""
-    near = difflib.get_close_matches(wrong, allowed, n=1)
-    question = f"did you mean {near[0]!r}? " if near else ""
-    return f"{question}Allowed: {', '.join(allowed)}."

@@ -10,8 +10,8 @@ from typing import Any
 
 import flax.linen as nn
 
-from jaxcnn.config.experiment import Experiment, nearest
-from jaxcnn.errors import UsageError
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.errors import UsageError, nearest
 from jaxcnn.models.kernels.relu import relu
 from jaxcnn.ranges import violated
 

@@ -8,14 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcnn.config.experiment import Experiment
-from jaxcnn.data.loading.in_memory import load_resident
+from jaxcnn.data.loading.in_memory import RESIDENT_PIXELS, evaluation_batches, load_resident
 from jaxcnn.data.loading.pipeline import test_batches
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.protocols import PROTOCOLS, Squares
 from jaxcnn.evaluation.whole_pictures import WholePictureEvaluator
 from jaxcnn.parallel.devices import Devices
-from jaxcnn.training.feed import RESIDENT_PIXELS, evaluation_batches
 from jaxcnn.training.metrics import divide
 from jaxcnn.training.out_of_memory import evaluation_memory_is_told
 from jaxcnn.training.steps import make_evaluation_step

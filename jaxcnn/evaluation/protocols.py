@@ -10,16 +10,16 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.config.experiment import Experiment, nearest
+from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Scales
 from jaxcnn.data.datasets import prepare_command
 from jaxcnn.data.sources import Source
-from jaxcnn.errors import UsageError
+from jaxcnn.errors import UsageError, nearest
 from jaxcnn.evaluation import crops, windows
 from jaxcnn.evaluation.crops import Crops
 from jaxcnn.evaluation.windows import Choice
 from jaxcnn.models.layers.masked_apply import apply_within
-from jaxcnn.runs.resolve import init
+from jaxcnn.training.state import init
 from jaxcnn.training.steps import convolutional
 
 LARGEST = 4  # times the network's input: a scale beyond was meant for another network

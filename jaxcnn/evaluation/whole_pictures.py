@@ -9,12 +9,12 @@ import numpy as np
 from jax.stages import Compiled
 
 from jaxcnn.config.experiment import Experiment
+from jaxcnn.data.loading.in_memory import evaluation_batches
 from jaxcnn.data.loading.whole_pictures import whole_batches
 from jaxcnn.data.sources import Source
 from jaxcnn.evaluation.protocols import WholePictures
 from jaxcnn.evaluation.views import View, make_dense_view, make_windows_view
 from jaxcnn.parallel.devices import Devices
-from jaxcnn.training.feed import evaluation_batches
 from jaxcnn.training.metrics import Sums, divide, sum_metrics
 
 Tree = Any

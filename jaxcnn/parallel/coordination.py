@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import jax
 from jax._src import distributed
 
-from jaxcnn.errors import DataMissingError, JaxcnnError, RunStoppedError, UsageError
-from jaxcnn.parallel.processes import connected, first_line
+from jaxcnn.errors import DataMissingError, JaxcnnError, RunStoppedError, UsageError, first_line
+from jaxcnn.parallel.processes import connected
 
 Result = TypeVar("Result")
 

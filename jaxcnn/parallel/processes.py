@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import jax
 from jax._src import distributed
 
-from jaxcnn.errors import JaxcnnError, UsageError
+from jaxcnn.errors import JaxcnnError, UsageError, first_line
 from jaxcnn.runtime import program, signals, standard_streams
 
 VARIABLES: tuple[str, ...] = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
@@ -209,8 +209,3 @@ def _survive_aborts(status: int = 1) -> None:
     handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(end)
     _kept.append(handler)
     ctypes.CDLL(None).signal(int(signal.SIGABRT), handler)
-
-
-def first_line(error: BaseException) -> str:
-    """Of its message, or its name."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

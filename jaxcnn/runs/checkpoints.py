@@ -1,5 +1,6 @@
 """Saving and restoring a run by Orbax: asynchronously, all or nothing, on any number of devices."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,6 @@ import orbax.checkpoint as ocp
 from jax.sharding import Sharding
 
 from jaxcnn.errors import DataMissingError, JaxcnnError
-from jaxcnn.training.event_loop import patient_loops
 from jaxcnn.training.state import TrainState
 
 Tree = Any
@@ -137,3 +137,26 @@ def placed(like: Tree, placement: Tree) -> Tree:
     if isinstance(placement, Sharding):
         placement = jax.tree.map(lambda _: placement, like)
     return jax.tree.map(lambda x, where: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where), like, placement)
+
+
+class PatientLoop(asyncio.SelectorEventLoop):
+    """An event loop that waits at its close for the tasks that are still under way, whatever becomes of them.
+
+    Orbax reads a checkpoint's arrays all at once, in an event loop that it closes as soon as one of them fails. The
+    answers to the others then find the loop closed, and each prints a traceback past our one line of error.
+    """
+
+    def close(self) -> None:
+        while not self.is_closed() and (tasks := asyncio.all_tasks(self)):
+            self.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        super().close()
+
+
+@contextlib.contextmanager
+def patient_loops() -> Iterator[None]:
+    """New event loops of this process are patient ones. (Setting asyncio's policy would do too, and is deprecated.)"""
+    usual, asyncio.new_event_loop = asyncio.new_event_loop, PatientLoop
+    try:
+        yield
+    finally:
+        asyncio.new_event_loop = usual

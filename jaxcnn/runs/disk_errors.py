@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -58,9 +57,3 @@ def full_disk_is_told(folder: Path) -> Iterator[None]:
 
 def _is_within(filename: object, folder: Path) -> bool:
     return isinstance(filename, str) and Path(filename).absolute().is_relative_to(folder.absolute())
-
-
-def is_news(record: logging.LogRecord) -> bool:
-    """A filter for the libraries' loggers: false for a full disk, whose many tracebacks would hide our line."""
-    text = f"{record.getMessage()} {record.exc_info[1] if record.exc_info else ''}"
-    return "No space left on device" not in text and "Disk quota exceeded" not in text

@@ -9,17 +9,19 @@ import jax
 
 from jaxcnn.config.experiment import Experiment, load
 from jaxcnn.config.overrides import ACTIVATIONS, LENGTHS, apply_changes, override, parse_settings, set_path
+from jaxcnn.config.serialize import plain
 from jaxcnn.data.choose import Choice, choose
 from jaxcnn.data.datasets import data_set
 from jaxcnn.data.sources import Source, open_source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluator import Evaluator
 from jaxcnn.evaluation.protocols import check_pictures, check_protocol
-from jaxcnn.parallel.devices import Devices, check_compiling
+from jaxcnn.parallel.compilation import check_compiling
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.runs.checkpoints import Checkpoints
 from jaxcnn.runs.disk_errors import full_disk_is_told
-from jaxcnn.runs.folder import FREE, local_folder, plain, saved_identity, split_content
+from jaxcnn.runs.folder import FREE, local_folder, saved_identity, split_content
 from jaxcnn.runs.resolve import resolve
 from jaxcnn.runs.same_run import CONTENT, differences
 from jaxcnn.training import state as train_state

@@ -8,14 +8,16 @@ from typing import Any
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import has_path, value_at
+from jaxcnn.config.serialize import plain
 from jaxcnn.data.choose import Choice
 from jaxcnn.data.datasets import data_set
 from jaxcnn.parallel import coordination, processes
-from jaxcnn.parallel.devices import Mode, check_compiling
+from jaxcnn.parallel.compilation import check_compiling
+from jaxcnn.parallel.devices import Mode
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.reporting.record import FINAL
 from jaxcnn.runs.disk_errors import full_disk_is_told, refusal
-from jaxcnn.runs.folder import claim, content, identity, local_folder, params_sha256, plain, write_json
+from jaxcnn.runs.folder import claim, content, identity, local_folder, params_sha256, write_json
 from jaxcnn.runs.lock import held
 from jaxcnn.runs.plan import plan_run
 from jaxcnn.runs.profiler import nothing_to_trace

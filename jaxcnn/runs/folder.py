@@ -1,6 +1,5 @@
 """A run's folder: whose it is, and its summary."""
 
-import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -10,11 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import flax.linen as nn
 import jax
 import numpy as np
 
 from jaxcnn.config.experiment import Experiment
+from jaxcnn.config.serialize import plain
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runs.disk_errors import refusal, require_utf8
@@ -29,23 +28,6 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-da
 def default_workdir(experiment: Experiment, data: str, rehearsal: bool) -> Path:
     """runs/<experiment>-<variant>-<data>, with "-rehearsal" behind it for one."""
     return Path("runs") / f"{experiment.name}-{experiment.variant}-{data}{'-rehearsal' if rehearsal else ''}"
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON: a dataclass becomes {"type": …, its fields}, a function its name."""
-    if isinstance(value, type) or (callable(value) and hasattr(value, "__name__")):
-        return value.__name__
-    if dataclasses.is_dataclass(value):
-        hidden = {"parent", "name"} if isinstance(value, nn.Module) else set()
-        names = [field.name for field in dataclasses.fields(value) if field.name not in hidden]
-        return {"type": type(value).__name__, **{name: plain(getattr(value, name)) for name in names}}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return str(value)
 
 
 def identity(

@@ -16,7 +16,8 @@ from jaxcnn.config.inputs import Inputs
 from jaxcnn.data.loading.mean_image import mean_image
 from jaxcnn.data.sources import Source
 from jaxcnn.parallel import coordination
-from jaxcnn.parallel.devices import Devices, compile_step
+from jaxcnn.parallel.compilation import compile_step
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.runs.checkpoints import Checkpoints
 from jaxcnn.runs.warm_start import InitialWeights
 from jaxcnn.training import state as train_state

@@ -9,11 +9,11 @@ from typing import Any
 
 import jax
 
-from jaxcnn.config.experiment import Experiment, nearest
+from jaxcnn.config.experiment import Experiment
 from jaxcnn.data.choose import Choice, choose
 from jaxcnn.data.datasets import data_set
 from jaxcnn.data.sources import Source, is_prepared, open_source
-from jaxcnn.errors import UsageError
+from jaxcnn.errors import UsageError, nearest
 from jaxcnn.evaluation.protocols import check_pictures, check_protocol
 from jaxcnn.models.sharding.towers import TOWER_AXIS
 from jaxcnn.parallel import coordination
@@ -22,7 +22,8 @@ from jaxcnn.parallel.mesh import parse_mesh, tower_axes
 from jaxcnn.ranges import is_whole
 from jaxcnn.reporting.progress import Display
 from jaxcnn.runs.folder import default_workdir, local_folder
-from jaxcnn.runs.resolve import Length, chosen_paths, resolve
+from jaxcnn.runs.length import Length
+from jaxcnn.runs.resolve import chosen_paths, resolve
 
 MODES = ("jit", "pmap")
 SEEDS = 2**32

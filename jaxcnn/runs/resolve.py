@@ -1,7 +1,5 @@
-"""What a run needs to know before it can start: the data it really trains on, and its length in steps."""
+"""The experiment as it runs on the chosen data, checked before the run starts."""
 
-import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +13,7 @@ from jaxcnn.data.choose import Choice
 from jaxcnn.errors import UsageError
 from jaxcnn.models.kernels.backend import plain_forms
 from jaxcnn.models.layers.shapes import SmallMapError
-from jaxcnn.training.network import check_call, check_outputs, check_results, initialised
+from jaxcnn.training.network import check_call, check_outputs, check_results
 
 LARGEST = 1024  # pixels that are enough for every network that takes images of any size
 
@@ -133,40 +131,3 @@ def attempt(model: nn.Module, size: int, channels: int) -> tuple[Exception | Non
             name = jax.tree_util.keystr(path, simple=True, separator="/")
             return SmallMapError(f"its {name} is empty, {list(leaf.shape)}"), ()
     return None, (outputs, variables)
-
-
-def init(model: nn.Module, experiment: Experiment, seed: int = 0):
-    """The model's variables for the experiment's input."""
-    return initialised(model, experiment.inputs, seed)
-
-
-@dataclasses.dataclass(frozen=True)
-class Length:
-    """A run's length in steps. The schedule's shape follows `planned`; the run ends at `stop`."""
-
-    steps_per_epoch: int
-    planned: int
-    stop: int
-
-    @classmethod
-    def of(
-        cls, experiment: Experiment, examples: int, *, steps: int | None = None, epochs: float | None = None
-    ) -> "Length":
-        """examples: the size of the training set. steps, epochs: where to stop instead of at the paper's end."""
-        per_epoch = max(examples // experiment.batch_size, 1)
-        planned = experiment.steps or math.ceil((experiment.epochs or 0) * per_epoch)
-        stop = planned if epochs is None else math.ceil(epochs * per_epoch)
-        stop = stop if steps is None else steps
-        if stop <= 0:
-            raise UsageError(f"the run must have at least one step; it was told to have {stop}.")
-        return cls(per_epoch, planned, stop)
-
-    def evaluation_interval(self, experiment: Experiment) -> int:
-        return max(round(experiment.evaluate_every * self.steps_per_epoch), 1)
-
-    def checkpoint_interval(self, experiment: Experiment) -> int:
-        return experiment.checkpoint_every or min(self.steps_per_epoch, 1000)
-
-    def log_interval(self) -> int:
-        """Steps between two log lines: 20 an epoch, or 100 in a run of less than five epochs, so that one is early."""
-        return min(max(min(self.steps_per_epoch // 20, self.planned // 100), 1), 500)

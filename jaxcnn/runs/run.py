@@ -15,16 +15,17 @@ from jaxcnn.data.sources import Source
 from jaxcnn.errors import RunInterruptedError
 from jaxcnn.evaluation.evaluator import Evaluator
 from jaxcnn.parallel import processes
-from jaxcnn.parallel.devices import Devices, compile_step
+from jaxcnn.parallel.compilation import compile_step
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.reporting.progress import Display
 from jaxcnn.reporting.record import Record, read_events
 from jaxcnn.runs.checkpoints import Checkpoints
 from jaxcnn.runs.damaged_pictures import DamagedPictures
 from jaxcnn.runs.initial_state import first_state
 from jaxcnn.runs.interrupt import Interrupts, SharedInterrupts
+from jaxcnn.runs.length import Length
 from jaxcnn.runs.profiler import StepTrace
 from jaxcnn.runs.rate_controllers import Controllers
-from jaxcnn.runs.resolve import Length
 from jaxcnn.runs.resumption import changes, surroundings
 from jaxcnn.runs.step_log import Log
 from jaxcnn.runs.warm_start import InitialWeights

@@ -8,7 +8,7 @@ from jaxcnn.config.experiment import Experiment
 from jaxcnn.data.loading.pipeline import default_threads
 from jaxcnn.errors import RunStoppedError
 from jaxcnn.optim.schedules import how_to_lower
-from jaxcnn.runs.resolve import Length
+from jaxcnn.runs.length import Length
 from jaxcnn.training.step_times import StepTimes, is_data_bound, shares, what_to_change
 
 

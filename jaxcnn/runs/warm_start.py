@@ -17,13 +17,13 @@ import jax
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Inputs
+from jaxcnn.config.serialize import plain
 from jaxcnn.errors import UsageError
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.runs.checkpoints import Checkpoints, has_checkpoint
-from jaxcnn.runs.folder import params_sha256, plain, saved_identity
-from jaxcnn.runs.resolve import init
+from jaxcnn.runs.folder import params_sha256, saved_identity
 from jaxcnn.runs.same_run import resolved, value_at
-from jaxcnn.training.state import zero_statistics
+from jaxcnn.training.state import init, zero_statistics
 
 Tree = Any
 # What of `Inputs` decides the values that a network sees of an image.

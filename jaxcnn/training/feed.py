@@ -2,7 +2,6 @@
 
 import collections
 import functools
-import itertools
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Inputs
-from jaxcnn.data.loading.in_memory import load_resident
+from jaxcnn.data.loading.in_memory import RESIDENT_PIXELS, load_resident
 from jaxcnn.data.loading.order import batch_indices
 from jaxcnn.data.loading.pipeline import train_batches
 from jaxcnn.data.loading.read import Damaged, neighbours, read_batch
@@ -21,8 +20,7 @@ from jaxcnn.training.steps import on_resident
 
 Batch = dict[str, np.ndarray]
 
-RESIDENT_PIXELS = 64  # data sets of pictures up to this size live on the device …
-RESIDENT_BYTES = 2**30  # … if they take no more than this
+RESIDENT_BYTES = 2**30  # data sets of small pictures live on the device if they take no more than this
 BATCHES_AHEAD = 2  # on their way to the device while a step runs
 
 
@@ -117,14 +115,3 @@ class Feed:
         size, channels = self._inputs.stored_size, self._inputs.channels
         others = neighbours(places, len(self._source))
         return read_batch(self._source, places, size=size, channels=channels, substitute=others)
-
-
-def evaluation_batches(whole: Batch, batch_size: int) -> Iterator[Batch]:
-    """A data set in host memory as padded, masked batches: each record counts once."""
-    total = len(whole["label"])
-    for start in itertools.count(0, batch_size):
-        if start >= total:
-            return
-        places = np.arange(start, start + batch_size)
-        mask = (places < total).astype(np.float32)
-        yield {**{name: rows[np.minimum(places, total - 1)] for name, rows in whole.items()}, "mask": mask}

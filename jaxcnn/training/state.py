@@ -90,3 +90,8 @@ def evaluation_variables(state: TrainState) -> dict[str, Tree]:
     """What an evaluation needs of a state; the average of the parameters where one is kept."""
     params = state.average or state.params
     return {"params": params, "batch_stats": state.batch_stats, "statistics": state.statistics}
+
+
+def init(model: nn.Module, experiment: Experiment, seed: int = 0):
+    """The model's variables for the experiment's input."""
+    return initialised(model, experiment.inputs, seed)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxcnn.analysis.collectives import count_collectives
 from jaxcnn.augmentation.augment import normalise
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Inputs
@@ -17,7 +18,7 @@ from jaxcnn.evaluation.views import cut, make_dense_view, make_windows_view, mir
 from jaxcnn.evaluation.windows import grid, squares
 from jaxcnn.models.layers.pooling import MaxPool
 from jaxcnn.models.vgg import VGG
-from jaxcnn.parallel.devices import Devices, count_collectives
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.training.steps import convolutional
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from jaxcnn.analysis.doctor import canary
-from jaxcnn.parallel import devices as devices_module
-from jaxcnn.parallel.devices import Devices, compile_step
+from jaxcnn.parallel import compilation
+from jaxcnn.parallel.compilation import compile_step
+from jaxcnn.parallel.devices import Devices
 
 
 @pytest.mark.parametrize("ours", [True, False])
@@ -20,13 +21,13 @@ def test_batched_matrix_products_are_right(ours, optimised):
 
 
 def test_an_unknown_option_is_dropped(monkeypatch):
-    monkeypatch.setitem(devices_module.CPU_OPTIONS, "xla_cpu_option_of_the_future", True)
+    monkeypatch.setitem(compilation.CPU_OPTIONS, "xla_cpu_option_of_the_future", True)
     compiled = compile_step(jax.jit(lambda x: x + 1).lower(jnp.ones(3)), "cpu")
     np.testing.assert_array_equal(compiled(jnp.ones(3)), 2)
 
 
 def test_other_compiler_errors_are_not_swallowed(monkeypatch):
-    monkeypatch.setitem(devices_module.CPU_OPTIONS, "xla_backend_optimization_level", "no number")
+    monkeypatch.setitem(compilation.CPU_OPTIONS, "xla_backend_optimization_level", "no number")
     with pytest.raises(Exception, match="xla_backend_optimization_level"):
         compile_step(jax.jit(lambda x: x + 1).lower(jnp.ones(3)), "cpu")
 

@@ -12,7 +12,8 @@ from jaxcnn.config.overrides import override, set_path
 from jaxcnn.data import embedded
 from jaxcnn.errors import UsageError
 from jaxcnn.models.layers.initializers import HE_FAN_IN
-from jaxcnn.parallel.devices import Devices, compile_step
+from jaxcnn.parallel.compilation import compile_step
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.parallel.mesh import parse_mesh, tower_axes
 from jaxcnn.runs.checkpoints import Checkpoints
 from jaxcnn.training import state as train_state

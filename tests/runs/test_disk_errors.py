@@ -7,9 +7,10 @@ import os
 import pytest
 
 from jaxcnn.cli.main import main
+from jaxcnn.cli.startup import is_news
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.reporting.record import Record
-from jaxcnn.runs.disk_errors import full_disk_is_told, is_news
+from jaxcnn.runs.disk_errors import full_disk_is_told
 
 
 @pytest.mark.parametrize(

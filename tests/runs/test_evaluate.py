@@ -9,12 +9,13 @@ import pytest
 
 import jaxcnn
 from jaxcnn.config.inputs import Scales
+from jaxcnn.config.serialize import plain
 from jaxcnn.data.choose import Choice
 from jaxcnn.errors import DataMissingError, UsageError
 from jaxcnn.reporting.progress import Silent
 from jaxcnn.runs.evaluate import evaluate, rebuild, saved_experiment
 from jaxcnn.runs.fit import fit
-from jaxcnn.runs.folder import claim, identity, plain
+from jaxcnn.runs.folder import claim, identity
 from jaxcnn.runs.resolve import resolve
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import jaxcnn
+from jaxcnn.config.serialize import plain
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runs import folder as folder_module
 from jaxcnn.runs.folder import (
@@ -19,7 +20,6 @@ from jaxcnn.runs.folder import (
     identity,
     local_folder,
     params_sha256,
-    plain,
     versions,
     write_json,
 )

@@ -9,7 +9,8 @@ from jaxcnn.data.choose import Choice
 from jaxcnn.errors import UsageError
 from jaxcnn.models.lenet import LeNet5
 from jaxcnn.optim.schedules import Constant
-from jaxcnn.runs.resolve import Length, check_network, resolve
+from jaxcnn.runs.length import Length
+from jaxcnn.runs.resolve import check_network, resolve
 
 PRIMER = jaxcnn.override(jaxcnn.load("cnn_primer"), "batch_size=32", "epochs=10")
 REAL, REHEARSAL = Choice("digits", False, "", ""), Choice("digits", True, "", "")

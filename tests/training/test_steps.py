@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import jaxcnn
+from jaxcnn.analysis.collectives import count_collectives
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Inputs
 from jaxcnn.models.alexnet import AlexNet
@@ -16,7 +17,7 @@ from jaxcnn.models.layers.initializers import Normal
 from jaxcnn.optim.losses import SoftmaxCrossEntropy
 from jaxcnn.optim.optimizers import Momentum
 from jaxcnn.optim.schedules import Constant
-from jaxcnn.parallel.devices import Devices, count_collectives
+from jaxcnn.parallel.devices import Devices
 from jaxcnn.training import state as train_state
 from jaxcnn.training.steps import make_train_step, on_resident
 

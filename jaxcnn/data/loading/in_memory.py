@@ -1,11 +1,16 @@
 """A whole split in host memory, for sets that fit (MNIST, CIFAR)."""
 
+import itertools
+from collections.abc import Iterator
+
 import numpy as np
 
 from jaxcnn.data.loading.cache import cache_file, load_or_compute
 from jaxcnn.data.loading.pipeline import prefetched
 from jaxcnn.data.loading.read import Batch, Damaged, OnDamage, neighbours, read_batch
 from jaxcnn.data.sources import Source
+
+RESIDENT_PIXELS = 64  # data sets of pictures up to this size are held in memory as a whole
 
 RECORDS_AT_ONCE = 512
 
@@ -56,3 +61,14 @@ def load_resident(source: Source, *, size: int, channels: int, on_damage: OnDama
         assert on_damage is not None, "without it the first damaged picture is an error"
         on_damage(picture)
     return arrays
+
+
+def evaluation_batches(whole: Batch, batch_size: int) -> Iterator[Batch]:
+    """A data set in host memory as padded, masked batches: each record counts once."""
+    total = len(whole["label"])
+    for start in itertools.count(0, batch_size):
+        if start >= total:
+            return
+        places = np.arange(start, start + batch_size)
+        mask = (places < total).astype(np.float32)
+        yield {**{name: rows[np.minimum(places, total - 1)] for name, rows in whole.items()}, "mask": mask}

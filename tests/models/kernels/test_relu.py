@@ -15,7 +15,7 @@ from jaxcnn.models.kernels.backend import plain_forms
 from jaxcnn.models.kernels.reference import plain
 from jaxcnn.models.kernels.relu import relu
 from jaxcnn.models.layers.batch_norm import BatchNorm
-from jaxcnn.parallel.devices import compile_step
+from jaxcnn.parallel.compilation import compile_step
 
 
 @given(arrays(np.float32, 7, elements=st.floats(width=32, allow_subnormal=False)))
