@@ -9,7 +9,7 @@ import jaxcnn
 from benchmarks.rehearsals import TARGETS
 from jaxcnn.config.experiment import Rehearsal
 from jaxcnn.config.inputs import Inputs
-from jaxcnn.data.choose import Choice
+from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.runs import fit
 from jaxcnn.runs import resolve as resolve_module
 from jaxcnn.runs.length import Length

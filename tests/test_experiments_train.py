@@ -9,7 +9,7 @@ import pytest
 import jaxcnn
 from jaxcnn.config.overrides import override, set_path
 from jaxcnn.data import embedded
-from jaxcnn.data.choose import Choice
+from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.runs import plan
 from jaxcnn.runs.evaluate import restore_state

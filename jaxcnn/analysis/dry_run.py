@@ -16,8 +16,8 @@ from jaxcnn.analysis.machine import device_memory, operations_a_second, process_
 from jaxcnn.analysis.memory import device_bytes, process_bytes, tree_bytes
 from jaxcnn.analysis.program import Program
 from jaxcnn.config.experiment import Experiment
-from jaxcnn.data.choose import Choice
 from jaxcnn.data.datasets import data_set
+from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.models.sharding.towers import BATCH_AXIS, TOWER_AXIS
 from jaxcnn.parallel.compilation import check_compiling
 from jaxcnn.parallel.devices import Mode

@@ -9,8 +9,8 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import jaxcnn
 from jaxcnn.cli.flags import BENCH, EVALUATE, FOLDERS, NAMED_EXPERIMENT, PREPARE, TRAIN, Flags
+from jaxcnn.config.experiment import Experiment, load, names
 from jaxcnn.errors import UsageError
 from jaxcnn.runtime import program, signals
 
@@ -26,11 +26,12 @@ def progress() -> Iterator[Any]:
         yield display
 
 
-def overridden(flags: argparse.Namespace, *settings: str) -> jaxcnn.Experiment:
+def overridden(flags: argparse.Namespace, *settings: str) -> Experiment:
     """The experiment that the flags name, without data."""
+    from jaxcnn.config.overrides import override
     from jaxcnn.runs.resolve import check_network
 
-    experiment = jaxcnn.override(jaxcnn.load(flags.exp), *flags.set, *settings)
+    experiment = override(load(flags.exp), *flags.set, *settings)
     check_network(experiment, experiment.title)
     return experiment
 
@@ -44,6 +45,7 @@ def is_given(flags: argparse.Namespace, flag: str) -> bool:
 def train(flags: argparse.Namespace) -> Answer:
     from jaxcnn.cli.tables import show_list, show_summary
     from jaxcnn.parallel import processes
+    from jaxcnn.runs.fit import fit
 
     if flags.list:
         from jaxcnn.analysis.describe import listing
@@ -68,8 +70,8 @@ def train(flags: argparse.Namespace) -> Answer:
     if flags.distributed:
         processes.connect()  # before the first device is touched
     with progress() as display:
-        summary = jaxcnn.fit(
-            jaxcnn.load(flags.exp),
+        summary = fit(
+            load(flags.exp),
             workdir=flags.workdir,
             data=flags.data,
             data_dir=flags.data_dir,
@@ -98,7 +100,7 @@ def dry_run(flags: argparse.Namespace) -> Answer:
     if flags.devices:
         return simulated_dry_run(flags.exp, flags.devices, **arguments), show_dry_run
     with progress() as display:
-        return dry_run(jaxcnn.load(flags.exp), **arguments, display=display), show_dry_run
+        return dry_run(load(flags.exp), **arguments, display=display), show_dry_run
 
 
 def describe(flags: argparse.Namespace) -> Answer:
@@ -141,9 +143,10 @@ def prepare(flags: argparse.Namespace) -> Answer:
 
 def evaluate(flags: argparse.Namespace) -> Answer:
     from jaxcnn.cli.tables import show_evaluation
+    from jaxcnn.runs.evaluate import evaluate as evaluate_run
 
     with progress() as display:
-        result = jaxcnn.evaluate(
+        result = evaluate_run(
             flags.workdir,
             protocols=flags.protocol,
             data=flags.data,
@@ -216,7 +219,7 @@ def overview() -> str:
             "",
             *(f"  {program.command()} {example:{width}}  {about}" for example, about in rows),
             "",
-            textwrap.fill(f"Experiments: {', '.join(jaxcnn.names())}.", 100),
+            textwrap.fill(f"Experiments: {', '.join(names())}.", 100),
             "Each command takes --help, and --json for one JSON document on standard output.",
             "Exit status: 0 done; 1 failed; 2 the command or a value in it is wrong; 3 the data isn't there;",
             "4 the run stopped itself; 128 and the signal's number after a signal, when the state was saved.",

@@ -1,0 +1,1 @@
+"""From the bytes of a data set to batches: sources, decoding, loading, preparation."""

@@ -1,0 +1,1 @@
+"""The papers' test protocols: crops, windows and whole images, and the errors by them."""

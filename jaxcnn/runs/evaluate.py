@@ -10,8 +10,8 @@ import jax
 from jaxcnn.config.experiment import Experiment, load
 from jaxcnn.config.overrides import ACTIVATIONS, LENGTHS, apply_changes, override, parse_settings, set_path
 from jaxcnn.config.serialize import plain
-from jaxcnn.data.choose import Choice, choose
 from jaxcnn.data.datasets import data_set
+from jaxcnn.data.preparation.choose import Choice, choose
 from jaxcnn.data.sources import Source, open_source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluator import Evaluator

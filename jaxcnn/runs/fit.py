@@ -9,8 +9,8 @@ from typing import Any
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import has_path, value_at
 from jaxcnn.config.serialize import plain
-from jaxcnn.data.choose import Choice
 from jaxcnn.data.datasets import data_set
+from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.parallel import coordination, processes
 from jaxcnn.parallel.compilation import check_compiling
 from jaxcnn.parallel.devices import Mode

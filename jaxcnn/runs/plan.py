@@ -10,8 +10,8 @@ from typing import Any
 import jax
 
 from jaxcnn.config.experiment import Experiment
-from jaxcnn.data.choose import Choice, choose
 from jaxcnn.data.datasets import data_set
+from jaxcnn.data.preparation.choose import Choice, choose
 from jaxcnn.data.sources import Source, is_prepared, open_source
 from jaxcnn.errors import UsageError, nearest
 from jaxcnn.evaluation.protocols import check_pictures, check_protocol

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxcnn.config.experiment import Experiment, load, names, variants
 from jaxcnn.config.overrides import LENGTHS, apply_changes, different_paths, field_types, parse_settings, value_at
-from jaxcnn.data.choose import Choice
+from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.errors import UsageError
 from jaxcnn.models.kernels.backend import plain_forms
 from jaxcnn.models.layers.shapes import SmallMapError

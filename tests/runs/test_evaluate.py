@@ -10,7 +10,7 @@ import pytest
 import jaxcnn
 from jaxcnn.config.inputs import Scales
 from jaxcnn.config.serialize import plain
-from jaxcnn.data.choose import Choice
+from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.errors import DataMissingError, UsageError
 from jaxcnn.reporting.progress import Silent
 from jaxcnn.runs.evaluate import evaluate, rebuild, saved_experiment

@@ -5,7 +5,7 @@ import math
 import pytest
 
 import jaxcnn
-from jaxcnn.data import choose as choose_module
+from jaxcnn.data.preparation import choose as choose_module
 from jaxcnn.errors import UsageError
 from jaxcnn.reporting.progress import Silent
 from jaxcnn.runs import plan as plan_module

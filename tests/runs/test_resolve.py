@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 import jaxcnn
-from jaxcnn.data.choose import Choice
+from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.errors import UsageError
 from jaxcnn.models.lenet import LeNet5
 from jaxcnn.optim.schedules import Constant

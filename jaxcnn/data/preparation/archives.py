@@ -1,24 +1,17 @@
 """Finding the original archives of a data set, and saying plainly which one is missing or damaged."""
 
 import contextlib
-import gzip
-import hashlib
-import logging
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 from jaxcnn.data import archive_index
 from jaxcnn.data.archive_index import Archive
 from jaxcnn.data.datasets import DataSet, prepare_command
-from jaxcnn.data.manual_dir import DEEP, damaged, describe, search
+from jaxcnn.data.manual_dir import DEEP, describe, search
+from jaxcnn.data.preparation.builders.original import content_sha256, unzipped
 from jaxcnn.data.preparation.download import download
+from jaxcnn.data.progress import Progress
 from jaxcnn.errors import DataMissingError
-
-# progress(what, done, total): called while something long goes on; total is None where it isn't known.
-Progress = Callable[[str, int, int | None], None]
-
-log = logging.getLogger(__name__)
 
 
 def find_archives(
@@ -88,36 +81,3 @@ def _likeliest(places: list[Path], archive: Archive) -> Path:
                 if content_sha256(unzipped(place)) == archive.content_sha256:
                     return place
     return places[0]
-
-
-def unzipped(path: Path) -> bytes:
-    """The content of a file, decompressed if it is gzipped, whatever its name says."""
-    content = path.read_bytes()
-    return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-
-
-def content_sha256(content: bytes) -> str:
-    """The digest of some bytes, as 64 hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """The digest of a file, as 64 hexadecimal digits."""
-    with damaged(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def is_original(entry: DataSet, path: Path) -> bool:
-    """Whether the file is, byte for byte, the archive that TFDS registers; a note is logged if it isn't.
-
-    Another file is used all the same as long as it reads well to its end: it may be a subset, or the same
-    content packed again. How many pictures it really had stands in the data set, and `Source.note` says it.
-    """
-    if path.is_dir():
-        log.warning("%s is unpacked, so that no sha256 can tell whether it is the original: taking what it holds", path)
-        return False
-    known = {digest for archive in entry.archives for digest in (archive.file_sha256, *archive.other_sha256)}
-    if file_sha256(path) in known:
-        return True
-    log.warning("%s is not the original archive of %s (another sha256): taking what it holds", path, entry.name)
-    return False

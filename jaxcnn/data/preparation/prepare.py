@@ -9,8 +9,9 @@ from pathlib import Path
 from etils import epath
 
 from jaxcnn.data.datasets import DataSet, compact_config, compact_side, data_set
-from jaxcnn.data.preparation.archives import Progress, find_archives
+from jaxcnn.data.preparation.archives import find_archives
 from jaxcnn.data.prepared import data_folder, prepared_folder, unreadable_copy
+from jaxcnn.data.progress import Progress
 from jaxcnn.errors import DataMissingError, JaxcnnError, UsageError
 from jaxcnn.runtime.paths import expanded
 

@@ -9,8 +9,8 @@ import pytest
 from etils import epath
 from manual_dirs import IMAGENETTE, below, fill
 
-from jaxcnn.data.choose import choose
 from jaxcnn.data.decoding.decode import decode
+from jaxcnn.data.preparation.choose import choose
 from jaxcnn.data.preparation.prepare import prepare
 from jaxcnn.data.prepared import prepared_folder
 from jaxcnn.data.sources import is_prepared, open_source

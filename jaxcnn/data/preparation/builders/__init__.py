@@ -1,0 +1,1 @@
+"""One module for each format of original archives, and the writer of TFDS data sets."""

@@ -8,7 +8,7 @@ import numpy as np
 from jaxcnn.data.archive_index import Archive
 from jaxcnn.data.datasets import DATA_SETS, DataSet
 from jaxcnn.data.manual_dir import damaged
-from jaxcnn.data.preparation.archives import content_sha256, unzipped
+from jaxcnn.data.preparation.builders.original import content_sha256, unzipped
 from jaxcnn.data.preparation.builders.writer import Content, Records, png
 from jaxcnn.errors import DataMissingError
 

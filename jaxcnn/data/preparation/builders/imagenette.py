@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from jaxcnn.data.datasets import DataSet
 from jaxcnn.data.manual_dir import shown
-from jaxcnn.data.preparation.archives import is_original
 from jaxcnn.data.preparation.builders.members import members
+from jaxcnn.data.preparation.builders.original import is_original
 from jaxcnn.data.preparation.builders.photograph import rgb_jpeg
 from jaxcnn.data.preparation.builders.writer import Content, Records
 from jaxcnn.errors import DataMissingError

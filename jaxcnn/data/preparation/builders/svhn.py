@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxcnn.data.datasets import DataSet
 from jaxcnn.data.manual_dir import damaged, shown
-from jaxcnn.data.preparation.archives import is_original
+from jaxcnn.data.preparation.builders.original import is_original
 from jaxcnn.data.preparation.builders.writer import Content, Records, png
 from jaxcnn.errors import DataMissingError
 

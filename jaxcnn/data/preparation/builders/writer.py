@@ -21,7 +21,7 @@ from PIL import Image
 
 from jaxcnn.data.datasets import DataSet, beside_config, compact_side
 from jaxcnn.data.manual_dir import shown
-from jaxcnn.data.preparation.archives import Progress
+from jaxcnn.data.progress import Progress
 from jaxcnn.errors import DataMissingError
 from jaxcnn.runtime import signals
 

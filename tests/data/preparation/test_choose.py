@@ -3,8 +3,8 @@ import shutil
 import pytest
 
 from jaxcnn.data import datasets
-from jaxcnn.data.choose import Choice, choose
 from jaxcnn.data.preparation import archives as archives_module
+from jaxcnn.data.preparation.choose import Choice, choose
 from jaxcnn.data.sources import is_prepared
 from jaxcnn.errors import DataMissingError, UsageError
 

@@ -5,9 +5,9 @@ import dataclasses
 from etils import epath
 
 from jaxcnn.data.datasets import data_set, prepare_command
-from jaxcnn.data.preparation.archives import Progress
 from jaxcnn.data.preparation.prepare import prepare
 from jaxcnn.data.prepared import unreadable_copy
+from jaxcnn.data.progress import Progress
 from jaxcnn.data.sources import is_prepared
 from jaxcnn.errors import DataMissingError, UsageError
 
