@@ -27,8 +27,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout
 
-from benchmarks.contenders import TorchCrops, full_decode_batches, loader
-from benchmarks.folder import FolderSource
+from benchmarks.baselines import TorchCrops, full_decode_batches, loader
+from benchmarks.jpeg_folder import FolderSource
 from jaxcnn.augmentation.random_crops import AreaCrop
 from jaxcnn.data.loading import pipeline
 from jaxcnn.data.loading.pipeline import default_threads

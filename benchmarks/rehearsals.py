@@ -31,7 +31,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout
 
 import jaxcnn
-from jaxcnn.config.serialize import plain
+from jaxcnn.config.serialize import to_json
 from jaxcnn.data.loading.pipeline import cores
 from jaxcnn.errors import RunStoppedError
 
@@ -69,7 +69,7 @@ def recipe(title: str) -> str:
     """A short hash of the rehearsal's overrides: results of another recipe don't count."""
     rehearsal = jaxcnn.load(title).rehearsal
     assert rehearsal is not None, f"{title} has no rehearsal"
-    written = json.dumps([rehearsal.data, plain(rehearsal.overrides)])
+    written = json.dumps([rehearsal.data, to_json(rehearsal.overrides)])
     return hashlib.sha256(written.encode()).hexdigest()[:8]
 
 

@@ -7,14 +7,14 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from benchmarks.contest import Clock, Runner
 from benchmarks.flax_layers import PlainNetwork
-from benchmarks.task import BATCHES, Task, draw, normalised
+from benchmarks.timing import Clock, Runner
+from benchmarks.workload import BATCHES, Workload, draw, normalised
 
 entropy = optax.softmax_cross_entropy_with_integer_labels
 
 
-def plain_flax(task: Task, job: str, clock: Clock) -> Runner:
+def plain_flax(task: Workload, job: str, clock: Clock) -> Runner:
     """From float32 pictures that are on the device; the state is donated."""
     model, device = PlainNetwork(task.network, task.drop), jax.devices()[0]
     variables = jax.device_put(_drawn(model, task), device)
@@ -41,7 +41,7 @@ def plain_flax(task: Task, job: str, clock: Clock) -> Runner:
     return Runner(seconds, run, lambda number: float(run(number)))
 
 
-def _train_step(task: Task, model: PlainNetwork, optimizer: Any, state: Any, batch: Any) -> Any:
+def _train_step(task: Workload, model: PlainNetwork, optimizer: Any, state: Any, batch: Any) -> Any:
     params, stats, slots, key = state
     images, labels = batch
     key, dropout = jax.random.split(key)
@@ -60,7 +60,7 @@ def _train_step(task: Task, model: PlainNetwork, optimizer: Any, state: Any, bat
     return (optax.apply_updates(params, updates), stats, slots, key), loss
 
 
-def _drawn(model: PlainNetwork, task: Task) -> Any:
+def _drawn(model: PlainNetwork, task: Workload) -> Any:
     """The variables with the values that everybody has."""
     images = jax.ShapeDtypeStruct((1, task.size, task.size, task.channels), jnp.float32)
     keys = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
@@ -68,7 +68,7 @@ def _drawn(model: PlainNetwork, task: Task) -> Any:
     return jax.tree.map_with_path(lambda path, leaf: draw(tuple(key.key for key in path), leaf.shape), shapes)
 
 
-def _optimizer(task: Task) -> optax.GradientTransformation:
+def _optimizer(task: Workload) -> optax.GradientTransformation:
     """The recipe's momentum in optax's words."""
 
     def kernels(params: Any) -> Any:
@@ -91,7 +91,9 @@ def _views(images: jax.Array, size: int) -> list[jax.Array]:
     return crops + [crop[:, :, ::-1] for crop in crops]
 
 
-def _evaluation(task: Task, job: str, clock: Clock, model: PlainNetwork, variables: Any, batches: list[Any]) -> Runner:
+def _evaluation(
+    task: Workload, job: str, clock: Clock, model: PlainNetwork, variables: Any, batches: list[Any]
+) -> Runner:
     def step(variables: Any, batch: Any) -> Any:
         images, labels = batch
         views = _views(images, task.size) if job == "ten_crop" else [images]

@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks.contest import Clock, Runner
-from benchmarks.task import BATCHES, Task, draw
-from benchmarks.tasks import experiment_of
+from benchmarks.timing import Clock, Runner
+from benchmarks.workload import BATCHES, Workload, draw
+from benchmarks.workloads import experiment_of
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.evaluation.crops import center, ten_crop
 from jaxcnn.parallel.devices import Devices
@@ -30,7 +30,7 @@ def as_without_jaxcnn() -> None:
     os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "").replace(CURE, "").strip()
 
 
-def ours(task: Task, job: str, clock: Clock) -> Runner:
+def ours(task: Workload, job: str, clock: Clock) -> Runner:
     """From uint8 pictures that are on the device."""
     experiment, devices = experiment_of(task), Devices(devices=jax.devices()[:1])
     if job != "train":
@@ -38,7 +38,7 @@ def ours(task: Task, job: str, clock: Clock) -> Runner:
     optimizer = experiment.optimizer.transformation()
     schedule = experiment.schedule.build(steps_per_epoch=1, total_steps=1)
     step = make_train_step(experiment, optimizer=optimizer, schedule=schedule, axis_name=None)
-    batches = [devices.divide(batch) for batch in task.batches(job)]
+    batches = [devices.shard_batch(batch) for batch in task.batches(job)]
     shapes = jax.eval_shape(partial(train_state.create_for, experiment, optimizer, seed=0))
     fresh = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
     plateau = dataclasses.replace(fresh.plateau, scale=np.ones((), np.float32))
@@ -69,12 +69,12 @@ def _drawn(experiment: Experiment, shapes: train_state.TrainState) -> dict[str, 
     return jax.tree.map_with_path(leaf, {"params": shapes.params, "batch_stats": shapes.batch_stats})
 
 
-def _evaluation(task: Task, job: str, clock: Clock, experiment: Experiment, devices: Devices) -> Runner:
+def _evaluation(task: Workload, job: str, clock: Clock, experiment: Experiment, devices: Devices) -> Runner:
     optimizer = experiment.optimizer.transformation()
     shapes = jax.eval_shape(partial(train_state.create_for, experiment, optimizer, seed=0))
     variables = devices.place(_drawn(experiment, shapes) | {"statistics": {}})
     mask = np.ones(task.batch_size, np.float32)
-    batches = [devices.divide_rows(batch | {"mask": mask}) for batch in task.batches(job)]
+    batches = [devices.shard_rows(batch | {"mask": mask}) for batch in task.batches(job)]
     began = clock()
     compiled = devices.compile_evaluation(make_evaluation_step(experiment, CROPS[job]), variables, batches[0])
     seconds = clock() - began

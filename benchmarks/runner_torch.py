@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.contest import Clock, Runner
-from benchmarks.task import BATCHES, Task, draw, normalised
+from benchmarks.timing import Clock, Runner
 from benchmarks.torch_layers import TorchLayers
+from benchmarks.workload import BATCHES, Workload, draw, normalised
 
 
 class TorchNetwork(torch.nn.Module):
     """One of `networks`, with the task's weights. images: float32 [batch, channels, height, width]."""
 
-    def __init__(self, task: Task, *, train: bool) -> None:
+    def __init__(self, task: Workload, *, train: bool) -> None:
         super().__init__()
         self.layers = TorchLayers(torch, double=False, train=True)
         self.layers.drop, self.layers.channels_first = task.drop, True
@@ -29,7 +29,9 @@ class TorchNetwork(torch.nn.Module):
         return self.network(self.layers, images)
 
 
-def torch_runner(task: Task, job: str, clock: Clock, *, channels_last: bool = False, compiled: bool = False) -> Runner:
+def torch_runner(
+    task: Workload, job: str, clock: Clock, *, channels_last: bool = False, compiled: bool = False
+) -> Runner:
     """float32 pictures; SGD with one fused kernel. compiled: by `torch.compile`, with the pictures' layout as given."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
     network: Any = TorchNetwork(task, train=job == "train").to(memory_format=layout)
@@ -84,7 +86,7 @@ def _pictures(images: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(normalised(images).transpose(0, 3, 1, 2).copy())
 
 
-def _sgd(task: Task, network: TorchNetwork) -> torch.optim.SGD:
+def _sgd(task: Workload, network: TorchNetwork) -> torch.optim.SGD:
     kernels = [value for value in network.parameters() if value.ndim > 1]
     others = [value for value in network.parameters() if value.ndim == 1]
     decay = task.weight_decay

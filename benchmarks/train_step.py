@@ -31,11 +31,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout
 
-from benchmarks.contest import disagreement, ratio
-from benchmarks.heat import CLOCKS, CONTENDERS, TORCH
-from benchmarks.task import Task
-from benchmarks.tasks import NETWORKS, make_task
+from benchmarks.timing import disagreement, ratio
 from benchmarks.train_step_table import show
+from benchmarks.worker import CLOCKS, CONTENDERS, TORCH
+from benchmarks.workload import Workload
+from benchmarks.workloads import NETWORKS, make_workload
 from jaxcnn.cli.flags import Parser, positive
 from jaxcnn.errors import JaxcnnError, UsageError, nearest
 from jaxcnn.runtime import host_memory
@@ -43,7 +43,7 @@ from jaxcnn.runtime import host_memory
 JOBS = ("train", "evaluation", "ten_crop")
 TOLERANCE = 1e-3  # of a loss, relative
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "torch")
-HEAT = Path(__file__).with_name("heat.py")
+WORKER = Path(__file__).with_name("worker.py")
 
 
 def choose(flag: str, text: str | None, allowed: tuple[str, ...]) -> list[str]:
@@ -84,14 +84,14 @@ def start(asked: dict[str, Any]) -> dict[str, Any]:
     asked = asked | {"started": time.time()}
     # As `launch.py` starts itself; torch beside us has its memory in large pages too, alone it has its own ways.
     environment = os.environ | (host_memory.settings() if "ours" in asked["contenders"] else {})
-    command = [sys.executable, str(HEAT), json.dumps(asked)]
+    command = [sys.executable, str(WORKER), json.dumps(asked)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False, env=environment)
     if done.returncode:
         raise JaxcnnError(f"{asked['task']['name']}, {asked['job']}: the process ended with {done.returncode}.")
     return json.loads(done.stdout)
 
 
-def measure(task: Task, job: str, asked: dict[str, Any], *, costs: bool) -> dict[str, Any]:
+def measure(task: Workload, job: str, asked: dict[str, Any], *, costs: bool) -> dict[str, Any]:
     """All of one network and job."""
     asked = asked | {"task": dataclasses.asdict(task), "job": job}
     if job != "train":
@@ -167,7 +167,9 @@ def run(arguments: list[str] | None) -> int:
     for name, job in work:
         small = {"size": NETWORKS[name].small, "batch_size": 2} if flags.smoke else {}
         given = {"size": flags.size, "batch_size": flags.batch_size}
-        task = make_task(name, drop=flags.dropout, **(small | {key: value for key, value in given.items() if value}))
+        task = make_workload(
+            name, drop=flags.dropout, **(small | {key: value for key, value in given.items() if value})
+        )
         print(f"{name}, {job} …", file=sys.stderr)
         measured.append(measure(task, job, asked, costs=not flags.no_costs))
     wrong = [

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.heat import CONTENDERS
+from benchmarks.worker import CONTENDERS
 
 
 def show(answer: dict[str, Any], console: Console | None = None) -> None:

@@ -63,7 +63,7 @@ def bench(
     rows, classes = experiment.batch_size, getattr(experiment.model, "num_classes", 10)
     program = Program(experiment, devices, Length.of(experiment, 100 * rows), pictures=(rows, rows), on_device=False)
     generator = np.random.default_rng(0)
-    placed = devices.divide(
+    placed = devices.shard_batch(
         {
             "image": generator.integers(0, 256, program.examples(rows)["image"].shape, dtype=np.uint8),
             "label": generator.integers(0, classes, rows, dtype=np.int32),
@@ -85,7 +85,7 @@ def bench(
         step = program.step(devices.axis_name)
         measured["data"] = bench_data(experiment, source, devices, step, state, steps=steps, step_ms=median)
     return {
-        "experiment": experiment.title,
+        "experiment": experiment.id,
         "device_kind": devices.devices[0].device_kind,
         "device_count": len(devices.devices),
         "batch_size": rows,

@@ -4,7 +4,7 @@ from typing import Any
 
 from jaxcnn.analysis.layer_table import LayerTable, layer_table
 from jaxcnn.config.experiment import Experiment, load, names, variants
-from jaxcnn.config.serialize import plain
+from jaxcnn.config.serialize import to_json
 
 
 def describe(experiment: Experiment) -> dict[str, Any]:
@@ -15,12 +15,12 @@ def describe(experiment: Experiment) -> dict[str, Any]:
         "experiment": experiment.name,
         "variant": experiment.variant,
         "input_shape": [inputs.size, inputs.size, inputs.channels],
-        "layers": [plain(row) for row in rows_as_json(table)],
+        "layers": [to_json(row) for row in rows_as_json(table)],
         "total_params": table.total_params,
         "total_macs": table.total_macs,
         "total_connections": table.total_connections if has_connections(experiment) else None,
         "auxiliary_params": table.auxiliary_params,
-        "paper": plain({name: getattr(experiment.paper, name) for name in PAPER_FIELDS}),
+        "paper": to_json({name: getattr(experiment.paper, name) for name in PAPER_FIELDS}),
         "contradictions": list(experiment.paper.contradictions),
         "deviations": list(experiment.deviations),
     }

@@ -78,7 +78,7 @@ def dry_run(
     pictures = found["train_pictures"], found["test_pictures"]
     program = Program(experiment, devices, length, pictures=pictures, on_device=found["on_device"])
     began = time.monotonic()
-    with ticking(display, f"compiling {experiment.title} for {count} × {devices.platform}"), uncached():
+    with ticking(display, f"compiling {experiment.id} for {count} × {devices.platform}"), uncached():
         compiled = program.compile()
         evaluation = program.compile_others() if devices.platform == "cpu" else 0
     compile_seconds = time.monotonic() - began

@@ -15,8 +15,8 @@ from jax.core import ShapedArray
 from jax.extend.core import Primitive
 
 from jaxcnn.config.experiment import Experiment
-from jaxcnn.models.kernels.backend import plain_forms
-from jaxcnn.models.layers.core import Layer, Window
+from jaxcnn.models.kernels.backend import reference_kernels
+from jaxcnn.models.layers.core import Layer, ReceptiveField
 from jaxcnn.models.layers.shapes import Shape
 from jaxcnn.runs.resolve import check_network
 
@@ -95,7 +95,7 @@ def layer_table(experiment: Experiment) -> LayerTable:
     try:
         return model_table(experiment.model, (inputs.size, inputs.size, inputs.channels))
     except ValueError:
-        check_network(experiment, experiment.title)
+        check_network(experiment, experiment.id)
         raise
 
 
@@ -121,7 +121,7 @@ def model_table(model: nn.Module, input_shape: Shape) -> LayerTable:
         return LAYER.bind(*arguments, index=len(calls) - 1, shape=shape, dtype=dtype)
 
     def init(images):
-        with nn.intercept_methods(name_calls), plain_forms():  # quicker to trace than those for CPU
+        with nn.intercept_methods(name_calls), reference_kernels():  # quicker to trace than those for CPU
             model.init(jax.random.key(0), images, train=False)  # auxiliary heads run here too
 
     fields = _receptive_fields(jax.make_jaxpr(init)(images).jaxpr, calls)
@@ -149,22 +149,23 @@ def _fields(layer: Layer) -> tuple[Any, ...]:
 
 def _receptive_fields(jaxpr: Any, calls: list[Call]) -> dict[int, int]:
     """Layer number → size in input pixels of what one of its outputs sees."""
-    seen: dict[Any, Window] = {}  # array → what one of its places sees; arrays off the pictures' path are absent
+    # array → what one of its places sees; arrays off the pictures' path are absent
+    seen: dict[Any, ReceptiveField] = {}
     fields = {}
-    seen[jaxpr.invars[-1]] = Window(1, 1)
+    seen[jaxpr.invars[-1]] = ReceptiveField(1, 1)
     for equation in jaxpr.eqns:
         sources = [seen[array] for array in equation.invars if not hasattr(array, "val") and array in seen]
         if not sources:
             continue
-        field = Window(max(source.size for source in sources), max(source.stride for source in sources))
+        field = ReceptiveField(max(source.size for source in sources), max(source.stride for source in sources))
         if equation.primitive is LAYER:
             index = equation.params["index"]
             window = calls[index].layer.window(calls[index].inputs)
-            field = Window(field.size + (window.size - 1) * field.stride, field.stride * window.stride)
+            field = ReceptiveField(field.size + (window.size - 1) * field.stride, field.stride * window.stride)
             fields[index] = field.size
         elif equation.primitive.name == "slice" and equation.params["strides"]:
             # Option-A shortcuts take every second pixel.
-            field = Window(field.size, field.stride * max(equation.params["strides"]))
+            field = ReceptiveField(field.size, field.stride * max(equation.params["strides"]))
         for array in equation.outvars:
             seen[array] = field
     return fields

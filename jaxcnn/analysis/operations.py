@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from jax.extend import core
 
-from jaxcnn.models.kernels.backend import plain_forms
+from jaxcnn.models.kernels.backend import reference_kernels
 
 
 def count_operations(function: Callable, *arguments: Any) -> int:
@@ -19,7 +19,7 @@ def count_operations(function: Callable, *arguments: Any) -> int:
     Args:
       function, arguments: arrays or their shapes; nothing is computed.
     """
-    with plain_forms():
+    with reference_kernels():
         return _count(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 

@@ -64,7 +64,7 @@ def _channels(value) -> jax.Array:
     return jnp.reshape(jnp.asarray(value, jnp.float32), (1, 1, 1, -1))
 
 
-def recolour(images: jax.Array, keys: jax.Array, inputs: Inputs) -> jax.Array:
+def photometric(images: jax.Array, keys: jax.Array, inputs: Inputs) -> jax.Array:
     """Random brightness, contrast and colour, if `inputs` asks for them: before the mean is taken off.
 
     images: uint8 [batch, height, width, channels]; keys: [batch].

@@ -32,7 +32,7 @@ def overridden(flags: argparse.Namespace, *settings: str) -> Experiment:
     from jaxcnn.runs.resolve import check_network
 
     experiment = override(load(flags.exp), *flags.set, *settings)
-    check_network(experiment, experiment.title)
+    check_network(experiment, experiment.id)
     return experiment
 
 
@@ -66,7 +66,7 @@ def train(flags: argparse.Namespace) -> Answer:
         return dry_run(flags)
     if flags.devices:
         raise UsageError(f"--devices (={flags.devices}) goes with --dry-run; a run takes all devices that are there.")
-    signals.say(" before the first step; nothing was lost.")
+    signals.set_exit_note(" before the first step; nothing was lost.")
     if flags.distributed:
         processes.connect()  # before the first device is touched
     with progress() as display:

@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
 
 
 @contextlib.contextmanager
-def missing_platform_is_told() -> Iterator[None]:
+def reporting_missing_platform() -> Iterator[None]:
     """Turns what JAX says where `JAX_PLATFORMS` names no device of this machine into a UsageError."""
     try:
         yield

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 
 from jaxcnn.cli.commands import COMMANDS, TRAINING, Command, overview
-from jaxcnn.cli.flags import Parser, missing_platform_is_told
+from jaxcnn.cli.flags import Parser, reporting_missing_platform
 from jaxcnn.cli.startup import make_ready
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runtime import host_memory, program, standard_streams
@@ -36,13 +36,13 @@ def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
 
 def run(arguments: Sequence[str]) -> None:
     """Runs one command; what it answers goes to standard output, everything else to standard error."""
-    with standard_streams.failed_output_is_told():  # --help is an answer too
+    with standard_streams.reporting_failed_output():  # --help is an answer too
         command, flags = parse(arguments)
-    with missing_platform_is_told():
+    with reporting_missing_platform():
         answer, show = command.job(flags)
     if answer is None:  # another process says it
         return
-    with standard_streams.failed_output_is_told():
+    with standard_streams.reporting_failed_output():
         if flags.json:
             print(json.dumps(answer, indent=2, allow_nan=False))
         else:

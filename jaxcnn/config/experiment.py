@@ -162,7 +162,7 @@ class Experiment:
         return self.accumulate > 1 or self.remat is not None
 
     @property
-    def title(self) -> str:
+    def id(self) -> str:
         """The name as it is given to `--exp`."""
         return f"{self.name}:{self.variant}"
 

@@ -16,7 +16,7 @@ from jaxcnn.evaluation.protocols import PROTOCOLS, Squares
 from jaxcnn.evaluation.whole_pictures import WholePictureEvaluator
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.training.metrics import divide
-from jaxcnn.training.out_of_memory import evaluation_memory_is_told
+from jaxcnn.training.out_of_memory import reporting_evaluation_memory
 from jaxcnn.training.steps import make_evaluation_step
 
 Tree = Any
@@ -71,7 +71,7 @@ class Evaluator:
             raise UsageError(f"{self._source.name} has no pictures in its {self._source.split} split.")
         chosen = PROTOCOLS[protocol]
         whole = not isinstance(chosen, Squares)
-        with evaluation_memory_is_told(self._batch_size, self._devices.batch_parts, whole=whole):
+        with reporting_evaluation_memory(self._batch_size, self._devices.batch_parts, whole=whole):
             if isinstance(chosen, Squares):
                 return self._by_squares(protocol, chosen, variables, progress)
             return self._whole_pictures(chosen, variables, progress=progress)
@@ -81,7 +81,7 @@ class Evaluator:
     ) -> dict[str, Any]:
         totals = None
         for number, batch in enumerate(self._batches(), start=1):
-            placed = self._devices.divide_rows(batch)
+            placed = self._devices.shard_rows(batch)
             if protocol not in self._compiled:
                 step = make_evaluation_step(self._experiment, chosen.crops)
                 self._compiled[protocol] = self._devices.compile_evaluation(step, variables, placed)

@@ -17,8 +17,8 @@ from jaxcnn.data.sources import Source
 from jaxcnn.errors import UsageError, nearest
 from jaxcnn.evaluation import crops, windows
 from jaxcnn.evaluation.crops import Crops
-from jaxcnn.evaluation.windows import Choice
-from jaxcnn.models.layers.masked_apply import apply_within
+from jaxcnn.evaluation.windows import WindowLayout
+from jaxcnn.models.layers.masked_apply import masked_apply
 from jaxcnn.training.state import init
 from jaxcnn.training.steps import convolutional
 
@@ -41,7 +41,7 @@ class WholePictures:
     """
 
     scales: Callable[[Scales], tuple[int, ...]]
-    windows: Choice | None = None  # None: densely
+    windows: WindowLayout | None = None  # None: densely
 
 
 PROTOCOLS: dict[str, Squares | WholePictures] = {
@@ -74,7 +74,7 @@ def check_protocol(name: str, experiment: Experiment) -> None:
         reason = f"its largest scale (={max(sides)}) is more than {LARGEST} times the network's input ({size} pixels)"
     if reason is not None:
         raise UsageError(
-            f"the protocol {name} doesn't suit {experiment.title}: {reason}. Use center or ten_crop, or --set scales.…"
+            f"the protocol {name} doesn't suit {experiment.id}: {reason}. Use center or ten_crop, or --set scales.…"
         )
 
 
@@ -85,7 +85,7 @@ def _why_not_densely(experiment: Experiment, scale: int) -> str | None:
     def run(side: int) -> jax.Array:
         variables = init(experiment.model, experiment)
         images = jnp.zeros((1, side, side, inputs.channels))
-        return apply_within(model, variables, images, jnp.full((1, 2), side, jnp.int32))
+        return masked_apply(model, variables, images, jnp.full((1, 2), side, jnp.int32))
 
     # The network's own input first: what is larger only has more room, what is smaller may have too little.
     for side in dict.fromkeys((inputs.size, min(inputs.size, scale))):

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jaxcnn.augmentation.augment import normalise
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Inputs
-from jaxcnn.evaluation.windows import Choice
-from jaxcnn.models.layers.masked_apply import apply_within
+from jaxcnn.evaluation.windows import WindowLayout
+from jaxcnn.models.layers.masked_apply import masked_apply
 from jaxcnn.training.network import in_precision
 from jaxcnn.training.steps import convolutional
 
@@ -30,7 +30,7 @@ def make_dense_view(experiment: Experiment) -> View:
 
         def scores(mirrored: jax.Array) -> jax.Array:
             seen = jnp.where(mirrored, mirror(images, extents[:, 1]), images)
-            return apply_within(model, _network(variables), seen, extents)
+            return masked_apply(model, _network(variables), seen, extents)
 
         # One after the other: twice as many pictures at once would take twice the memory.
         return _average(experiment, jax.lax.map(scores, jnp.array([False, True])), batch["label"])
@@ -38,7 +38,7 @@ def make_dense_view(experiment: Experiment) -> View:
     return dense_view
 
 
-def make_windows_view(experiment: Experiment, choose: Choice, scale: int) -> View:
+def make_windows_view(experiment: Experiment, choose: WindowLayout, scale: int) -> View:
     """The network at each window and at its mirror image. scale: the pictures' shorter side."""
     model, size = in_precision(experiment), experiment.inputs.size
 

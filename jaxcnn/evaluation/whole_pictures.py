@@ -69,7 +69,7 @@ class WholePictureEvaluator:
         shard = self._devices.shard
         for batch in whole_batches(self._source, scale=scale, channels=inputs.channels, rows=self._rows, shard=shard):
             index, label = batch.pop("index"), batch.pop("label")
-            placed = self._devices.divide_rows({**batch, "label": self._devices.own_rows(label)})
+            placed = self._devices.shard_rows({**batch, "label": self._devices.own_rows(label)})
             view = self._view(protocol, scale, variables, placed)
             ahead.append((index, {**view(variables, placed), "label": label}))
             if len(ahead) > BATCHES_AHEAD:
@@ -101,7 +101,7 @@ class WholePictureEvaluator:
 
         totals: dict[str, Any] | None = None
         for batch in evaluation_batches(rows, self._batch_size):
-            placed = self._devices.divide_rows(self._devices.own_rows(batch))
+            placed = self._devices.shard_rows(self._devices.own_rows(batch))
             if "sums" not in self._compiled:
                 self._compiled["sums"] = self._devices.compile_evaluation(step, {}, placed)
             sums = jax.device_get(self._compiled["sums"]({}, placed))

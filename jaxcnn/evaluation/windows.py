@@ -18,7 +18,7 @@ class Windows(NamedTuple):
     side: int  # pixels; where it isn't the network's input size, the square is resized to that
 
 
-Choice = Callable[[jax.Array, int, int], list[Windows]]
+WindowLayout = Callable[[jax.Array, int, int], list[Windows]]
 
 
 def grid(extents: jax.Array, size: int, scale: int) -> list[Windows]:

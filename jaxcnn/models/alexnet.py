@@ -18,7 +18,7 @@ from jaxcnn.models.layers.local_response_norm import LocalResponseNorm
 from jaxcnn.models.layers.module import CheckedModule
 from jaxcnn.models.layers.pooling import MaxPool
 from jaxcnn.models.layers.shapes import takes_images
-from jaxcnn.models.sharding.towers import apart, joined
+from jaxcnn.models.sharding.towers import gather_towers, shard_towers
 from jaxcnn.ranges import Count, DropoutRate, NonNegative, Positive, RangeError
 
 Maps = tuple[Count, Count, Count, Count, Count]  # of conv1 … conv5
@@ -68,20 +68,20 @@ class AlexNet(CheckedModule):
         positive = Constant(self.bias_value)
         f1, f2, f3, f4, f5 = self.features
 
-        x = self.activation(apart(conv(f1, 11, strides=4, name="conv1")(images)))  # 55×55×96
+        x = self.activation(shard_towers(conv(f1, 11, strides=4, name="conv1")(images)))  # 55×55×96
         x = self.normalise_and_pool(x, 1)  # 27×27×96
         x = conv(f2, 5, padding=2, groups=self.towers, bias_init=positive, name="conv2")(x)
         x = self.activation(x)  # 27×27×256
         x = self.normalise_and_pool(x, 2)  # 13×13×256
-        x = self.activation(apart(conv(f3, 3, padding=1, name="conv3")(joined(x))))  # 13×13×384
+        x = self.activation(shard_towers(conv(f3, 3, padding=1, name="conv3")(gather_towers(x))))  # 13×13×384
         x = conv(f4, 3, padding=1, groups=self.towers, bias_init=positive, name="conv4")(x)
         x = self.activation(x)  # 13×13×384
         x = conv(f5, 3, padding=1, groups=self.towers, bias_init=positive, name="conv5")(x)
         x = self.activation(x)  # 13×13×256
         x = MaxPool(self.pool_size, 2, name="pool5")(x)  # 6×6×256
-        x = self.activation(apart(dense(self.hidden_units, bias_init=positive, name="fc6")(joined(x))))
+        x = self.activation(shard_towers(dense(self.hidden_units, bias_init=positive, name="fc6")(gather_towers(x))))
         x = Dropout(self.dropout_rate, name="drop6")(x, train=train)
-        x = self.activation(apart(dense(self.hidden_units, bias_init=positive, name="fc7")(joined(x))))
+        x = self.activation(shard_towers(dense(self.hidden_units, bias_init=positive, name="fc7")(gather_towers(x))))
         x = Dropout(self.dropout_rate, name="drop7")(x, train=train)
         return dense(self.num_classes, name="fc8")(x).astype(jnp.float32)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxcnn.models.kernels.relu import relu
 from jaxcnn.models.layers.batch_norm import BatchNorm
-from jaxcnn.models.layers.core import Conv, Dense, Dropout, Initializer, Layer, Window
+from jaxcnn.models.layers.core import Conv, Dense, Dropout, Initializer, Layer, ReceptiveField
 from jaxcnn.models.layers.initializers import CAFFE_XAVIER, Constant, TruncatedNormal
 from jaxcnn.models.layers.local_response_norm import LocalResponseNorm
 from jaxcnn.models.layers.module import CheckedModule, name_of
@@ -48,8 +48,8 @@ class AdaptiveAveragePool(Layer):
         inside = (places >= starts[:, None]) & (places < ends[:, None])
         return inside / (ends - starts)[:, None]
 
-    def window(self, inputs: Shape) -> Window:
-        return Window(-(-inputs[1] // self.size), inputs[1] // self.size)
+    def window(self, inputs: Shape) -> ReceptiveField:
+        return ReceptiveField(-(-inputs[1] // self.size), inputs[1] // self.size)
 
 
 class Concatenate(Layer):

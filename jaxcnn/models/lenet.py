@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcnn.models.kernels.convolution import convolve
-from jaxcnn.models.layers.core import Layer, Window
+from jaxcnn.models.layers.core import Layer, ReceptiveField
 from jaxcnn.models.layers.module import CheckedModule, name_of
 from jaxcnn.models.layers.rbf import EuclideanRBF
 from jaxcnn.models.layers.shapes import Shape, parameter, require_map, require_values, takes_images, times
@@ -158,8 +158,8 @@ class FeatureMaps(SquashedUnits):
             kernel = dense.reshape(5, 5, inputs.shape[-1], self.features)
         return convolve(inputs, kernel) + weights["bias"][None, None, None]
 
-    def window(self, inputs: Shape) -> Window:
-        return Window(5, 1)
+    def window(self, inputs: Shape) -> ReceptiveField:
+        return ReceptiveField(5, 1)
 
     def macs(self, inputs: Shape, outputs: Shape) -> int:
         pairs = sum(map(len, self.table)) if self.table else inputs[-1] * self.features
@@ -183,8 +183,8 @@ class Subsampling(SquashedUnits):
         sums = inputs.reshape(batch, height // 2, 2, width // 2, 2, maps).sum(axis=(2, 4))
         return sums * weights["coefficient"][None, None, None] + weights["bias"][None, None, None]
 
-    def window(self, inputs: Shape) -> Window:
-        return Window(2, 2)
+    def window(self, inputs: Shape) -> ReceptiveField:
+        return ReceptiveField(2, 2)
 
     def macs(self, inputs: Shape, outputs: Shape) -> int:
         return int(np.prod(outputs[1:]))  # one product for each unit, after the sum

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxcnn.models.kernels.relu import relu
 from jaxcnn.models.layers.batch_norm import BatchNorm
-from jaxcnn.models.layers.core import Conv, Dense, Dropout, Initializer, Window
+from jaxcnn.models.layers.core import Conv, Dense, Dropout, Initializer, ReceptiveField
 from jaxcnn.models.layers.initializers import Normal
 from jaxcnn.models.layers.local_response_norm import LocalResponseNorm
 from jaxcnn.models.layers.module import CheckedModule
@@ -44,8 +44,8 @@ class DenseOverMap(Dense):
         patches = jnp.concatenate(parts, axis=-1).reshape(batch * rows * columns, -1)
         return super().__call__(patches).reshape(batch, rows, columns, self.features)
 
-    def window(self, inputs: Shape) -> Window:
-        return Window(self.size)
+    def window(self, inputs: Shape) -> ReceptiveField:
+        return ReceptiveField(self.size)
 
     def macs(self, inputs: Shape, outputs: Shape) -> int:
         return outputs[1] * outputs[2] * self.size**2 * inputs[-1] * self.features

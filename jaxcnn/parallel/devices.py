@@ -106,7 +106,7 @@ class Devices:
             return jax.device_put(tree, self.replicated)
         return jax.tree.map(lambda leaf: self._assemble(self.replicated, leaf, np.shape(leaf)), tree)
 
-    def whole(self, tree: Tree) -> Tree:
+    def gather(self, tree: Tree) -> Tree:
         """Arrays of any layout with all their values on every device, so that each process can read them."""
         if all(leaf.is_fully_replicated for leaf in jax.tree.leaves(tree)):
             return tree
@@ -117,14 +117,14 @@ class Devices:
         index, count = self.shard
         return jax.tree.map(lambda rows: rows[index * len(rows) // count : (index + 1) * len(rows) // count], batch)
 
-    def divide(self, batch: Tree) -> Tree:
+    def shard_batch(self, batch: Tree) -> Tree:
         """This process's rows of a batch as device arrays, each device holding an equal part of the rows."""
         if self.mode == "pmap":
             count = self.batch_parts
             batch = jax.tree.map(lambda rows: np.reshape(rows, (count, -1, *rows.shape[1:])), batch)
-        return self.divide_rows(batch)
+        return self.shard_rows(batch)
 
-    def divide_rows(self, batch: Tree) -> Tree:
+    def shard_rows(self, batch: Tree) -> Tree:
         """The same without `pmap`'s leading axis, in both modes."""
         if self.processes == 1:
             return jax.device_put(batch, self.divided)
@@ -145,7 +145,7 @@ class Devices:
     def compile(self, step: Callable, state: Tree, batch: Tree, *resident: Tree, save_memory: bool = False) -> Compiled:
         """Compiles `step(state, batch, *resident) -> (state, …)` for these arguments (arrays or their shapes).
 
-        The state is donated. `batch` is as `divide` gives it; `resident` arrays are replicated.
+        The state is donated. `batch` is as `shard_batch` gives it; `resident` arrays are replicated.
         save_memory: rather than time, on CPU (`Experiment.saves_memory`).
         """
         if self.mode == "pmap":
@@ -170,7 +170,7 @@ class Devices:
         return self._compile_everywhere(lowered, save_memory=save_memory)
 
     def compile_evaluation(self, step: Callable, variables: Tree, batch: Tree, *, rows: bool = False) -> Compiled:
-        """Compiles `step(variables, batch) -> sums` by `jit`, in both modes. `batch` as `divide_rows` gives it.
+        """Compiles `step(variables, batch) -> sums` by `jit`, in both modes. `batch` as `shard_rows` gives it.
 
         rows: the step gives arrays [batch, …] instead, which stay divided, but over several processes.
         """

@@ -66,7 +66,7 @@ def tower_axes(experiment: Experiment, devices: int) -> dict[str, int]:
     axes_of = getattr(experiment.model, "tower_axes", None)
     if axes_of is None:
         raise UsageError(
-            f"{asked}: {experiment.title} has no towers; only AlexNet's two can be divided "
+            f"{asked}: {experiment.id} has no towers; only AlexNet's two can be divided "
             f"(--exp=alexnet_2012 with {TOWER_AXIS}=2). Use {TOWER_AXIS}=1."
         )
     try:

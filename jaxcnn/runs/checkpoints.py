@@ -54,7 +54,7 @@ class Checkpoints:
         step = self._newest()
         shapes = placed(like, placement)
         arguments = ocp.args.Composite(state=ocp.args.StandardRestore(shapes), record=ocp.args.JsonRestore())
-        with self._damage_is_told(step):
+        with self._reporting_damage(step):
             restored = self._manager.restore(step, args=arguments)
         return restored["state"], restored["record"]
 
@@ -73,7 +73,7 @@ class Checkpoints:
         """
         step = self._newest()
         folder = self.folder / str(step) / "state"
-        with self._damage_is_told(step):
+        with self._reporting_damage(step):
             with ocp.StandardCheckpointer() as checkpointer:
                 saved = checkpointer.metadata(folder).item_metadata.tree
             weights = "average" if saved.get("average") else "params"
@@ -92,7 +92,7 @@ class Checkpoints:
     def record(self) -> dict[str, Any]:
         """The newest checkpoint's record alone. Raises as `restore` does."""
         step = self._newest()
-        with self._damage_is_told(step):
+        with self._reporting_damage(step):
             return self._manager.restore(step, args=ocp.args.Composite(record=ocp.args.JsonRestore()))["record"]
 
     def _newest(self) -> int:
@@ -102,7 +102,7 @@ class Checkpoints:
         return step
 
     @contextlib.contextmanager
-    def _damage_is_told(self, step: int) -> Iterator[None]:
+    def _reporting_damage(self, step: int) -> Iterator[None]:
         """Turns the many ways in which a damaged checkpoint fails into one JaxcnnError."""
         try:
             with patient_loops():

@@ -35,7 +35,7 @@ def require_utf8(workdir: Path) -> None:
 
 
 @contextlib.contextmanager
-def full_disk_is_told(folder: Path) -> Iterator[None]:
+def reporting_full_disk(folder: Path) -> Iterator[None]:
     """Turns the many ways in which libraries report a full disk into one JaxcnnError.
 
     A file in the folder that may not be read or written becomes a UsageError.

@@ -9,7 +9,7 @@ import jax
 
 from jaxcnn.config.experiment import Experiment, load
 from jaxcnn.config.overrides import ACTIVATIONS, LENGTHS, apply_changes, override, parse_settings, set_path
-from jaxcnn.config.serialize import plain
+from jaxcnn.config.serialize import to_json
 from jaxcnn.data.datasets import data_set
 from jaxcnn.data.preparation.choose import Choice, choose
 from jaxcnn.data.sources import Source, open_source
@@ -20,13 +20,13 @@ from jaxcnn.parallel.compilation import check_compiling
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.runs.checkpoints import Checkpoints
-from jaxcnn.runs.disk_errors import full_disk_is_told
+from jaxcnn.runs.disk_errors import reporting_full_disk
 from jaxcnn.runs.folder import FREE, local_folder, saved_identity, split_content
 from jaxcnn.runs.resolve import resolve
 from jaxcnn.runs.same_run import CONTENT, differences
 from jaxcnn.training import state as train_state
 from jaxcnn.training.network import check_outputs
-from jaxcnn.training.out_of_memory import MORE, out_of_memory_is_told
+from jaxcnn.training.out_of_memory import MORE, reporting_out_of_memory
 
 SETTINGS = ("scales", "evaluation_batch_size", "precision")  # what of an experiment can change after its training
 NAMED = 3  # classes in a note
@@ -85,7 +85,7 @@ def evaluate(
     for note in other_data(workdir, saved, source):
         display.message(note)
     devices = Devices()
-    with out_of_memory_is_told(f"evaluating {experiment.title}", lambda: f"{MORE}."):
+    with reporting_out_of_memory(f"evaluating {experiment.id}", lambda: f"{MORE}."):
         state = restore_state(experiment, workdir, devices)
         variables = train_state.evaluation_variables(state)
         evaluator = Evaluator(experiment, source, devices)
@@ -162,13 +162,13 @@ def rebuild(saved: dict[str, Any]) -> Experiment:
     experiment = load(f"{saved['name']}:{saved['variant']}")
     choice = Choice(saved["data"], saved["rehearsal"], "", "")
     experiment = resolve(experiment, choice, (), saved["model"].get("num_classes", 1))
-    present = {name: value for name, value in plain(experiment).items() if name not in FREE | {"type", "data"}}
+    present = {name: value for name, value in to_json(experiment).items() if name not in FREE | {"type", "data"}}
     wanted = {name: saved[name] for name in present if name in saved}
     known = [path for path in differences(wanted, present) if _has(wanted, path)]  # an old run may lack new fields
     changes = [(path, _at(wanted, path)) for path in known]
     if any(path.endswith("type") for path, _ in changes):
         raise UsageError(
-            f"the run was made from an experiment that {experiment.title} can't be turned into "
+            f"the run was made from an experiment that {experiment.id} can't be turned into "
             f"({', '.join(path for path, _ in changes)} differ); give it as evaluate(…, experiment=…)."
         )
     # Of two lengths one is None; the other one decides.
@@ -197,7 +197,7 @@ def restore_state(experiment: Experiment, workdir: Path, devices: Devices) -> tr
     """The newest state in a run's folder, on these devices. Raises DataMissingError where none was saved."""
     optimizer, statistics = experiment.optimizer.transformation(), train_state.zero_statistics(experiment.inputs)
     create = partial(train_state.create_for, experiment, optimizer, seed=0, statistics=statistics)
-    with full_disk_is_told(workdir):
+    with reporting_full_disk(workdir):
         checkpoints = Checkpoints(workdir)
         try:
             state, _ = checkpoints.restore(jax.eval_shape(create), devices.replicated)

@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import has_path, value_at
-from jaxcnn.config.serialize import plain
+from jaxcnn.config.serialize import to_json
 from jaxcnn.data.datasets import data_set
 from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.parallel import coordination, processes
@@ -16,8 +16,8 @@ from jaxcnn.parallel.compilation import check_compiling
 from jaxcnn.parallel.devices import Mode
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.reporting.record import FINAL
-from jaxcnn.runs.disk_errors import full_disk_is_told, refusal
-from jaxcnn.runs.folder import claim, content, identity, local_folder, params_sha256, write_json
+from jaxcnn.runs.disk_errors import refusal, reporting_full_disk
+from jaxcnn.runs.folder import claim_workdir, content, identity, local_folder, params_sha256, write_json
 from jaxcnn.runs.lock import held
 from jaxcnn.runs.plan import plan_run
 from jaxcnn.runs.profiler import nothing_to_trace
@@ -25,7 +25,7 @@ from jaxcnn.runs.run import Run
 from jaxcnn.runs.warm_start import starting_weights
 from jaxcnn.runtime import signals
 from jaxcnn.training.network import has_batch_norm
-from jaxcnn.training.out_of_memory import step_memory_is_told
+from jaxcnn.training.out_of_memory import reporting_step_memory
 
 WIDTH = 78  # columns of the banner
 
@@ -99,7 +99,9 @@ def fit(
     if train_source.shorter_side is not None:
         mine["shorter_side"] = train_source.shorter_side  # a compact copy has other pictures
     notes = coordination.in_turn(
-        lambda: claim(workdir, mine, first=processes.is_first(), may_accumulate=lambda: not has_batch_norm(experiment))
+        lambda: claim_workdir(
+            workdir, mine, first=processes.is_first(), may_accumulate=lambda: not has_batch_norm(experiment)
+        )
     )
     summary_path = workdir / "summary.json"
     summary = coordination.in_turn(lambda: finished(summary_path, length.stop))
@@ -111,7 +113,7 @@ def fit(
     banner(display, experiment, choice)
     for note in [*(f"note: {note}" for note in {train_source.note, test_source.note} - {""}), *notes]:
         display.message(note)
-    with full_disk_is_told(workdir), held(workdir), step_memory_is_told(experiment, plan.devices.batch_parts):
+    with reporting_full_disk(workdir), held(workdir), reporting_step_memory(experiment, plan.devices.batch_parts):
         if processes.is_first():
             summary_path.unlink(missing_ok=True)
         run = Run(
@@ -130,7 +132,7 @@ def fit(
         with processes.closing(run):
             if run.step < length.stop:
                 display.message(
-                    f"{experiment.title} on {choice.name}: {len(train_source):,} + {len(test_source):,} pictures, "
+                    f"{experiment.id} on {choice.name}: {len(train_source):,} + {len(test_source):,} pictures, "
                     f"{length.stop:,} steps of {experiment.batch_size}, {plan.devices.described}; compiling"
                 )
                 if length.stop > length.planned:
@@ -138,7 +140,8 @@ def fit(
                         f"note: the recipe has {length.planned:,} steps; its schedule wasn't made for those after them"
                     )
                 run.compile()
-            signals.say("; the same command goes on from the newest checkpoint.")  # of a second signal, or a late one
+            # of a second signal, or a late one
+            signals.set_exit_note("; the same command goes on from the newest checkpoint.")
             with run.interrupts:
                 run.train()
                 summary = summarise(run, choice)
@@ -179,7 +182,7 @@ def summarise(run: Run, choice: Choice) -> dict[str, Any]:
         "seconds": run.seconds,
         "train": run.record.train_means(since=run.step - run.length.steps_per_epoch),
         "evaluation": evaluation,
-        "paper": plain(experiment.paper.results),
+        "paper": to_json(experiment.paper.results),
         "params_sha256": params_sha256(run.whole_params),
     }
 
@@ -194,12 +197,12 @@ def banner(display: Display, experiment: Experiment, choice: Choice) -> None:
         return
     # The values that the run has: a user's setting takes precedence, and a user's own network may lack a field.
     present = [path for path in rehearsal.overrides if has_path(experiment, path)]
-    changes = ", ".join(f"{path}={plain(value_at(experiment, path))}" for path in present)
+    changes = ", ".join(f"{path}={to_json(value_at(experiment, path))}" for path in present)
     classes = data_set(choice.name).num_classes
     compare = [f"chance is {100 * (1 - 1 / classes):.0f} % test error", rehearsal.baseline]
     lines = (
         "=" * WIDTH,
-        wrapped(f"REHEARSAL: this is {experiment.title} on {choice.name}, not on {experiment.data}."),
+        wrapped(f"REHEARSAL: this is {experiment.id} on {choice.name}, not on {experiment.data}."),
         f"Why: {choice.reason}",
         wrapped(f"Changed for it: {changes or 'nothing but the data'}"),
         wrapped(f"Compare with: {'; '.join(text for text in compare if text)}."),

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from jaxcnn.config.experiment import Experiment
-from jaxcnn.config.serialize import plain
+from jaxcnn.config.serialize import to_json
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runs.disk_errors import refusal, require_utf8
@@ -43,7 +43,7 @@ def identity(
       data, rehearsal, seed: as in `fit`.
       content: what the data holds, as `content` below says it.
     """
-    known = {name: value for name, value in plain(experiment).items() if name not in FREE | {"type"}}
+    known = {name: value for name, value in to_json(experiment).items() if name not in FREE | {"type"}}
     known |= {"data": data, "rehearsal": rehearsal, "seed": seed, "init_from": resolved(experiment.init_from)}
     return known | ({} if content is None else {CONTENT: content})
 
@@ -100,7 +100,7 @@ def saved_identity(workdir: Path) -> dict[str, Any] | None:
         ) from error
 
 
-def claim(
+def claim_workdir(
     workdir: Path, mine: dict[str, Any], *, first: bool = True, may_accumulate: Callable[[], bool] = lambda: False
 ) -> list[str]:
     """Makes `workdir` this run's folder by writing experiment.json, or checks that it already is.

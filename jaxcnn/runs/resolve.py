@@ -11,7 +11,7 @@ from jaxcnn.config.experiment import Experiment, load, names, variants
 from jaxcnn.config.overrides import LENGTHS, apply_changes, different_paths, field_types, parse_settings, value_at
 from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.errors import UsageError
-from jaxcnn.models.kernels.backend import plain_forms
+from jaxcnn.models.kernels.backend import reference_kernels
 from jaxcnn.models.layers.shapes import SmallMapError
 from jaxcnn.training.network import check_call, check_outputs, check_results
 
@@ -42,7 +42,7 @@ def resolve(experiment: Experiment, choice: Choice, settings: Sequence[str], num
     asked = getattr(experiment.model, "num_classes", num_classes)
     if asked < num_classes:
         raise UsageError(f"model.num_classes (={asked}) must be at least {num_classes}, the classes of {choice.name}.")
-    check_network(experiment, f"{experiment.title} on {choice.name}")
+    check_network(experiment, f"{experiment.id} on {choice.name}")
     check_outputs(experiment, num_classes, choice.name)
     return experiment
 
@@ -51,7 +51,7 @@ def chosen_paths(experiment: Experiment) -> list[str]:
     """Paths of the fields that the user changed in Python, by `override` or otherwise, from what the file has."""
     paths = dict.fromkeys(experiment.chosen)
     if experiment.name in names() and experiment.variant in variants(experiment.name):
-        paths |= dict.fromkeys(different_paths(experiment, load(experiment.title)))
+        paths |= dict.fromkeys(different_paths(experiment, load(experiment.id)))
     return list(paths)
 
 
@@ -120,7 +120,7 @@ def attempt(model: nn.Module, size: int, channels: int) -> tuple[Exception | Non
     """(Why the network can't be made, or None; the shapes of (outputs, variables) where it can)."""
     images = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
     try:
-        with plain_forms():  # quicker to trace than those for CPU, and the shapes are the same
+        with reference_kernels():  # quicker to trace than those for CPU, and the shapes are the same
             outputs, variables = jax.eval_shape(
                 lambda images: model.init_with_output(jax.random.key(0), images, train=False), images
             )

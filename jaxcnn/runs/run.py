@@ -27,7 +27,7 @@ from jaxcnn.runs.length import Length
 from jaxcnn.runs.profiler import StepTrace
 from jaxcnn.runs.rate_controllers import Controllers
 from jaxcnn.runs.resumption import changes, surroundings
-from jaxcnn.runs.step_log import Log
+from jaxcnn.runs.step_log import StepLog
 from jaxcnn.runs.warm_start import InitialWeights
 from jaxcnn.training import state as train_state
 from jaxcnn.training.curvature import curvature_samples, make_refresh_step
@@ -99,7 +99,7 @@ class Run:
             say=display.message,
         )
         self._damaged.resume(read_events(self.record.path))
-        self._log = Log(
+        self._log = StepLog(
             experiment,
             length,
             write=self.record.write,
@@ -215,7 +215,7 @@ class Run:
     @property
     def whole_params(self) -> Any:
         """The parameters with all their values on every device."""
-        return self._devices.whole(self.state.params)
+        return self._devices.gather(self.state.params)
 
     @property
     def variables(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from jaxcnn.runs.length import Length
 from jaxcnn.training.step_times import StepTimes, is_data_bound, shares, what_to_change
 
 
-class Log:
+class StepLog:
     """Tells it.
 
     Args:

@@ -17,7 +17,7 @@ import jax
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Inputs
-from jaxcnn.config.serialize import plain
+from jaxcnn.config.serialize import to_json
 from jaxcnn.errors import UsageError
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.runs.checkpoints import Checkpoints, has_checkpoint
@@ -93,14 +93,14 @@ def read(experiment: Experiment, devices: Devices) -> InitialWeights:
     }
     is_whole = set(chosen) == set(names)
     statistics, why = taken_statistics(theirs["statistics"], is_whole, experiment.inputs, inputs)
-    digest = params_sha256(devices.whole({**taken, "statistics": statistics or {}}))
+    digest = params_sha256(devices.gather({**taken, "statistics": statistics or {}}))
     what = f"all {len(chosen)} layers" if is_whole else f"{len(chosen)} of {len(names)} layers ({_some(chosen)})"
     averages = ", batch statistics with them" if taken["batch_stats"] else ""
     notes = [f"begins with {what} of {folder} at step {step:,}{averages}{why}"]
-    differs = [field for field in VALUES if value_at(inputs, field) != plain(getattr(experiment.inputs, field))]
+    differs = [field for field in VALUES if value_at(inputs, field) != to_json(getattr(experiment.inputs, field))]
     if differs:
         known = "; ".join(
-            f"inputs.{field} is {value_at(inputs, field)!r} there, here {plain(getattr(experiment.inputs, field))!r}"
+            f"inputs.{field} is {value_at(inputs, field)!r} there, here {to_json(getattr(experiment.inputs, field))!r}"
             for field in differs
         )
         notes.append(f"note: the layers were trained on other values of the pixels: {known}.")
@@ -114,7 +114,7 @@ def layers(variables: Tree) -> list[str]:
 
 def check_layer(name: str, ours: Tree, theirs: Tree, experiment: Experiment, folder: Path) -> None:
     """Raises UsageError unless both networks have this layer, of the same shapes."""
-    for network, where in ((ours, experiment.title), (theirs, f"the network in {folder}")):
+    for network, where in ((ours, experiment.id), (theirs, f"the network in {folder}")):
         if name not in layers(network):
             raise UsageError(f"init_layers: {where} has no layer {name!r}; name those that both have.")
     for kind in ("params", "batch_stats"):
@@ -133,7 +133,7 @@ def taken_statistics(
     if not zero_statistics(inputs):
         return None, ""
     decisive = ("stored_size", "channels", "whitening" if inputs.whitening is not None else "mean")
-    differs = [name for name in decisive if value_at(their_inputs, name) != plain(getattr(inputs, name))]
+    differs = [name for name in decisive if value_at(their_inputs, name) != to_json(getattr(inputs, name))]
     what = "whitening" if inputs.whitening is not None else "mean image"
     if not is_whole:
         return None, f"; the {what} is that of this run's data, as it isn't the whole network"

@@ -66,7 +66,7 @@ def _wait(reader: int) -> None:
             _end(woken[0])
 
 
-def say(note: str) -> None:
+def set_exit_note(note: str) -> None:
     """From now on the line that a signal leaves ends with this note."""
     global _note
     _note = note

@@ -37,7 +37,7 @@ def check_output() -> None:
 
 
 @contextlib.contextmanager
-def failed_output_is_told() -> Iterator[None]:
+def reporting_failed_output() -> Iterator[None]:
     """Inside, what is printed is the answer: that it can't be written becomes a JaxcnnError.
 
     Raises:

@@ -74,7 +74,7 @@ class Feed:
         times = times or StepTimes()
         ahead: collections.deque = collections.deque()
         for batch in times.waited_for(self.host_batches(start_step)):
-            ahead.append(times.transferred(self._devices.divide, batch))
+            ahead.append(times.transferred(self._devices.shard_batch, batch))
             if len(ahead) > BATCHES_AHEAD:
                 yield ahead.popleft()
 
@@ -101,8 +101,8 @@ class Feed:
         size, channels = self._inputs.training_size, self._inputs.channels
         rows = self._batch_size // self._devices.shard[1]
         if self._whole is not None:
-            return self._devices.divide(np.zeros(rows, np.int32))
-        return self._devices.divide(
+            return self._devices.shard_batch(np.zeros(rows, np.int32))
+        return self._devices.shard_batch(
             {"image": np.zeros((rows, size, size, channels), np.uint8), "label": np.zeros(rows, np.int32)}
         )
 

@@ -44,7 +44,7 @@ def is_too_large_for_the_host(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def out_of_memory_is_told(what: str, advice: Callable[[], str]) -> Iterator[None]:
+def reporting_out_of_memory(what: str, advice: Callable[[], str]) -> Iterator[None]:
     """Turns every way of running out of memory into one JaxcnnError: what needed it, how much, and what to set.
 
     Args:
@@ -60,7 +60,7 @@ def out_of_memory_is_told(what: str, advice: Callable[[], str]) -> Iterator[None
         raise JaxcnnError(f"out of memory: {what} needs more than there is{_asked(error)}; {what_to_do}") from error
 
 
-def step_memory_is_told(experiment: Experiment, batch_parts: int) -> contextlib.AbstractContextManager[None]:
+def reporting_step_memory(experiment: Experiment, batch_parts: int) -> contextlib.AbstractContextManager[None]:
     """For what a run allocates to train: its state, the data on the devices, the step.
 
     batch_parts: over how many devices the batch is divided.
@@ -74,7 +74,7 @@ def step_memory_is_told(experiment: Experiment, batch_parts: int) -> contextlib.
         ways += [f"another --workdir takes {_flags(others)}"] if others else []
         return f"{'; '.join(ways) or MORE}."
 
-    return out_of_memory_is_told(f"a step of {experiment.batch_size:,} images", advice)
+    return reporting_out_of_memory(f"a step of {experiment.batch_size:,} images", advice)
 
 
 def telling_out_of_memory(function: Function) -> Function:
@@ -86,7 +86,7 @@ def telling_out_of_memory(function: Function) -> Function:
             free, others = settings_for_less(experiment, len(jax.devices()))
             return f"try {_flags(free | others)}." if free or others else f"{MORE}."
 
-        with out_of_memory_is_told(f"a step of {experiment.batch_size:,} images", advice):
+        with reporting_out_of_memory(f"a step of {experiment.batch_size:,} images", advice):
             return function(experiment, *arguments, **options)
 
     return cast(Function, telling)
@@ -122,7 +122,7 @@ def next_accumulate(batch_size: int, present: int, batch_parts: int) -> int | No
     return next((number for number in numbers if batch_size % (number * batch_parts) == 0), None)
 
 
-def evaluation_memory_is_told(
+def reporting_evaluation_memory(
     batch_size: int, batch_parts: int, *, whole: bool
 ) -> contextlib.AbstractContextManager[None]:
     """For an evaluation.
@@ -141,7 +141,7 @@ def evaluation_memory_is_told(
             settings.append("eval with smaller scales (--set scales.…)")
         return f"go on with {' or '.join(settings)}." if settings else f"{MORE}."
 
-    return out_of_memory_is_told(f"an evaluation of {batch_size:,} images at a time", advice)
+    return reporting_out_of_memory(f"an evaluation of {batch_size:,} images at a time", advice)
 
 
 def _half(rows: int, batch_parts: int) -> int:

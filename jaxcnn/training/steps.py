@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxcnn.augmentation.augment import augment, normalise, recolour
+from jaxcnn.augmentation.augment import augment, normalise, photometric
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.models.sharding.batch_rows import batch_position
 from jaxcnn.optim.polyak import update_average
@@ -54,7 +54,7 @@ def make_train_step(
 
         def part(rows: Tree, batch_stats: Tree) -> tuple[Tree, Sums, Tree]:
             """(mean gradients, metrics' sums, new batch_stats) of some rows of the batch, {…, "key": […]}."""
-            images = recolour(rows["image"], rows["key"], experiment.inputs)
+            images = photometric(rows["image"], rows["key"], experiment.inputs)
             images = normalise(images, experiment.inputs, state.statistics)
             images = augment(images, rows["key"], experiment.inputs)
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageEnhance
 from skimage import data
 
-from jaxcnn.augmentation.augment import recolour
+from jaxcnn.augmentation.augment import photometric
 from jaxcnn.augmentation.photometric import blend, photometric_distort
 from jaxcnn.config.inputs import Inputs, Photometric
 
@@ -62,11 +62,11 @@ def test_it_depends_on_the_key_alone_and_only_where_asked_for():
     inputs = Inputs(
         size=6, channels=3, stored_size=6, photometric=Photometric(brightness=0.5, contrast=0.5, colour=0.5)
     )
-    whole = recolour(jnp.asarray(images), keys(4), inputs)
-    np.testing.assert_allclose(recolour(jnp.asarray(images[1:3]), keys(4)[1:3], inputs), whole[1:3], rtol=1e-5)
+    whole = photometric(jnp.asarray(images), keys(4), inputs)
+    np.testing.assert_allclose(photometric(jnp.asarray(images[1:3]), keys(4)[1:3], inputs), whole[1:3], rtol=1e-5)
     assert np.abs(np.asarray(whole) - images).max() > 5
     plain = Inputs(size=6, channels=3, stored_size=6)
-    np.testing.assert_array_equal(recolour(jnp.asarray(images), keys(4), plain), images)
+    np.testing.assert_array_equal(photometric(jnp.asarray(images), keys(4), plain), images)
 
 
 def test_grey_pictures_are_refused():

@@ -10,8 +10,8 @@ from jaxcnn.errors import DataMissingError
 
 pytest.importorskip("torch", reason="the benchmark compares with torch, which isn't installed")
 
-from benchmarks import contenders, input_pipeline
-from benchmarks.folder import FolderSource
+from benchmarks import baselines, input_pipeline
+from benchmarks.jpeg_folder import FolderSource
 
 
 @pytest.fixture
@@ -39,14 +39,12 @@ def test_all_figures(photos, capsys, monkeypatch):
 
 def test_the_contenders_give_what_they_say(photos):
     source = FolderSource(photos)
-    plain, _ = next(iter(contenders.loader(contenders.TorchCrops(source, 4, 32), 4, 0)))
-    assert plain.shape == (4, 32, 32, 3) and plain.dtype == contenders.torch.uint8
-    floats, _ = next(iter(contenders.loader(contenders.TorchCrops(source, 4, 32, floats=True), 4, 0)))
-    assert floats.shape == (4, 3, 32, 32) and floats.dtype == contenders.torch.float32
+    plain, _ = next(iter(baselines.loader(baselines.TorchCrops(source, 4, 32), 4, 0)))
+    assert plain.shape == (4, 32, 32, 3) and plain.dtype == baselines.torch.uint8
+    floats, _ = next(iter(baselines.loader(baselines.TorchCrops(source, 4, 32, floats=True), 4, 0)))
+    assert floats.shape == (4, 3, 32, 32) and floats.dtype == baselines.torch.float32
     assert abs(float(floats.mean())) < 3
-    batches = contenders.full_decode_batches(
-        source, size=32, channels=3, batch_size=4, seed=0, crop=input_pipeline.CROP
-    )
+    batches = baselines.full_decode_batches(source, size=32, channels=3, batch_size=4, seed=0, crop=input_pipeline.CROP)
     ours = input_pipeline.train_batches(source, size=32, channels=3, batch_size=4, seed=0, crop=input_pipeline.CROP)
     whole, quick = next(batches)["image"], next(ours)["image"]
     # The same windows of the same pictures; on the average nearly the same pixels.
@@ -57,7 +55,7 @@ def test_the_contenders_give_what_they_say(photos):
 def test_windows_are_within_the_picture():
     for width, height in ((500, 375), (20, 900), (3, 3)):
         for _ in range(50):
-            left, top, across, down = contenders.torch_window(width, height)
+            left, top, across, down = baselines.torch_window(width, height)
             assert 0 <= left <= left + across <= width and 0 <= top <= top + down <= height and across * down > 0
 
 

@@ -12,11 +12,11 @@ pytest.importorskip("torch", reason="the benchmark compares with torch, which is
 
 import torch
 
-from benchmarks import heat, train_step
+from benchmarks import train_step, worker
 from benchmarks.flax_layers import FlaxLayers, PlainNetwork
-from benchmarks.task import draw, normalised
-from benchmarks.tasks import NETWORKS, experiment_of, make_task
 from benchmarks.torch_layers import TorchLayers
+from benchmarks.workload import draw, normalised
+from benchmarks.workloads import NETWORKS, experiment_of, make_workload
 from jaxcnn.models.layers.pooling import MaxPool
 
 QUICK = "ours,torch NCHW,torch channels-last,plain Flax"
@@ -37,7 +37,7 @@ def by_name(tree):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_all_have_the_same_layers(lenient, name):
-    task = make_task(name)
+    task = make_workload(name)
     model, plain = experiment_of(task).model, PlainNetwork(task.network)
     images = jax.ShapeDtypeStruct((1, task.size, task.size, task.channels), jnp.float32)
     key = jax.random.key(0)
@@ -57,7 +57,7 @@ def test_all_have_the_same_layers(lenient, name):
 
 
 def test_a_recipe_is_the_experiments():
-    task = make_task("googlenet", batch_size=3)
+    task = make_workload("googlenet", batch_size=3)
     assert (task.momentum, task.weight_decay, task.decay_biases, task.bias_rate) == (0.9, 0.0002, False, 2.0)
     assert (task.aux_weight, task.classes, task.batch_size, task.size) == (0.3, 1000, 3, 224)
     model = experiment_of(task).model
@@ -71,7 +71,7 @@ def test_weights_and_batches_are_the_same_each_time_and_differ_by_name():
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.1
     assert first.std() == pytest.approx(np.sqrt(2 / 36), rel=0.05)
-    batches = make_task("lenet5").batches("train")
+    batches = make_workload("lenet5").batches("train")
     assert len({batch["image"].tobytes() for batch in batches}) == len(batches)
     pictures = normalised(batches[0]["image"])
     assert abs(pictures.mean()) < 0.02 and pictures.std() == pytest.approx(1, abs=0.02)
@@ -117,17 +117,17 @@ def test_all_figures(capsys):
 @pytest.mark.parametrize("job", ["evaluation", "ten_crop"])
 def test_evaluation_of_all_is_equal(lenient, job):
     """In this process; LeNet-5 stands for all."""
-    task = make_task("lenet5", batch_size=3)
-    runners = [heat.make(name, task, job, heat.CLOCKS["wall"], 1) for name in QUICK.split(",")]
+    task = make_workload("lenet5", batch_size=3)
+    runners = [worker.make(name, task, job, worker.CLOCKS["wall"], 1) for name in QUICK.split(",")]
     losses = [runner.loss(1) for runner in runners]
     assert losses == pytest.approx([losses[0]] * 4, rel=1e-5)
     assert abs(runners[0].loss(2) - losses[0]) > 1e-3
 
 
 def test_a_contender_alone_says_what_it_costs():
-    asked = {"task": dataclasses.asdict(make_task("lenet5", batch_size=2)), "job": "train", "threads": 1}
+    asked = {"task": dataclasses.asdict(make_workload("lenet5", batch_size=2)), "job": "train", "threads": 1}
     asked |= {"contenders": ["torch NCHW"], "repeats": 1, "steps": 1, "check_steps": 0, "clock": "wall"}
-    found = heat.heat(asked, began=heat.CLOCKS["wall"]())
+    found = worker.measure(asked, began=worker.CLOCKS["wall"]())
     assert 0 < found["first_step_seconds"] < 60
     assert found["peak_bytes"] > 1e8
     assert found["losses"] is None

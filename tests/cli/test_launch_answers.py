@@ -40,7 +40,7 @@ def test_list(answered, call, monkeypatch):
     counted = {"lenet5_1998:paper", "alexnet_2012:paper"}  # the golden table has all of them
 
     def count_some(experiment):
-        return count(experiment) if experiment.title in counted else SimpleNamespace(total_params=1)
+        return count(experiment) if experiment.id in counted else SimpleNamespace(total_params=1)
 
     monkeypatch.setattr(description, "layer_table", count_some)
     entries = answered("--list")

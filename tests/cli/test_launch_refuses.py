@@ -10,7 +10,7 @@ import pytest
 import jaxcnn
 from jaxcnn.cli import flags
 from jaxcnn.errors import UsageError
-from jaxcnn.runs.folder import claim, identity
+from jaxcnn.runs.folder import claim_workdir, identity
 
 TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inputs.stored_size=14")
 
@@ -98,7 +98,7 @@ def test_a_wrong_command_is_answered_in_one_line(refused, arguments, message):
 
 def test_a_workdir_that_holds_another_experiment(refused, tmp_path):
     other = jaxcnn.load("cnn_primer")
-    claim(tmp_path / "run", identity(other, data="digits", rehearsal=False, seed=0))
+    claim_workdir(tmp_path / "run", identity(other, data="digits", rehearsal=False, seed=0))
     before = (tmp_path / "run" / "experiment.json").read_text()
     line = refused(2, *TINY, f"--workdir={tmp_path / 'run'}")
     assert "run holds another experiment: its inputs.size is 28, here it is 14; choose another --workdir" in line
@@ -158,10 +158,10 @@ def test_devices_that_are_not_there(monkeypatch):
     monkeypatch.setattr(flags.xla_bridge, "backends_are_initialized", lambda: False)
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
     refused = pytest.raises(UsageError, match=r"JAX_PLATFORMS \(=cuda\) names no device")
-    with refused, flags.missing_platform_is_told():
+    with refused, flags.reporting_missing_platform():
         raise AssertionError
     monkeypatch.delenv("JAX_PLATFORMS")
-    with pytest.raises(AssertionError), flags.missing_platform_is_told():
+    with pytest.raises(AssertionError), flags.reporting_missing_platform():
         raise AssertionError
 
 

@@ -24,7 +24,7 @@ def test_names_are_the_files():
 def test_every_variant_loads_under_its_name(name):
     for variant in jaxcnn.variants(name):
         experiment = jaxcnn.load(f"{name}:{variant}")
-        assert (experiment.name, experiment.variant, experiment.title) == (name, variant, f"{name}:{variant}")
+        assert (experiment.name, experiment.variant, experiment.id) == (name, variant, f"{name}:{variant}")
         assert isinstance(experiment.paper, Paper) and isinstance(experiment.model, nn.Module)
         hash(experiment.model)  # a module is a value
 

@@ -62,7 +62,7 @@ def see(view: Any, variables: dict, batch: dict) -> dict[str, np.ndarray]:
     """On all devices, which between them must exchange nothing."""
     devices = Devices()
     copies = {name: np.concatenate([rows] * 8)[:8] for name, rows in batch.items()}
-    replicated, placed = devices.replicate(variables), devices.divide_rows(copies)
+    replicated, placed = devices.replicate(variables), devices.shard_rows(copies)
     compiled = devices.compile_evaluation(view, replicated, placed, rows=True)
     assert count_collectives(compiled) == {}
     rows = len(batch["label"])

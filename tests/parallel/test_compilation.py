@@ -60,7 +60,7 @@ def test_what_runs_once_is_compiled_quickly_unless_jax_is_told_so_already(optimi
 @pytest.mark.parametrize(("mode", "shape"), [("jit", (16, 3)), ("pmap", (8, 2, 3))])
 def test_a_divided_batch_has_equal_parts_on_all_devices(mode, shape):
     devices = Devices(mode)
-    placed = devices.divide({"rows": np.arange(48.0, dtype=np.float32).reshape(16, 3)})["rows"]
+    placed = devices.shard_batch({"rows": np.arange(48.0, dtype=np.float32).reshape(16, 3)})["rows"]
     assert placed.shape == shape
     assert len(placed.sharding.device_set) == 8
     np.testing.assert_array_equal(np.asarray(placed).reshape(16, 3), np.arange(48).reshape(16, 3))

@@ -47,7 +47,7 @@ class Trained:
         self.first = jax.device_get(created)
         random = np.random.default_rng(0)
         size = experiment.inputs.training_size
-        batch = self.devices.divide(
+        batch = self.devices.shard_batch(
             {
                 "image": random.integers(0, 256, (batch_size, size, size, 3), dtype=np.uint8),
                 "label": random.integers(0, CLASSES, batch_size, dtype=np.int32),

@@ -10,7 +10,7 @@ from jaxcnn.cli.main import main
 from jaxcnn.cli.startup import is_news
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.reporting.record import Record
-from jaxcnn.runs.disk_errors import full_disk_is_told
+from jaxcnn.runs.disk_errors import reporting_full_disk
 
 
 @pytest.mark.parametrize(
@@ -18,13 +18,13 @@ from jaxcnn.runs.disk_errors import full_disk_is_told
     [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), ValueError("… writing state/d/1: No space left on device")],
 )
 def test_told_in_one_line(tmp_path, error):
-    with pytest.raises(JaxcnnError, match=r"disk that holds .* is full") as caught, full_disk_is_told(tmp_path):
+    with pytest.raises(JaxcnnError, match=r"disk that holds .* is full") as caught, reporting_full_disk(tmp_path):
         raise error
     assert caught.value.exit_status == 1 and "\n" not in str(caught.value)
 
 
 def test_other_errors_pass(tmp_path):
-    with pytest.raises(PermissionError), full_disk_is_told(tmp_path):
+    with pytest.raises(PermissionError), reporting_full_disk(tmp_path):
         raise PermissionError(errno.EACCES, "no")
 
 
@@ -42,9 +42,9 @@ def test_a_file_of_the_run_that_may_not_be_written(tmp_path):
     refused = pytest.raises(
         UsageError, match=r"can't use .*/metrics\.jsonl: Read-only file system; .*another --workdir"
     )
-    with refused, full_disk_is_told(tmp_path):
+    with refused, reporting_full_disk(tmp_path):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(tmp_path / "metrics.jsonl"))
-    with pytest.raises(PermissionError), full_disk_is_told(tmp_path / "run"):
+    with pytest.raises(PermissionError), reporting_full_disk(tmp_path / "run"):
         raise PermissionError(errno.EACCES, "no", str(tmp_path / "data"))
 
 

@@ -9,13 +9,13 @@ import pytest
 
 import jaxcnn
 from jaxcnn.config.inputs import Scales
-from jaxcnn.config.serialize import plain
+from jaxcnn.config.serialize import to_json
 from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.errors import DataMissingError, UsageError
 from jaxcnn.reporting.progress import Silent
 from jaxcnn.runs.evaluate import evaluate, rebuild, saved_experiment
 from jaxcnn.runs.fit import fit
-from jaxcnn.runs.folder import claim, identity
+from jaxcnn.runs.folder import claim_workdir, identity
 from jaxcnn.runs.resolve import resolve
 
 
@@ -42,7 +42,7 @@ def saved_by(title: str, data: str, rehearsal: bool, *settings: str, classes: in
 def test_a_run_is_rebuilt_with_all_that_it_changed(title, data, rehearsal, settings):
     experiment, saved = saved_by(title, data, rehearsal, *settings)
     rebuilt = rebuild(saved)
-    assert rebuilt == experiment, plain(rebuilt)
+    assert rebuilt == experiment, to_json(rebuilt)
     assert saved["data"] == data and rebuilt.model.num_classes == 10
 
 
@@ -69,7 +69,7 @@ def test_a_folder_that_is_no_run(tmp_path):
 
 
 def test_a_run_that_has_saved_nothing(tmp_path, linear):
-    claim(tmp_path / "run", identity(linear, data="digits", rehearsal=False, seed=0))
+    claim_workdir(tmp_path / "run", identity(linear, data="digits", rehearsal=False, seed=0))
     with pytest.raises(DataMissingError, match="no complete checkpoint: train there first"):
         evaluate(tmp_path / "run", experiment=linear)
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import jaxcnn
-from jaxcnn.config.serialize import plain
+from jaxcnn.config.serialize import to_json
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runs import folder as folder_module
 from jaxcnn.runs.folder import (
-    claim,
+    claim_workdir,
     commit,
     default_workdir,
     identity,
@@ -52,26 +52,26 @@ def test_plain():
         x: tuple
         f: object
 
-    found = plain({1: Point((1, 2.5, None, True), np.tanh), "t": jnp.float32})
+    found = to_json({1: Point((1, 2.5, None, True), np.tanh), "t": jnp.float32})
     assert found == {"1": {"type": "Point", "x": [1, 2.5, None, True], "f": "tanh"}, "t": "float32"}
 
 
 def test_a_folder_is_claimed_once_and_known_again(tmp_path):
     folder = tmp_path / "deep" / "run"
-    claim(folder, mine())
+    claim_workdir(folder, mine())
     first = (folder / "experiment.json").read_text()
     content = json.loads(first)
     assert content["experiment"] == mine() and content["versions"] == versions()
     assert content["versions"].keys() >= {"python", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint"}
-    claim(folder, mine())
+    claim_workdir(folder, mine())
     assert (folder / "experiment.json").read_text() == first
     assert [path.name for path in folder.iterdir()] == ["experiment.json"]
 
 
 @pytest.mark.parametrize("setting", ["checkpoint_every=7", "evaluation_batch_size=9"])
 def test_what_does_not_change_the_run_may_change(tmp_path, setting):
-    claim(tmp_path / "run", mine())
-    claim(tmp_path / "run", mine(jaxcnn.override(EXPERIMENT, setting)))
+    claim_workdir(tmp_path / "run", mine())
+    claim_workdir(tmp_path / "run", mine(jaxcnn.override(EXPERIMENT, setting)))
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_what_does_not_change_the_run_may_change(tmp_path, setting):
     ],
 )
 def test_another_experiment_is_refused(tmp_path, other, message):
-    claim(tmp_path / "run", mine())
+    claim_workdir(tmp_path / "run", mine())
     with pytest.raises(UsageError, match=message) as caught:
-        claim(tmp_path / "run", other)
+        claim_workdir(tmp_path / "run", other)
     assert "\n" not in str(caught.value) and "choose another --workdir" in str(caught.value)
 
 
@@ -95,11 +95,11 @@ def test_what_is_no_runs_folder_is_left_alone(tmp_path):
     (tmp_path / "file").write_text("x")
     for path in (tmp_path, tmp_path / "file"):
         with pytest.raises(UsageError, match=r"exists and is no run's folder"):
-            claim(path, mine())
+            claim_workdir(path, mine())
     with pytest.raises(UsageError, match=r"can't write to .*choose another --workdir"):
-        claim(tmp_path / "file" / "run", mine())
+        claim_workdir(tmp_path / "file" / "run", mine())
     (tmp_path / "empty").mkdir()
-    claim(tmp_path / "empty", mine())
+    claim_workdir(tmp_path / "empty", mine())
 
 
 def test_differences_are_paths_of_leaves():
@@ -142,27 +142,27 @@ def test_commit(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("content", ["", '{"experi', "[]", "{}", '{"experiment": 3}'])
 def test_a_damaged_experiment_json_is_named(tmp_path, content):
-    claim(tmp_path / "run", mine())
+    claim_workdir(tmp_path / "run", mine())
     (tmp_path / "run" / "experiment.json").write_text(content)
     with pytest.raises(JaxcnnError, match=r"run/experiment\.json is damaged; .*choose another --workdir") as caught:
-        claim(tmp_path / "run", mine())
+        claim_workdir(tmp_path / "run", mine())
     assert caught.value.exit_status == 1
 
 
 def test_a_folder_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
-    claim(tmp_path / "run", mine())
+    claim_workdir(tmp_path / "run", mine())
 
     def forbidden(path, *arguments, **options):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(folder_module.Path, "read_text", forbidden)
     with pytest.raises(UsageError, match=r"can't use .*experiment\.json: Permission denied; .*another --workdir"):
-        claim(tmp_path / "run", mine())
+        claim_workdir(tmp_path / "run", mine())
 
 
 def test_a_name_that_is_too_long_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"File name too long; .*choose another --workdir"):
-        claim(tmp_path / ("x" * 300), mine())
+        claim_workdir(tmp_path / ("x" * 300), mine())
 
 
 def test_a_bucket_is_no_runs_folder():

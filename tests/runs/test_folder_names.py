@@ -7,14 +7,14 @@ import pytest
 
 from jaxcnn.errors import UsageError
 from jaxcnn.runs.disk_errors import require_utf8
-from jaxcnn.runs.folder import claim
+from jaxcnn.runs.folder import claim_workdir
 
 
 def test_a_name_in_another_encoding_is_refused_before_anything_is_written(tmp_path):
     """Orbax would end in many tracebacks."""
     named_in_latin_1 = tmp_path / os.fsdecode("é".encode("latin-1"))
     with pytest.raises(UsageError, match=r"isn't UTF-8 .*set PYTHONUTF8=1, or choose another --workdir"):
-        claim(named_in_latin_1, {})
+        claim_workdir(named_in_latin_1, {})
     assert list(tmp_path.iterdir()) == []
 
 

@@ -227,7 +227,7 @@ def test_eight_devices_equal_one(mode):
         state = devices.replicate(jax.device_get(create()))
         schedule = experiment.schedule.build(steps_per_epoch=10, total_steps=100)
         step = make_train_step(experiment, optimizer=optimizer, schedule=schedule, axis_name=devices.axis_name)
-        placed = devices.divide({"image": images, "label": labels})
+        placed = devices.shard_batch({"image": images, "label": labels})
         compiled = devices.compile(step, state, placed)
         for _ in range(3):
             state, _ = compiled(state, placed)

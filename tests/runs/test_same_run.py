@@ -8,7 +8,7 @@ import pytest
 import jaxcnn
 from jaxcnn.data.sources import open_source
 from jaxcnn.errors import UsageError
-from jaxcnn.runs.folder import claim, content, identity
+from jaxcnn.runs.folder import claim_workdir, content, identity
 from jaxcnn.runs.same_run import check_same_run
 
 EXPERIMENT = jaxcnn.load("alexnet_2012")
@@ -44,9 +44,9 @@ def other(path: str, value: Any) -> dict[str, Any]:
     ],
 )
 def test_other_data_of_the_same_name_is_refused(tmp_path, path, value, said):
-    claim(tmp_path / "run", mine())
+    claim_workdir(tmp_path / "run", mine())
     with pytest.raises(UsageError) as caught:
-        claim(tmp_path / "run", mine(content=other(path, value)))
+        claim_workdir(tmp_path / "run", mine(content=other(path, value)))
     assert caught.value.exit_status == 2
     assert str(caught.value) == (
         f"{tmp_path / 'run'} was trained on other data of the same name: {said}; name the folder of the data that it "
@@ -55,9 +55,9 @@ def test_other_data_of_the_same_name_is_refused(tmp_path, path, value, said):
 
 
 def test_other_data_says_its_name_first(tmp_path):
-    claim(tmp_path / "run", mine())
+    claim_workdir(tmp_path / "run", mine())
     with pytest.raises(UsageError, match=r"its data is 'mnist', here it is 'digits'"):
-        claim(tmp_path / "run", mine(data="digits", content=other("train.images", 5)))
+        claim_workdir(tmp_path / "run", mine(data="digits", content=other("train.images", 5)))
 
 
 def test_content_says_what_the_data_is():
@@ -71,36 +71,36 @@ def test_content_says_what_the_data_is():
 
 
 def test_a_run_of_an_older_version_goes_on_with_a_note(tmp_path):
-    claim(tmp_path / "run", mine(content=None))
-    (note,) = claim(tmp_path / "run", mine())
+    claim_workdir(tmp_path / "run", mine(content=None))
+    (note,) = claim_workdir(tmp_path / "run", mine())
     assert note.startswith(f"note: {tmp_path / 'run'} was begun by an older version") and "mnist" in note
-    assert claim(tmp_path / "new", mine()) == [] == claim(tmp_path / "new", mine())
+    assert claim_workdir(tmp_path / "new", mine()) == [] == claim_workdir(tmp_path / "new", mine())
 
 
 def test_what_changes_memory_alone_may_change(tmp_path):
-    claim(tmp_path / "run", mine())
-    (note,) = claim(tmp_path / "run", mine("remat=sums"))
+    claim_workdir(tmp_path / "run", mine())
+    (note,) = claim_workdir(tmp_path / "run", mine("remat=sums"))
     assert note.startswith("note: remat is 'sums' from here on, it was None when ") and "rounded otherwise" in note
     with pytest.raises(UsageError, match="its accumulate is 1, here it is 2"):
-        claim(tmp_path / "run", mine("accumulate=2"))
-    (note,) = claim(tmp_path / "run", mine("accumulate=2"), may_accumulate=lambda: True)
+        claim_workdir(tmp_path / "run", mine("accumulate=2"))
+    (note,) = claim_workdir(tmp_path / "run", mine("accumulate=2"), may_accumulate=lambda: True)
     assert note.startswith("note: accumulate is 2 from here on")
-    claim(tmp_path / "run", mine(), may_accumulate=lambda: pytest.fail("asked for nothing"))
+    claim_workdir(tmp_path / "run", mine(), may_accumulate=lambda: pytest.fail("asked for nothing"))
 
 
 @pytest.mark.parametrize(
     ("setting", "flag"), [("protocols=('center',)", "--protocol=…"), ("scales.dense=(384,)", "--set scales.…")]
 )
 def test_what_is_decided_after_training_points_to_eval(tmp_path, setting, flag):
-    claim(tmp_path / "run", mine())
+    claim_workdir(tmp_path / "run", mine())
     with pytest.raises(UsageError) as caught:
-        claim(tmp_path / "run", mine(setting))
+        claim_workdir(tmp_path / "run", mine(setting))
     assert (
         f"choose another --workdir, or evaluate this run by python launch.py eval --workdir={tmp_path}/run {flag}"
         in (str(caught.value))
     )
     with pytest.raises(UsageError, match="its seed is 0, here it is 1"):  # no evaluation makes up for that
-        claim(tmp_path / "run", mine(setting, seed=1))
+        claim_workdir(tmp_path / "run", mine(setting, seed=1))
 
 
 def test_weights_are_the_same_by_what_was_taken_or_else_by_their_place(tmp_path, monkeypatch):

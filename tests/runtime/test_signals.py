@@ -119,7 +119,7 @@ def collected(phase, info):
         pass
 
 signals.install()
-signals.say("; so it is.")
+signals.set_exit_note("; so it is.")
 with signals.cleaning(Path("half").unlink), signals.cleaning(Path("nowhere").unlink):
     Path("half").touch()
     gc.callbacks.append(collected)

@@ -49,7 +49,7 @@ def stepped(experiment: Experiment, devices: Devices, steps: int = 2) -> train_s
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (ROWS, size, size, channels), dtype=np.uint8)
     labels = generator.integers(0, 5, ROWS, dtype=np.int32)
-    batch = devices.divide({"image": images, "label": labels})
+    batch = devices.shard_batch({"image": images, "label": labels})
     step = make_train_step(experiment, optimizer=optimizer, schedule=lambda _: 0.05, axis_name=devices.axis_name)
     compiled = devices.compile(step, state, batch)
     for _ in range(steps):

@@ -43,7 +43,7 @@ def short_run(title: str, precision: str) -> tuple[np.ndarray, np.ndarray, float
     state = devices.replicate(jax.device_get(create()))
     size, generator = inputs.training_size, np.random.default_rng(0)
     images = generator.integers(0, 256, (ROWS, size, size, inputs.channels), dtype=np.uint8)
-    batch = devices.divide({"image": images, "label": generator.integers(0, 10, ROWS, dtype=np.int32)})
+    batch = devices.shard_batch({"image": images, "label": generator.integers(0, 10, ROWS, dtype=np.int32)})
     step = make_train_step(experiment, optimizer=optimizer, schedule=lambda _: 1e-3, axis_name=None)
     compiled = devices.compile(step, state, batch)
     before = flat(state.params)

@@ -63,7 +63,7 @@ def one_step(experiment: Experiment, devices: Devices) -> tuple[dict, dict, dict
         schedule=experiment.schedule.build(steps_per_epoch=1, total_steps=1),
         axis_name=devices.axis_name,
     )
-    placed = devices.divide({"image": images, "label": labels})
+    placed = devices.shard_batch({"image": images, "label": labels})
     state, _ = devices.compile(step, state, placed)(state, placed)
 
     inputs = (images.reshape(ROWS, 16).astype(np.float64) - 100) * 0.01

@@ -24,7 +24,12 @@ from jaxcnn.parallel.devices import Devices
 from jaxcnn.runs.fit import fit
 from jaxcnn.runs.run import Run
 from jaxcnn.training import out_of_memory
-from jaxcnn.training.out_of_memory import is_out_of_memory, next_accumulate, out_of_memory_is_told, step_memory_is_told
+from jaxcnn.training.out_of_memory import (
+    is_out_of_memory,
+    next_accumulate,
+    reporting_out_of_memory,
+    reporting_step_memory,
+)
 
 
 class Net(nn.Module):
@@ -56,7 +61,7 @@ EXHAUSTED = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory alloca
 
 
 def line(error: Exception, experiment: Experiment = SMALL, parts: int = 8) -> str:
-    with pytest.raises(JaxcnnError) as caught, step_memory_is_told(experiment, parts):
+    with pytest.raises(JaxcnnError) as caught, reporting_step_memory(experiment, parts):
         raise error
     assert caught.value.exit_status == 1 and "\n" not in str(caught.value)
     return str(caught.value)
@@ -101,7 +106,7 @@ def test_a_number_that_python_cant_count_to_is_known():
     ],
 )
 def test_nothing_else_is_taken_for_it(error):
-    with pytest.raises(type(error)) as caught, out_of_memory_is_told("a step", lambda: pytest.fail("asked")):
+    with pytest.raises(type(error)) as caught, reporting_out_of_memory("a step", lambda: pytest.fail("asked")):
         raise error
     assert caught.value is error
 
@@ -174,7 +179,7 @@ def test_an_evaluation_names_its_own_batch(monkeypatch):
         raise EXHAUSTED
 
     monkeypatch.setattr(devices, "divide_rows", short)
-    with pytest.raises(JaxcnnError) as caught, step_memory_is_told(SMALL, 8):  # a run's: the nearest one speaks
+    with pytest.raises(JaxcnnError) as caught, reporting_step_memory(SMALL, 8):  # a run's: the nearest one speaks
         evaluator("center", {})
     assert str(caught.value) == (
         "out of memory: an evaluation of 96 images at a time needs more than there is (the last piece asked for: "

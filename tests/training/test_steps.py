@@ -60,9 +60,9 @@ def train_step(experiment: Experiment, devices: Devices):
 
 def train(experiment: Experiment, devices: Devices) -> train_state.TrainState:
     state = fresh_state(experiment, devices)
-    compiled = devices.compile(train_step(experiment, devices), state, devices.divide(batch(experiment, 0)))
+    compiled = devices.compile(train_step(experiment, devices), state, devices.shard_batch(batch(experiment, 0)))
     for number in range(STEPS):
-        state, _ = compiled(state, devices.divide(batch(experiment, number)))
+        state, _ = compiled(state, devices.shard_batch(batch(experiment, number)))
     return state
 
 
@@ -92,7 +92,7 @@ def fresh_params(experiment):
 def test_the_step_is_pure(experiment):
     """The same state and batch give the same bits; the seed and the step decide on the randomness."""
     devices = Devices("jit", jax.devices()[:1])
-    placed = devices.divide(batch(experiment, 0))
+    placed = devices.shard_batch(batch(experiment, 0))
     compiled = devices.compile(train_step(experiment, devices), fresh_state(experiment, devices), placed)
     first, _ = compiled(fresh_state(experiment, devices), placed)
     again, _ = compiled(fresh_state(experiment, devices), placed)
@@ -109,7 +109,7 @@ def test_the_step_is_traced_once_and_its_state_donated(experiment):
     chex.clear_trace_counter()
     step = chex.assert_max_traces(train_step(experiment, devices), n=1)
     state = fresh_state(experiment, devices)
-    compiled = devices.compile(step, state, devices.divide(batch(experiment, 0)))
+    compiled = devices.compile(step, state, devices.shard_batch(batch(experiment, 0)))
     with jax.transfer_guard("disallow"):
         for _ in range(2):
             before = state
@@ -124,9 +124,11 @@ def test_resident_data_is_gathered_by_place(experiment):
     whole = {name: np.concatenate([batch(experiment, n)[name] for n in range(2)]) for name in ("image", "label")}
     places = np.random.default_rng(0).permutation(2 * ROWS)[:ROWS].astype(np.int32)
     resident = devices.replicate(whole)
-    compiled = devices.compile(on_resident(step), fresh_state(experiment, devices), devices.divide(places), resident)
-    ours, _ = compiled(fresh_state(experiment, devices), devices.divide(places), resident)
-    chosen = devices.divide({name: rows[places] for name, rows in whole.items()})
+    compiled = devices.compile(
+        on_resident(step), fresh_state(experiment, devices), devices.shard_batch(places), resident
+    )
+    ours, _ = compiled(fresh_state(experiment, devices), devices.shard_batch(places), resident)
+    chosen = devices.shard_batch({name: rows[places] for name, rows in whole.items()})
     direct = devices.compile(step, fresh_state(experiment, devices), chosen)
     theirs, _ = direct(fresh_state(experiment, devices), chosen)
     chex.assert_trees_all_close(ours.params, theirs.params, atol=1e-6)
@@ -171,7 +173,7 @@ def run_compiled_step():
     devices = Devices("jit")
     state = fresh_state(experiment, devices)
     weights = np.asarray(state.params["fc"]["kernel"], np.float64)
-    placed = devices.divide({"image": images, "label": labels})
+    placed = devices.shard_batch({"image": images, "label": labels})
     state, rate = devices.compile(train_step(experiment, devices), state, placed)(state, placed)
     assert float(rate) == 0.5
 

@@ -18,13 +18,13 @@ def on_cpu() -> bool:
     return not _plain.get() and jax.default_backend() == "cpu"
 
 
-def alone() -> bool:
+def single_device() -> bool:
     """Whether there is one device, so that no sum over a batch is one over devices. Asked while tracing."""
     return jax.device_count() == 1
 
 
 @contextlib.contextmanager
-def plain_forms() -> Iterator[None]:
+def reference_kernels() -> Iterator[None]:
     """What is traced within has the forms of other platforms, also on CPU: for counting what a network computes."""
     token = _plain.set(True)
     try:

@@ -46,7 +46,7 @@ def _convolve(images: jax.Array, kernel: jax.Array, strides: int, padding: Sides
     if on_cpu() and strides == 1 and (count := neighbours_at_once(kernel)) > 1:
         return in_rows(images, kernel, padding, count)
     if on_cpu() and strides == 1 and winograd.suits(images, kernel, padding):
-        return winograd.four_at_once(images, kernel, padding)
+        return winograd.winograd_conv(images, kernel, padding)
     return plain(images, kernel, (strides, strides), padding)
 
 

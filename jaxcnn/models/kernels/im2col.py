@@ -16,7 +16,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.kernels.backend import alone
+from jaxcnn.models.kernels.backend import single_device
 from jaxcnn.models.kernels.reference import Sides, plain
 from jaxcnn.models.kernels.row_blocked import blocks_of, shifted
 
@@ -80,7 +80,7 @@ def _forward(images, kernel, padding, count):
 def _backward(padding, count, residuals, gradient):
     images, kernel = residuals
     # By the compiler's common subexpressions, what the blocks see is gathered once for both directions.
-    form = _from_pixels if alone() else _plain
+    form = _from_pixels if single_device() else _plain
     _, of_images = jax.vjp(lambda images: _from_pixels(images, kernel, padding, count), images)
     _, of_kernel = jax.vjp(lambda kernel: form(images, kernel, padding, count), kernel)
     return (*of_images(gradient), *of_kernel(gradient))

@@ -25,7 +25,7 @@ def largest(images: jax.Array, size: int, strides: int, padding: Padding) -> jax
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
-def largest_with_winners(images: jax.Array, size: int, strides: int, padding: Padding) -> jax.Array:
+def max_pool_with_argmax(images: jax.Array, size: int, strides: int, padding: Padding) -> jax.Array:
     """The same values. Of equal values in a window the first takes the whole gradient, row by row, as in torch.
 
     A value that isn't a number wins nothing; plain `jax.lax` and torch let it win.
@@ -78,4 +78,4 @@ def _backward(size, strides, padding, residuals, gradient):
     return (whole[:, top : top + height, left : left + width],)
 
 
-largest_with_winners.defvjp(_forward, _backward)
+max_pool_with_argmax.defvjp(_forward, _backward)

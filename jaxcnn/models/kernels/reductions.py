@@ -11,7 +11,7 @@ then has one form, and is computed once, not once for each form.
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.kernels.backend import alone, on_cpu
+from jaxcnn.models.kernels.backend import on_cpu, single_device
 
 FEW, NEIGHBOURS = 8, 4  # channels
 
@@ -23,7 +23,8 @@ def channel_sums(values: jax.Array) -> jax.Array:
     if not on_cpu():
         return values.sum(axes)
     *places, width, channels = values.shape
-    if channels <= FEW and len(places) > 1 and width % NEIGHBOURS == 0 and alone():  # devices would add up all of them
+    # devices would add up all of them
+    if channels <= FEW and len(places) > 1 and width % NEIGHBOURS == 0 and single_device():
         values = values.reshape(*places, width // NEIGHBOURS, NEIGHBOURS * channels)
     # Contracted axis by axis rather than reshaped, so that the partitioner sees the batch's axis.
     ones = jnp.ones(values.shape[:-1], jnp.float32)

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn.models.kernels.backend import alone
+from jaxcnn.models.kernels.backend import single_device
 from jaxcnn.models.kernels.padded_matmul import summed, times
 from jaxcnn.models.kernels.reference import Sides, plain
 
@@ -44,7 +44,7 @@ PRODUCTS_SAVED = 1.8
 
 
 def suits(images: jax.Array, kernel: jax.Array, padding: Sides) -> bool:
-    """Whether `four_at_once` can do this convolution of stride 1 and is quicker."""
+    """Whether `winograd_conv` can do this convolution of stride 1 and is quicker."""
     size, maps = kernel.shape[:2], min(kernel.shape[2:])
     floats = images.dtype == kernel.dtype == jnp.float32
     if size != (3, 3) or maps < FEW_MAPS or not floats or max(map(max, padding)) > 2:
@@ -55,7 +55,7 @@ def suits(images: jax.Array, kernel: jax.Array, padding: Sides) -> bool:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def four_at_once(images: jax.Array, kernel: jax.Array, padding: Sides) -> jax.Array:
+def winograd_conv(images: jax.Array, kernel: jax.Array, padding: Sides) -> jax.Array:
     """Cross-correlation at stride 1. images: [batch, height, width, inputs]; kernel: [3, 3, inputs, outputs].
 
     padding: of 0 to 2 pixels a side.
@@ -74,14 +74,14 @@ def _backward(padding, residuals, gradient):
     (top, bottom), (left, right) = padding
     around = (2 - top, 2 - bottom), (2 - left, 2 - right)
     of_images = _correlate(gradient, flipped, around, transposed=True)
-    if alone() and min(kernel.shape[2:]) >= FEW_MAPS_OF_KERNEL:
+    if single_device() and min(kernel.shape[2:]) >= FEW_MAPS_OF_KERNEL:
         return of_images, _kernel_gradient(images, gradient, padding)
     # 16 sums for 9 weights: devices that share a batch would have to add up all of them.
     _, plainly = jax.vjp(lambda kernel: plain(images, kernel, (1, 1), padding), kernel)
     return of_images, *plainly(gradient)
 
 
-four_at_once.defvjp(_forward, _backward)
+winograd_conv.defvjp(_forward, _backward)
 
 
 def _correlate(images: jax.Array, places: Grid, padding: Sides, *, transposed: bool = False) -> jax.Array:

@@ -18,7 +18,7 @@ from jaxcnn.models.kernels.reductions import add_bias
 from jaxcnn.models.layers.initializers import HE_FAN_IN, Constant
 from jaxcnn.models.layers.module import CheckedModule
 from jaxcnn.models.layers.shapes import Shape, parameter, require_map, require_values
-from jaxcnn.models.sharding.batch_rows import own_rows
+from jaxcnn.models.sharding.batch_rows import local_rows
 from jaxcnn.ranges import Count, DropoutRate, RangeError, WholeNumber
 
 Initializer = Any  # called as `initializer(key, shape, dtype)`
@@ -26,7 +26,7 @@ Initializer = Any  # called as `initializer(key, shape, dtype)`
 SUM = "sum"  # what convolutions and matrix products compute, to those who choose what the backward pass keeps
 
 
-class Window(NamedTuple):
+class ReceptiveField(NamedTuple):
     """What one output unit sees of a layer's input, in input pixels, and the step between neighbours."""
 
     size: int = 1
@@ -38,10 +38,10 @@ class Layer(CheckedModule):
 
     kind: ClassVar[str] = ""
 
-    def window(self, inputs: Shape) -> Window:
+    def window(self, inputs: Shape) -> ReceptiveField:
         """The square of the input (height × width × channels) that one output unit sees."""
         del inputs
-        return Window()
+        return ReceptiveField()
 
     def macs(self, inputs: Shape, outputs: Shape) -> int:
         """Multiply–accumulates for one picture."""
@@ -89,8 +89,8 @@ class Conv(Layer):
             outputs = add_bias(outputs, bias)
         return outputs
 
-    def window(self, inputs: Shape) -> Window:
-        return Window(self.kernel_size, self.strides)
+    def window(self, inputs: Shape) -> ReceptiveField:
+        return ReceptiveField(self.kernel_size, self.strides)
 
     def macs(self, inputs: Shape, outputs: Shape) -> int:
         fan_in = self.kernel_size**2 * inputs[-1] // self.groups
@@ -119,8 +119,8 @@ class Dense(Layer):
         outputs = checkpoint_name(product(inputs, kernel.astype(self.dtype)), SUM)
         return add_bias(outputs, bias)
 
-    def window(self, inputs: Shape) -> Window:
-        return Window(inputs[1] if len(inputs) == 4 else 1)
+    def window(self, inputs: Shape) -> ReceptiveField:
+        return ReceptiveField(inputs[1] if len(inputs) == 4 else 1)
 
     def macs(self, inputs: Shape, outputs: Shape) -> int:
         return int(np.prod(inputs[1:])) * self.features
@@ -145,5 +145,5 @@ class Dropout(Layer):
         if not train or self.rate == 0.0:
             return inputs
         key, shape = self.make_rng("dropout"), inputs.shape[1:]
-        keep = own_rows(lambda rows: jax.random.bernoulli(key, 1.0 - self.rate, (rows, *shape)), inputs.shape[0])
+        keep = local_rows(lambda rows: jax.random.bernoulli(key, 1.0 - self.rate, (rows, *shape)), inputs.shape[0])
         return jnp.where(keep, inputs / np.array(1.0 - self.rate, inputs.dtype), np.array(0, inputs.dtype))

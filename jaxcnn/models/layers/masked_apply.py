@@ -50,7 +50,7 @@ class Side:
         return self._tables[size]
 
 
-def apply_within(model: nn.Module, variables: Any, images: jax.Array, extents: jax.Array) -> jax.Array:
+def masked_apply(model: nn.Module, variables: Any, images: jax.Array, extents: jax.Array) -> jax.Array:
     """Class scores of pictures of different sizes, by a network that is convolutional up to its pooling.
 
     Args:

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 
 from jaxcnn.models.kernels.backend import on_cpu
-from jaxcnn.models.kernels.max_pool import largest, largest_with_winners
-from jaxcnn.models.layers.core import Layer, Window
+from jaxcnn.models.kernels.max_pool import largest, max_pool_with_argmax
+from jaxcnn.models.layers.core import Layer, ReceptiveField
 from jaxcnn.models.layers.shapes import Shape, require_map
 from jaxcnn.ranges import Count, RangeError, WholeNumber
 
@@ -48,11 +48,11 @@ class MaxPool(Layer):
         require_map(self, images.shape)
         padding = [pool_padding(n, self.size, self.strides, self.padding, self.ceil) for n in images.shape[1:3]]
         require_map(self, images.shape, self.size, (padding[0], padding[1]))
-        pool = largest_with_winners if on_cpu() else largest
+        pool = max_pool_with_argmax if on_cpu() else largest
         return pool(images, self.size, self.strides, (padding[0], padding[1]))
 
-    def window(self, inputs: Shape) -> Window:
-        return Window(self.size, self.strides)
+    def window(self, inputs: Shape) -> ReceptiveField:
+        return ReceptiveField(self.size, self.strides)
 
 
 class AveragePool(Layer):
@@ -70,8 +70,8 @@ class AveragePool(Layer):
         sums = sum_squares(images, self.size) if apart else sum_windows(images, self.size, self.strides)
         return sums / np.array(self.size**2, images.dtype)
 
-    def window(self, inputs: Shape) -> Window:
-        return Window(self.size, self.strides)
+    def window(self, inputs: Shape) -> ReceptiveField:
+        return ReceptiveField(self.size, self.strides)
 
 
 def sum_windows(images: jax.Array, size: int, strides: int) -> jax.Array:
@@ -106,5 +106,5 @@ class GlobalAveragePool(Layer):
         require_map(self, images.shape)
         return images.mean(axis=(1, 2))
 
-    def window(self, inputs: Shape) -> Window:
-        return Window(inputs[1])
+    def window(self, inputs: Shape) -> ReceptiveField:
+        return ReceptiveField(inputs[1])

@@ -36,7 +36,7 @@ def micro_batch(index: jax.Array | int, count: int) -> Iterator[None]:
         _MICRO_BATCH.reset(token)
 
 
-def own_rows(draw: Callable[[int], jax.Array], rows: int) -> jax.Array:
+def local_rows(draw: Callable[[int], jax.Array], rows: int) -> jax.Array:
     """The `rows` rows at hand of what `draw(n)` gives for all n rows of the whole batch, [n, …]."""
     index, count = _MICRO_BATCH.get()
     first, total = batch_position(rows * count)

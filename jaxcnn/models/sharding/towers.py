@@ -20,7 +20,7 @@ def tower_devices() -> int:
     return 1 if TOWER_AXIS in mesh.manual_axes else mesh.shape.get(TOWER_AXIS, 1)
 
 
-def apart(maps: jax.Array) -> jax.Array:
+def shard_towers(maps: jax.Array) -> jax.Array:
     """The same [batch, …, maps]; each device has the maps of its own tower alone."""
     if tower_devices() == 1:
         return maps
@@ -28,14 +28,14 @@ def apart(maps: jax.Array) -> jax.Array:
     return jax.lax.with_sharding_constraint(maps, spec)
 
 
-def joined(maps: jax.Array) -> jax.Array:
+def gather_towers(maps: jax.Array) -> jax.Array:
     """The same [batch, …, maps], apart until now; from here on each device has those of all towers: here they talk.
 
     In the backward pass the gradients of each tower's maps are added up here, and then are apart again.
     """
     if tower_devices() == 1:
         return maps
-    return jax.lax.with_sharding_constraint(apart(maps), PartitionSpec(BATCH_AXIS))
+    return jax.lax.with_sharding_constraint(shard_towers(maps), PartitionSpec(BATCH_AXIS))
 
 
 def in_each_tower(function: Callable[..., jax.Array], *arrays: jax.Array) -> jax.Array:

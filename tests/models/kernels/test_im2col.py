@@ -32,7 +32,7 @@ def test_values_of_every_size_padding_and_block(size, padding, count, inputs):
 @pytest.mark.parametrize(("count", "inputs", "alone"), [(4, 1, True), (2, 3, True), (2, 3, False), (1, 3, True)])
 def test_derivatives(count, inputs, alone, monkeypatch):
     """Also where several devices share a batch, and the weights' gradient is plain."""
-    monkeypatch.setattr(im2col, "alone", lambda: alone)
+    monkeypatch.setattr(im2col, "single_device", lambda: alone)
     images, kernel = normal(2, 8, 11, inputs, seed=0), normal(5, 5, inputs, 4, seed=1)
     assert_same_derivatives(
         lambda *arrays: from_pixels(*arrays, EVEN, count),

@@ -9,10 +9,10 @@ import pytest
 from derivatives import OTHERS, assert_same_derivatives, normal
 
 from jaxcnn.models.kernels import reductions
-from jaxcnn.models.kernels.backend import plain_forms
+from jaxcnn.models.kernels.backend import reference_kernels
 from jaxcnn.models.kernels.batch_norm import normalise, normalise_by_hand
 from jaxcnn.models.kernels.convolution import pointwise
-from jaxcnn.models.kernels.max_pool import largest, largest_with_winners
+from jaxcnn.models.kernels.max_pool import largest, max_pool_with_argmax
 from jaxcnn.models.kernels.reference import plain
 from jaxcnn.models.kernels.response_norm import respond, respond_by_hand
 from jaxcnn.models.layers.pooling import AveragePool, sum_squares, sum_windows
@@ -25,7 +25,7 @@ WINDOWS = ((2, 2, ((0, 1), (0, 0))), OVERLAPPING, (3, 1, ((1, 1), (1, 1))))
 FORMS = {
     **{
         f"maximum {number}": (
-            lambda images, window=window: largest_with_winners(images, *window),
+            lambda images, window=window: max_pool_with_argmax(images, *window),
             lambda images, window=window: largest(images, *window),
             (IMAGES,),
         )
@@ -68,7 +68,7 @@ def test_values_and_derivatives(name):
 
 
 def test_sums_of_few_channels_take_neighbours_together(monkeypatch):
-    monkeypatch.setattr(reductions, "alone", lambda: True)
+    monkeypatch.setattr(reductions, "single_device", lambda: True)
     images = normal(2, 3, 8, 6, seed=0)
     assert "[2,3,2,24]" in str(jax.make_jaxpr(reductions.channel_sums)(images))
     assert_same_derivatives(reductions.channel_sums, lambda values: values.sum((0, 1, 2)), images, tolerances=OTHERS)
@@ -88,7 +88,7 @@ def test_the_first_of_equal_maxima_takes_the_gradient(window):
         expected[n, i * strides + row, j * strides + column, c] += toward[n, i, j, c]
     (top, _), (left, _) = padding
     expected = expected[:, top : top + images.shape[1], left : left + images.shape[2]]
-    pool = partial(largest_with_winners, size=size, strides=strides, padding=padding)
+    pool = partial(max_pool_with_argmax, size=size, strides=strides, padding=padding)
     _, pull_back = jax.vjp(lambda images: pool(images), jnp.asarray(images))
     np.testing.assert_allclose(pull_back(jnp.asarray(toward))[0], expected, rtol=1e-6, atol=1e-6)
 
@@ -98,5 +98,5 @@ def test_averages_elsewhere_are_plain():
         return str(jax.make_jaxpr(lambda images: AveragePool(2, 2).apply({}, images))(IMAGES[:, :6]))
 
     assert "reduce_window" not in traced()
-    with plain_forms():
+    with reference_kernels():
         assert "reduce_window" in traced()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from jaxcnn.models.kernels.backend import plain_forms
+from jaxcnn.models.kernels.backend import reference_kernels
 from jaxcnn.models.kernels.reference import plain
 from jaxcnn.models.kernels.relu import relu
 from jaxcnn.models.layers.batch_norm import BatchNorm
@@ -41,7 +41,7 @@ def test_derivatives(dtype):
 
 
 def test_elsewhere_it_is_the_plain_one():
-    with plain_forms():
+    with reference_kernels():
         assert "custom_vjp" not in str(jax.make_jaxpr(lambda values: relu(values))(jnp.zeros(3)))
     assert "custom_vjp" in str(jax.make_jaxpr(lambda values: relu(values))(jnp.zeros(3)))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jaxcnn.models.kernels import winograd
 from jaxcnn.models.kernels.convolution import convolve
 from jaxcnn.models.kernels.reference import plain
-from jaxcnn.models.kernels.winograd import OF_KERNEL, OF_OUTPUT, OF_PICTURE, four_at_once
+from jaxcnn.models.kernels.winograd import OF_KERNEL, OF_OUTPUT, OF_PICTURE, winograd_conv
 
 
 def test_the_matrices_are_a_correlation():
@@ -30,7 +30,7 @@ SIDES = st.integers(0, 2)
 def test_values_of_every_size_and_padding(height, width, padding):
     images, kernel = normal(2, height, width, 3, seed=0), normal(3, 3, 3, 4, seed=1)
     expected = plain(images, kernel, (1, 1), padding)
-    ours = jax.jit(four_at_once, static_argnums=2)(images, kernel, padding)
+    ours = jax.jit(winograd_conv, static_argnums=2)(images, kernel, padding)
     chex.assert_trees_all_close(ours, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -38,11 +38,11 @@ def test_values_of_every_size_and_padding(height, width, padding):
     ("size", "padding", "alone"), [((7, 4), ((1, 1), (1, 1)), False), ((6, 5), ((0, 2), (1, 0)), True)]
 )
 def test_derivatives(size, padding, alone, monkeypatch):
-    monkeypatch.setattr(winograd, "alone", lambda: alone)
+    monkeypatch.setattr(winograd, "single_device", lambda: alone)
     monkeypatch.setattr(winograd, "FEW_MAPS_OF_KERNEL", 0)
     images, kernel = normal(2, *size, 3, seed=0), normal(3, 3, 3, 4, seed=1)
     assert_same_derivatives(
-        lambda *arrays: four_at_once(*arrays, padding),
+        lambda *arrays: winograd_conv(*arrays, padding),
         lambda *arrays: plain(*arrays, (1, 1), padding),
         images,
         kernel,
@@ -59,7 +59,7 @@ def test_it_is_as_exact_as_the_plain_form(optimised):
     errors = [
         np.abs(np.asarray(form) - exact).max() / np.abs(exact).max()
         for form in (
-            jax.jit(four_at_once, static_argnums=2)(images, kernel, padding),
+            jax.jit(winograd_conv, static_argnums=2)(images, kernel, padding),
             plain(images, kernel, (1, 1), padding),
         )
     ]

@@ -11,7 +11,7 @@ import pytest
 from jaxcnn.models.alexnet import OneTowerAlexNet
 from jaxcnn.models.googlenet import GoogLeNet
 from jaxcnn.models.layers.core import Conv
-from jaxcnn.models.layers.masked_apply import Side, apply_within
+from jaxcnn.models.layers.masked_apply import Side, masked_apply
 from jaxcnn.models.layers.pooling import GlobalAveragePool, MaxPool
 from jaxcnn.models.lenet import LeNet5
 from jaxcnn.models.nin import NIN
@@ -61,7 +61,7 @@ def test_pictures_in_one_batch_are_seen_as_if_alone(compile_quickly, model, side
     # Outside of the pictures there is noise, too: it must not matter.
     images = np.random.default_rng(2).normal(size=(len(extents), *canvas, 3)).astype(np.float32)
     sizes = np.array(extents, np.int32)
-    together = compile_quickly(lambda *them: apply_within(form, *them), variables, images, sizes)
+    together = compile_quickly(lambda *them: masked_apply(form, *them), variables, images, sizes)
     found = np.asarray(together(variables, images, sizes))
     assert found.shape == (len(extents), 5) and found.dtype == np.float32
     for row, (height, width) in enumerate(extents):
@@ -77,7 +77,7 @@ def test_branches_of_an_inception_network_are_followed(compile_quickly):
     variables = initialised(model, 80)
     images = np.random.default_rng(3).normal(size=(2, 64, 96, 3)).astype(np.float32)
     sizes = np.array([(64, 96), (57, 75)], np.int32)
-    together = compile_quickly(lambda *them: apply_within(model, *them), variables, images, sizes)
+    together = compile_quickly(lambda *them: masked_apply(model, *them), variables, images, sizes)
     found = together(variables, images, sizes)
     picture = images[1:, :57, :75]
     alone = compile_quickly(lambda v, x: model.apply(v, x, train=False), variables, picture)(variables, picture)
@@ -93,7 +93,7 @@ def test_a_picture_that_fills_the_training_size_gives_the_plain_answer(compile_q
 
     def both(variables, images, sizes):
         form = model.over_whole_pictures(224)
-        return model.apply(variables, images, train=False), apply_within(form, variables, images, sizes)
+        return model.apply(variables, images, train=False), masked_apply(form, variables, images, sizes)
 
     plain, within = compile_quickly(both, variables, images, sizes)(variables, images, sizes)
     assert np.abs(plain).max() > 0.1
@@ -107,7 +107,7 @@ def test_a_network_for_one_size_is_refused(model, side):
 
     def run(images):
         variables = model.init(jax.random.key(0), images, train=False)
-        return apply_within(model, variables, images, jnp.full((1, 2), side, jnp.int32))
+        return masked_apply(model, variables, images, jnp.full((1, 2), side, jnp.int32))
 
     with pytest.raises(ValueError, match=r"(fc6|F6) takes maps of one size only"):
         jax.eval_shape(run, images)
@@ -117,7 +117,7 @@ def test_half_precision(compile_quickly):
     model = CifarResNet(n=1, num_classes=5, dtype=jnp.bfloat16)
     variables, sizes = initialised(model, 32), np.array([(32, 33), (36, 40)], np.int32)
     images = np.random.default_rng(6).normal(size=(2, 36, 40, 3)).astype(np.float32)
-    together = compile_quickly(lambda *them: apply_within(model, *them), variables, images, sizes)
+    together = compile_quickly(lambda *them: masked_apply(model, *them), variables, images, sizes)
     picture = images[:1, :32, :33]
     alone = compile_quickly(lambda v, x: model.apply(v, x, train=False), variables, picture)(variables, picture)
     found = together(variables, images, sizes)
@@ -135,7 +135,7 @@ class Pooled(nn.Module):
 
 def test_outside_is_below_everything_to_a_max_pool():
     images = -np.random.default_rng(5).uniform(1, 2, (1, 9, 12, 2)).astype(np.float32)
-    found = apply_within(Pooled(), {}, jnp.asarray(images), jnp.array([[6, 7]], jnp.int32))
+    found = masked_apply(Pooled(), {}, jnp.asarray(images), jnp.array([[6, 7]], jnp.int32))
     windows = [(range(max(2 * i - 1, 0), min(2 * i + 2, 6)), range(max(2 * j - 1, 0), min(2 * j + 2, 7)))
                for i in range(3) for j in range(4)]  # fmt: skip
     expected = np.mean([images[0][np.ix_(rows, columns)].max(axis=(0, 1)) for rows, columns in windows], axis=0)
@@ -165,7 +165,7 @@ class Hidden(nn.Module):
 def test_what_can_not_be_followed_is_refused(model, message):
     def run(images):
         variables = model.init(jax.random.key(0), images, train=False)
-        return apply_within(model, variables, images, jnp.full((1, 2), 7, jnp.int32))
+        return masked_apply(model, variables, images, jnp.full((1, 2), 7, jnp.int32))
 
     with pytest.raises(ValueError, match=message):
         jax.eval_shape(run, jnp.zeros((1, 8, 8, 3)))

@@ -11,7 +11,7 @@ import pytest
 
 from jaxcnn.models.alexnet import AlexNet, OneTowerAlexNet
 from jaxcnn.models.googlenet import AdaptiveAveragePool, Concatenate, GoogLeNet
-from jaxcnn.models.kernels.backend import plain_forms
+from jaxcnn.models.kernels.backend import reference_kernels
 from jaxcnn.models.layers.batch_norm import BatchNorm
 from jaxcnn.models.layers.core import Conv, Dense
 from jaxcnn.models.layers.initializers import HE_FAN_IN, Constant, Normal
@@ -38,7 +38,7 @@ INITIALISERS = (Normal(0.01), HE_FAN_IN, Constant(0.0))  # which divide by the n
 
 def shapes_of(model: nn.Module, shape: tuple[int, ...], dtype=jnp.float32, **keywords):
     """The shapes of a network's variables; nothing is computed."""
-    with plain_forms():
+    with reference_kernels():
         images = jax.ShapeDtypeStruct(shape, dtype)
         return jax.eval_shape(lambda x: model.init(jax.random.key(0), x, **keywords), images)
 

@@ -4,7 +4,7 @@ import dataclasses
 from typing import NamedTuple
 
 import jaxcnn
-from benchmarks.task import MEAN, SCALE, Task
+from benchmarks.workload import MEAN, SCALE, Workload
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Inputs
 from jaxcnn.errors import UsageError, nearest
@@ -34,7 +34,7 @@ NETWORKS = {
 }
 
 
-def make_task(name: str, *, batch_size: int | None = None, size: int | None = None, drop: bool = False) -> Task:
+def make_workload(name: str, *, batch_size: int | None = None, size: int | None = None, drop: bool = False) -> Workload:
     """The task of one of `NETWORKS`; batch_size and size (pixels): by default those of the table and the experiment.
 
     Raises:
@@ -46,7 +46,7 @@ def make_task(name: str, *, batch_size: int | None = None, size: int | None = No
     experiment = jaxcnn.load(entry.title)
     recipe, loss = experiment.optimizer, experiment.loss
     assert isinstance(recipe, Momentum)
-    return Task(
+    return Workload(
         name=name,
         function=entry.function,
         size=size or experiment.inputs.size,
@@ -60,7 +60,7 @@ def make_task(name: str, *, batch_size: int | None = None, size: int | None = No
     )
 
 
-def experiment_of(task: Task) -> Experiment:
+def experiment_of(task: Workload) -> Experiment:
     """Ours: a constant rate, one mean and scale, nothing random but dropout, no Polyak average, no plateau."""
     experiment = jaxcnn.load(NETWORKS[task.name].title)
     model = experiment.model

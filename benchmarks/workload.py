@@ -18,7 +18,7 @@ Name = tuple[str, str, str]  # ("params" or "batch_stats", layer, leaf) with our
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Task:
+class Workload:
     """A network of `networks` and its recipe: momentum, with the loss and the decay of its experiment."""
 
     name: str

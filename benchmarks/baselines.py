@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.folder import FolderSource
+from benchmarks.jpeg_folder import FolderSource
 from jaxcnn.data.decoding.decode import decode
 from jaxcnn.data.loading.order import batch_at, draws_at
 from jaxcnn.data.loading.pipeline import prefetched

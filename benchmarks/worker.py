@@ -13,8 +13,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout
 
-from benchmarks.contest import Clock, Runner, losses, summary, turns
-from benchmarks.task import Task
+from benchmarks.timing import Clock, Runner, losses, summary, turns
+from benchmarks.workload import Workload
 
 TORCH: dict[str, dict[str, bool]] = {
     "torch NCHW": {},
@@ -26,7 +26,7 @@ WARM_UP = 5.0  # seconds
 CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "processor": time.process_time}
 
 
-def make(name: str, task: Task, job: str, clock: Clock, threads: int) -> Runner:
+def make(name: str, task: Workload, job: str, clock: Clock, threads: int) -> Runner:
     """A contender, ready to run; it imports what it needs and no more."""
     if name == "ours":
         from benchmarks.runner_ours import ours
@@ -54,7 +54,7 @@ def peak_bytes() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def heat(asked: dict[str, Any], began: float | None = None) -> dict[str, Any]:
+def measure(asked: dict[str, Any], began: float | None = None) -> dict[str, Any]:
     """Losses, and times of `repeats` rounds.
 
     Args:
@@ -65,7 +65,7 @@ def heat(asked: dict[str, Any], began: float | None = None) -> dict[str, Any]:
     Returns:
       {"compile_seconds", "losses", "steps", "results", "failed": {name: why}, "first_step_seconds", "peak_bytes"}.
     """
-    task, clock = Task(**asked["task"]), CLOCKS[asked["clock"]]
+    task, clock = Workload(**asked["task"]), CLOCKS[asked["clock"]]
     if {"ours", "plain Flax"} <= set(asked["contenders"]):
         from benchmarks.runner_ours import as_without_jaxcnn
 
@@ -108,7 +108,7 @@ def main() -> None:
     began = (0.0 if asked["clock"] == "processor" else time.perf_counter() - (time.time() - asked["started"])) * alone
     answer = os.dup(1)
     os.dup2(2, 1)  # compilers print what they like
-    found = heat(asked, began if alone else None)
+    found = measure(asked, began if alone else None)
     with os.fdopen(answer, "w") as file:
         json.dump(found, file)
 

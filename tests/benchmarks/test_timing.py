@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from benchmarks.contest import SHORTEST, Runner, disagreement, losses, ratio, summary, turns
+from benchmarks.timing import SHORTEST, Runner, disagreement, losses, ratio, summary, turns
 
 
 class Track:
