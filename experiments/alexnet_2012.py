@@ -25,6 +25,115 @@ from jaxcnn.optim.losses import SoftmaxCrossEntropy
 from jaxcnn.optim.optimizers import Momentum
 from jaxcnn.optim.schedules import Constant, Cosine, PerEpoch
 
+
+def paper() -> Experiment:
+    """The network and the recipe of 2012."""
+    return Experiment(
+        paper=PAPER,
+        model=AlexNet(),
+        data="imagenet2012",
+        inputs=Inputs(
+            size=227,
+            channels=3,
+            stored_size=256,  # §2: shorter side to 256, then the central square
+            mean="picture",  # §2: mean activity over the training set, per pixel
+            mirror=True,  # §4.1
+            colour_std=0.1,  # §4.1
+        ),
+        loss=SoftmaxCrossEntropy(),  # §3.5
+        optimizer=Momentum(momentum=0.9, weight_decay=0.0005),  # §5
+        schedule=Constant(0.01),  # §5
+        plateau=Plateau(factor=0.1, patience=3, reductions=3),  # §5; the patience is ours
+        batch_size=128,  # §5
+        epochs=90,  # §5
+        protocols=("ten_crop", "center"),  # §4.1
+        deviations=DEVIATIONS,
+        rehearsal=Rehearsal(data="photos", overrides=INITIAL_VALUES | ON_PHOTOS, baseline=PHOTOS_BASELINE),
+    )
+
+
+def caffenet() -> Experiment:
+    """Caffe's network, with the paper's recipe."""
+    return replace(paper(), model=AlexNet.as_in_caffe(pool_first=True), deviations=(*CAFFE_DEVIATIONS, *DEVIATIONS))
+
+
+def ungrouped() -> Experiment:
+    """One tower: every layer sees all maps."""
+    return replace(paper(), model=AlexNet(towers=1), deviations=(UNGROUPED, *DEVIATIONS))
+
+
+def one_gpu() -> Experiment:
+    """§3.2's comparison: half of the maps in each convolution but the last; the fully connected layers as they are."""
+    return replace(paper(), model=AlexNet(features=(48, 128, 192, 192, 256), towers=1))
+
+
+def one_tower() -> Experiment:
+    """The network of 2014, as torchvision has it."""
+    return replace(
+        paper(),
+        paper=ONE_WEIRD_TRICK,
+        model=OneTowerAlexNet(),
+        inputs=Inputs(
+            size=224,
+            channels=3,
+            stored_size=256,
+            # torchvision's mean and standard deviation of ImageNet, for pixels in 0–255
+            mean=(123.675, 116.28, 103.53),
+            scale=(1 / 58.395, 1 / 57.12, 1 / 57.375),
+            mirror=True,
+        ),
+        # The author's file: 0.01 divided by 250^(1/3) after each quarter of 90 epochs
+        schedule=PerEpoch(rates=(0.01, 0.0015874, 0.00025198, 0.00004), epochs=(22.5, 22.5, 22.5, 22.5)),
+        plateau=None,
+        deviations=ONE_TOWER_DEVIATIONS,
+        rehearsal=Rehearsal(data="photos", overrides=ON_PHOTOS, baseline=PHOTOS_BASELINE),
+    )
+
+
+DEVIATIONS = (
+    "227 pixels; the paper says 224.",
+    "The rate drops after 3 epochs without a better validation error; the paper's authors dropped it by hand.",
+    "The colour components are those that fb.resnet.torch measured on ImageNet; the paper prints none.",
+    "Dropout divides by 0.5 in training; the paper multiplies by 0.5 at test time. The expectation is the same.",
+    "The validation set decides on the rate and is what is reported, as in the paper's Table 2.",
+)
+CAFFE_DEVIATIONS = (
+    "Caffe's order and normalisation: pools before it normalises, over the maps of both towers, with k = 1 and "
+    "α / n; the paper normalises before, each tower by itself, with k = 2 and α.",
+    "The recipe is the paper's, not Caffe's: that has batches of 256, a rate divided by 10 every 100,000 of "
+    "450,000 steps, biases at twice the rate and without decay, N(0, 0.005²) in fc6 and fc7, and no colour noise.",
+)
+UNGROUPED = "One tower: every layer sees all maps; the paper's conv2, conv4 and conv5 see half of them (§3.2)."
+ONE_TOWER_DEVIATIONS = (
+    "torchvision's network: no response normalisation, dropout before fc6 and fc7. The author's code normalises, "
+    "and has its dropout behind fc6 and fc7.",
+    "He initialisation, biases of 0 (ours). torchvision leaves both to torch, U(±1/√fan-in); the author's code "
+    "draws from N(0, 0.01²) and N(0, 0.03²), with biases of 1 in conv2, conv4, conv5, fc6 and fc7, −7 in fc8.",
+    "torchvision's input: mean and deviation per channel, 224 of 256 pixels, no colour noise.",
+    "One rate for weights and biases; the author's code has 0.02 for biases, dropped twice.",
+)
+
+# What all rehearsals here share: 300 steps of 16 images.
+ON_PHOTOS = {
+    # The patches are 96 to 128 pixels wide: 131 show all that is in them, in a third of the time. pool5 is 3×3 then.
+    "inputs.size": 131,
+    "inputs.stored_size": 144,
+    # Batches of 16 have noisy gradients: at 0.01 the loss falls back to ln 10 or diverges, with some seeds.
+    "schedule": Cosine(0.003, warmup_epochs=0.5),
+    "plateau": None,
+    "batch_size": 16,
+    "evaluation_batch_size": 50,
+    "steps": 300,
+    "checkpoint_every": 300,  # once: the parameters and their velocities are 300 MB
+    "protocols": ("center",),
+}
+INITIAL_VALUES = {
+    # The paper's N(0, 0.01²) and biases of 1 take thousands of steps to begin.
+    "model.kernel_init": HE_FAN_IN,
+    "model.bias_value": 0.0,
+    "inputs.scale": 1 / 64,  # He initialisation wants inputs of about unit variance
+}
+
 TORCHVISION = Result(data="imagenet2012", top1_error=43.45, top5_error=20.91, source="torchvision's alexnet, one tower")
 
 MOMENTUM = (
@@ -143,118 +252,11 @@ ONE_WEIRD_TRICK = Paper(
     contradictions=(*ONE_TOWER, MOMENTUM),
 )
 
-# What all rehearsals here share: 300 steps of 16 images.
-SHORT = {
-    # The patches are 96 to 128 pixels wide: 131 show all that is in them, in a third of the time. pool5 is 3×3 then.
-    "inputs.size": 131,
-    "inputs.stored_size": 144,
-    # Batches of 16 have noisy gradients: at 0.01 the loss falls back to ln 10 or diverges, with some seeds.
-    "schedule": Cosine(0.003, warmup_epochs=0.5),
-    "plateau": None,
-    "batch_size": 16,
-    "evaluation_batch_size": 50,
-    "steps": 300,
-    "checkpoint_every": 300,  # once: the parameters and their velocities are 300 MB
-    "protocols": ("center",),
-}
-
-paper = Experiment(
-    paper=PAPER,
-    model=AlexNet(),
-    data="imagenet2012",
-    inputs=Inputs(
-        size=227,
-        channels=3,
-        stored_size=256,  # §2: shorter side to 256, then the central square
-        mean="picture",  # §2: mean activity over the training set, per pixel
-        mirror=True,  # §4.1
-        colour_std=0.1,  # §4.1
-    ),
-    loss=SoftmaxCrossEntropy(),
-    optimizer=Momentum(momentum=0.9, weight_decay=0.0005),  # §5
-    schedule=Constant(0.01),  # §5
-    plateau=Plateau(factor=0.1, patience=3, reductions=3),  # §5; the patience is ours
-    batch_size=128,  # §5
-    epochs=90,  # §5
-    protocols=("ten_crop", "center"),  # §4.1
-    deviations=(
-        "227 pixels; the paper says 224.",
-        "The rate drops after 3 epochs without a better validation error; the paper's authors dropped it by hand.",
-        "The colour components are those that fb.resnet.torch measured on ImageNet; the paper prints none.",
-        "Dropout divides by 0.5 in training; the paper multiplies by 0.5 at test time. The expectation is the same.",
-        "The validation set decides on the rate and is what is reported, as in the paper's Table 2.",
-    ),
-    rehearsal=Rehearsal(
-        data="photos",
-        overrides={
-            # The paper's N(0, 0.01²) and biases of 1 take thousands of steps to begin.
-            "model.kernel_init": HE_FAN_IN,
-            "model.bias_value": 0.0,
-            "inputs.scale": 1 / 64,  # He initialisation wants inputs of about unit variance
-            **SHORT,
-        },
-        baseline=PHOTOS_BASELINE,
-    ),
-)
-
-one_tower = replace(
-    paper,
-    paper=ONE_WEIRD_TRICK,
-    model=OneTowerAlexNet(),
-    inputs=Inputs(
-        size=224,
-        channels=3,
-        stored_size=256,
-        # torchvision's mean and deviation of ImageNet, for pixels in 0–255
-        mean=(123.675, 116.28, 103.53),
-        scale=(1 / 58.395, 1 / 57.12, 1 / 57.375),
-        mirror=True,
-    ),
-    # The author's file: 0.01 divided by 250^(1/3) after each quarter of 90 epochs
-    schedule=PerEpoch(rates=(0.01, 0.0015874, 0.00025198, 0.00004), epochs=(22.5, 22.5, 22.5, 22.5)),
-    plateau=None,
-    deviations=(
-        "torchvision's network: no response normalisation, dropout before fc6 and fc7. The author's code normalises, "
-        "and has its dropout behind fc6 and fc7.",
-        "He initialisation, biases of 0 (ours). torchvision leaves both to torch, U(±1/√fan-in); the author's code "
-        "draws from N(0, 0.01²) and N(0, 0.03²), with biases of 1 in conv2, conv4, conv5, fc6 and fc7, −7 in fc8.",
-        "torchvision's input: mean and deviation per channel, 224 of 256 pixels, no colour noise.",
-        "One rate for weights and biases; the author's code has 0.02 for biases, dropped twice.",
-    ),
-    rehearsal=Rehearsal(
-        data="photos",
-        overrides=SHORT,
-        baseline=PHOTOS_BASELINE,
-    ),
-)
-
-caffenet = replace(
-    paper,
-    model=AlexNet.as_in_caffe(pool_first=True),
-    deviations=(
-        "Caffe's order and normalisation: pools before it normalises, over the maps of both towers, with k = 1 and "
-        "α / n; the paper normalises before, each tower by itself, with k = 2 and α.",
-        "The recipe is the paper's, not Caffe's: that has batches of 256, a rate divided by 10 every 100,000 of "
-        "450,000 steps, biases at twice the rate and without decay, N(0, 0.005²) in fc6 and fc7, and no colour noise.",
-        *paper.deviations,
-    ),
-)
-
-ungrouped = replace(
-    paper,
-    model=AlexNet(towers=1),
-    deviations=(
-        "One tower: every layer sees all maps; the paper's conv2, conv4 and conv5 see half of them (§3.2).",
-        *paper.deviations,
-    ),
-)
-
 VARIANTS = {
     # Measured by benchmarks/rehearsals.py, as in the other files.
-    "paper": paper.rehearsed("32.2 % test error on average, 35.4 % at worst, of seeds 0 to 5"),
-    "caffenet": caffenet,
-    "ungrouped": ungrouped,
-    # §3.2's comparison: half of the maps in each convolution but the last; the fully connected layers as they are.
-    "one_gpu": replace(paper, model=AlexNet(features=(48, 128, 192, 192, 256), towers=1)),
-    "one_tower": one_tower,
+    "paper": paper().rehearsed("32.2 % test error on average, 35.4 % at worst, of seeds 0 to 5"),
+    "caffenet": caffenet(),
+    "ungrouped": ungrouped(),
+    "one_gpu": one_gpu(),
+    "one_tower": one_tower(),
 }

@@ -20,6 +20,100 @@ from jaxcnn.optim.losses import AuxiliaryCrossEntropy
 from jaxcnn.optim.optimizers import Momentum
 from jaxcnn.optim.schedules import Cosine, StepDecay
 
+
+def paper() -> Experiment:
+    """The paper's network and crops; what it leaves open is Caffe's."""
+    return Experiment(
+        paper=PAPER,
+        model=GoogLeNet(),
+        data="imagenet2012",
+        inputs=Inputs(
+            size=224,  # §5
+            channels=3,
+            stored_size=256,
+            crop=AreaCrop(  # §6: 8 to 100 % of the area, aspect 3/4 to 4/3, random interpolation
+                min_area=0.08, max_area=1.0, min_aspect=3 / 4, max_aspect=4 / 3, random_interpolation=True
+            ),
+            photometric=Photometric(brightness=0.5, contrast=0.5, colour=0.5),  # §6, after Howard 2013
+            mean=(123.0, 117.0, 104.0),  # Caffe
+            mirror=True,  # ours: §7 mirrors in the test
+        ),
+        loss=AuxiliaryCrossEntropy(weight=0.3),  # §5
+        optimizer=Momentum(
+            momentum=0.9,  # §6
+            weight_decay=0.0002,  # Caffe
+            decay_biases=False,  # Caffe
+            bias_rate=2.0,  # Caffe
+        ),
+        schedule=StepDecay(rate=0.01, factor=0.96, epochs=8),  # §6; the first rate is Caffe's
+        averaging=0.9999,  # §6: Polyak averaging; the decay is ours
+        batch_size=32,  # Caffe
+        epochs=250,  # Caffe: 10 million steps
+        protocols=("144_crop", "ten_crop", "center"),  # §7
+        deviations=DEVIATIONS,
+        rehearsal=Rehearsal(data="photos", overrides=ON_PHOTOS, baseline=PHOTOS_BASELINE),
+    )
+
+
+def torchvision() -> Experiment:
+    """torchvision's network, with the same recipe but for the averaging."""
+    base = paper()
+    return replace(
+        base,
+        model=GoogLeNet.as_in_torchvision(),
+        # Its weights came from TensorFlow, with inputs from −1 to 1.
+        inputs=replace(base.inputs, mean=127.5, scale=1 / 127.5),
+        averaging=None,  # an average of the parameters would want batch statistics of its own
+        deviations=TORCHVISION_DEVIATIONS,
+    )
+
+
+STEM = "A full 7×7 convolution first; Table 1's 2.7K parameters fit only a separable one."
+TRAINING = (
+    "Synchronous steps; the paper's were asynchronous, on many machines.",
+    "Training pictures are mirrored at random; the paper mentions that for the test only.",
+    "The limits of the photometric distortions are ours, after Howard; the paper gives none.",
+    "The resized squares of the 144 crops are made of the picture at that scale; the paper doesn't say of what.",
+)
+DEVIATIONS = (
+    STEM,
+    "Response normalisation has AlexNet's constants (k = 2, α not divided by n); the paper gives none, and Caffe's "
+    "network has k = 1 and α / n.",
+    "First rate, batch, decay, rates of biases and initial values are Caffe's; the paper gives none.",
+    "The average of the parameters forgets exponentially, by 0.9999 a step; the paper doesn't say how it averages.",
+    *TRAINING,
+)
+TORCHVISION_DEVIATIONS = (
+    STEM,
+    "torchvision's network: batch normalisation for biases and response normalisation, 3×3 filters for 5×5, pool4 "
+    "of 2×2, dropout of 0.2, and a 4×4 grid of averages before the heads, where the paper has 5×5 at stride 3.",
+    "Initial values are torchvision's: normal with a deviation of 0.01, cut at 0.02; the paper gives none. The "
+    "biases of the linear layers begin at 0; torchvision leaves them to torch, U(±1/√fan-in).",
+    "The input is scaled to −1 to 1, as for torchvision's released weights, which came from TensorFlow; the paper "
+    "takes off a mean.",
+    "First rate, batch, decay and the rates of biases (here those of the norms too) are Caffe's; the paper gives none.",
+    "No averaging of the parameters: the running statistics wouldn't fit them.",
+    *TRAINING,
+)
+
+# What the rehearsals change.
+ON_PHOTOS = {
+    "inputs.size": 80,  # the auxiliary heads need 79
+    "inputs.stored_size": 80,
+    "inputs.crop.min_area": 0.7,  # scales near the test's: 400 steps are few for learning all of them
+    # With Caffe's initial values and inputs of 0 to 255 two epochs are over before it has begun to learn.
+    "model.kernel_init": HE_FAN_IN,
+    "inputs.scale": 1 / 64,  # He initialisation wants inputs of about unit variance
+    "schedule": Cosine(0.02, warmup_epochs=0.5),
+    "clip_norm": 2.0,  # three heads begin with losses of 10 and more
+    "averaging": None,  # of 0.9999 a step, which is of 10,000 steps
+    "batch_size": 16,
+    "evaluation_batch_size": 50,
+    "checkpoint_every": 400,
+    "protocols": ("center",),
+    "steps": 400,
+}
+
 PAPER = Paper(
     title="Going Deeper with Convolutions",
     authors="Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke & Rabinovich",
@@ -116,90 +210,4 @@ PAPER = Paper(
     ),
 )
 
-STEM = "A full 7×7 convolution first; Table 1's 2.7K parameters fit only a separable one."
-TRAINING = (
-    "Synchronous steps; the paper's were asynchronous, on many machines.",
-    "Training pictures are mirrored at random; the paper mentions that for the test only.",
-    "The limits of the photometric distortions are ours, after Howard; the paper gives none.",
-    "The resized squares of the 144 crops are made of the picture at that scale; the paper doesn't say of what.",
-)
-
-paper = Experiment(
-    paper=PAPER,
-    model=GoogLeNet(),
-    data="imagenet2012",
-    inputs=Inputs(
-        size=224,  # §5
-        channels=3,
-        stored_size=256,
-        crop=AreaCrop(  # §6: 8 to 100 % of the area, aspect 3/4 to 4/3, random interpolation
-            min_area=0.08, max_area=1.0, min_aspect=3 / 4, max_aspect=4 / 3, random_interpolation=True
-        ),
-        photometric=Photometric(brightness=0.5, contrast=0.5, colour=0.5),  # §6, after Howard 2013
-        mean=(123.0, 117.0, 104.0),  # Caffe
-        mirror=True,  # ours: §7 mirrors in the test
-    ),
-    loss=AuxiliaryCrossEntropy(weight=0.3),  # §5
-    optimizer=Momentum(
-        momentum=0.9,  # §6
-        weight_decay=0.0002,  # Caffe
-        decay_biases=False,  # Caffe
-        bias_rate=2.0,  # Caffe
-    ),
-    schedule=StepDecay(rate=0.01, factor=0.96, epochs=8),  # §6; the first rate is Caffe's
-    averaging=0.9999,  # §6: Polyak averaging; the decay is ours
-    batch_size=32,  # Caffe
-    epochs=250,  # Caffe: 10 million steps
-    protocols=("144_crop", "ten_crop", "center"),  # §7
-    deviations=(
-        STEM,
-        "Response normalisation has AlexNet's constants (k = 2, α not divided by n); the paper gives none, and Caffe's "
-        "network has k = 1 and α / n.",
-        "First rate, batch, decay, rates of biases and initial values are Caffe's; the paper gives none.",
-        "The average of the parameters forgets exponentially, by 0.9999 a step; the paper doesn't say how it averages.",
-        *TRAINING,
-    ),
-    rehearsal=Rehearsal(
-        data="photos",
-        overrides={
-            "inputs.size": 80,  # the auxiliary heads need 79
-            "inputs.stored_size": 80,
-            "inputs.crop.min_area": 0.7,  # scales near the test's: 400 steps are few for learning all of them
-            # With Caffe's initial values and inputs of 0 to 255 two epochs are over before it has begun to learn.
-            "model.kernel_init": HE_FAN_IN,
-            "inputs.scale": 1 / 64,  # He initialisation wants inputs of about unit variance
-            "schedule": Cosine(0.02, warmup_epochs=0.5),
-            "clip_norm": 2.0,  # three heads begin with losses of 10 and more
-            "averaging": None,  # of 0.9999 a step, which is of 10,000 steps
-            "batch_size": 16,
-            "evaluation_batch_size": 50,
-            "checkpoint_every": 400,
-            "protocols": ("center",),
-            "steps": 400,
-        },
-        baseline=PHOTOS_BASELINE,
-    ),
-)
-
-torchvision = replace(
-    paper,
-    model=GoogLeNet.as_in_torchvision(),
-    # Its weights came from TensorFlow, with inputs from −1 to 1.
-    inputs=replace(paper.inputs, mean=127.5, scale=1 / 127.5),
-    averaging=None,  # an average of the parameters would want batch statistics of its own
-    deviations=(
-        STEM,
-        "torchvision's network: batch normalisation for biases and response normalisation, 3×3 filters for 5×5, pool4 "
-        "of 2×2, dropout of 0.2, and a 4×4 grid of averages before the heads, where the paper has 5×5 at stride 3.",
-        "Initial values are torchvision's: normal with a deviation of 0.01, cut at 0.02; the paper gives none. The "
-        "biases of the linear layers begin at 0; torchvision leaves them to torch, U(±1/√fan-in).",
-        "The input is scaled to −1 to 1, as for torchvision's released weights, which came from TensorFlow; the paper "
-        "takes off a mean.",
-        "First rate, batch, decay and the rates of biases (here those of the norms too) are Caffe's; the paper gives "
-        "none.",
-        "No averaging of the parameters: the running statistics wouldn't fit them.",
-        *TRAINING,
-    ),
-)
-
-VARIANTS = {"paper": paper, "torchvision": torchvision}
+VARIANTS = {"paper": paper(), "torchvision": torchvision()}

@@ -17,10 +17,113 @@ from jaxcnn.augmentation.random_crops import AreaCrop, ScaleJitter
 from jaxcnn.config.experiment import PHOTOS_BASELINE, Claim, Experiment, Paper, Plateau, Rehearsal, Result
 from jaxcnn.config.inputs import Inputs
 from jaxcnn.models.layers.initializers import HE_FAN_OUT, VarianceScaling
-from jaxcnn.models.resnet import DEPTHS, ResNet
+from jaxcnn.models.resnet import DEPTHS, ResNet, Shortcut
 from jaxcnn.optim.losses import SoftmaxCrossEntropy
 from jaxcnn.optim.optimizers import Momentum
 from jaxcnn.optim.schedules import Constant, Cosine, PerEpoch
+
+
+def paper(depth: int, shortcut: Shortcut = "B") -> Experiment:
+    """A network of Table 1 with one of §4.1's shortcuts, or plain."""
+    return Experiment(
+        paper=PAPER,
+        model=ResNet.of_depth(depth, shortcut=shortcut),
+        data="imagenet2012",
+        inputs=Inputs(
+            size=224,  # §3.4
+            channels=3,
+            stored_size=256,
+            crop=ScaleJitter(shortest=256, longest=480),  # §3.4
+            mean="picture",  # §3.4: per pixel
+            mirror=True,  # §3.4
+            colour_std=0.1,  # §3.4: AlexNet's colour
+        ),
+        loss=SoftmaxCrossEntropy(),
+        # §3.4; the authors decay weights only
+        optimizer=Momentum(momentum=0.9, weight_decay=0.0001, decay_biases=False),
+        schedule=Constant(0.1),  # §3.4
+        plateau=Plateau(factor=0.1, patience=5, reductions=3),  # §3.4; patience and number are ours
+        batch_size=256,  # §3.4
+        steps=600_000,  # §3.4
+        # §3.4: ten crops for comparisons, five scales for the best
+        protocols=("ten_crop", "multi_scale_dense", "center"),
+        deviations=DEVIATIONS,
+        rehearsal=Rehearsal(
+            data="photos",
+            overrides={**ON_PHOTOS, "inputs.crop.shortest": 72, "inputs.crop.longest": 80},  # the test looks at 72
+            baseline=PHOTOS_BASELINE,
+        ),
+    )
+
+
+def v15(depth: int) -> Experiment:
+    """torchvision's network and recipe."""
+    return replace(
+        paper(depth),
+        # torchvision: fan-out for convolutions, torch's U(±1/√fan-in) for the linear layer
+        model=ResNet.of_depth(
+            depth, stride_on_3x3=True, kernel_init=HE_FAN_OUT, dense_init=VarianceScaling(1 / 3, "fan_in", "uniform")
+        ),
+        inputs=Inputs(
+            size=224,
+            channels=3,
+            stored_size=256,
+            crop=AreaCrop(random_interpolation=False),
+            mean=(123.675, 116.28, 103.53),
+            scale=(1 / 58.395, 1 / 57.12, 1 / 57.375),
+            mirror=True,
+        ),
+        optimizer=Momentum(momentum=0.9, weight_decay=0.0001),
+        schedule=PerEpoch(rates=(0.1, 0.01, 0.001), epochs=(30, 30, 30)),
+        plateau=None,
+        steps=None,
+        epochs=90,
+        protocols=("center",),
+        deviations=V15_DEVIATIONS,
+        rehearsal=Rehearsal(
+            data="photos", overrides={**ON_PHOTOS, "inputs.crop.min_area": 0.5}, baseline=PHOTOS_BASELINE
+        ),
+    )
+
+
+STATISTICS = (
+    "Running averages of the batch statistics serve at test time; the paper's were taken over a batch after training."
+)
+PADDED_POOL = (
+    "pool1 pads 1 pixel and rounds down, as torch does; the authors' prototxts round up without padding, and the paper "
+    "says neither."
+)
+DEVIATIONS = (
+    STATISTICS,
+    PADDED_POOL,
+    "The rate drops after 5 epochs without a better validation error, three times (ours); the paper gives no rule.",
+    "The colour components are those that fb.resnet.torch measured on ImageNet; the paper follows AlexNet's.",
+    "The mean picture is of the central 256 pixels. Training takes its middle 224 off every crop, wherever that was "
+    "cut out; ten_crop takes all of it off and then crops; whole pictures lose the mean of each channel. The paper "
+    "says no more than that the mean is per pixel.",
+    "multi_scale_dense averages class probabilities over the scales and over the mirror image too; the paper averages "
+    "scores, and doesn't mention mirrors.",
+)
+V15_DEVIATIONS = (
+    STATISTICS,
+    "torchvision's network, initial values, input and recipe: the stride on the 3×3, fan-out, random areas, 90 "
+    "epochs, decay of all parameters; the paper's are those of the bare depth.",
+    "The rate stands inside the velocity, as in the paper's Caffe; in torch it multiplies it.",
+    "The aspect of a crop is drawn uniformly; in torch its logarithm is.",
+)
+
+# What all rehearsals here change.
+ON_PHOTOS = {
+    "inputs.size": 65,  # the last maps are 3×3; of 64 pixels they would be 2×2, which takes several times as long
+    "inputs.stored_size": 72,
+    "schedule": Cosine(0.006, warmup_epochs=0.5),  # 0.1 is for batches of 256
+    "plateau": None,
+    "batch_size": 16,
+    "evaluation_batch_size": 50,
+    "checkpoint_every": 300,
+    "steps": 300,
+    "protocols": ("center",),
+}
 
 # (test protocol, source, top-1 error, top-5 error)
 RESULTS = (
@@ -116,115 +219,10 @@ PAPER = Paper(
     ),
 )
 
-STATISTICS = (
-    "Running averages of the batch statistics serve at test time; the paper's were taken over a batch after training."
-)
-PADDED_POOL = (
-    "pool1 pads 1 pixel and rounds down, as torch does; the authors' prototxts round up without padding, and the paper "
-    "says neither."
-)
-COMMON = (
-    STATISTICS,
-    PADDED_POOL,
-    "The rate drops after 5 epochs without a better validation error, three times (ours); the paper gives no rule.",
-    "The colour components are those that fb.resnet.torch measured on ImageNet; the paper follows AlexNet's.",
-    "The mean picture is of the central 256 pixels. Training takes its middle 224 off every crop, wherever that was "
-    "cut out; ten_crop takes all of it off and then crops; whole pictures lose the mean of each channel. The paper "
-    "says no more than that the mean is per pixel.",
-    "multi_scale_dense averages class probabilities over the scales and over the mirror image too; the paper averages "
-    "scores, and doesn't mention mirrors.",
-)
-
-# What all rehearsals here share.
-SHORT = {
-    "inputs.size": 65,  # the last maps are 3×3; of 64 pixels they would be 2×2, which takes several times as long
-    "inputs.stored_size": 72,
-    "schedule": Cosine(0.006, warmup_epochs=0.5),  # 0.1 is for batches of 256
-    "plateau": None,
-    "batch_size": 16,
-    "evaluation_batch_size": 50,
-    "checkpoint_every": 300,
-    "steps": 300,
-    "protocols": ("center",),
-}
-
-REHEARSAL = Rehearsal(
-    data="photos",
-    overrides={**SHORT, "inputs.crop.shortest": 72, "inputs.crop.longest": 80},  # the test looks at 72
-    baseline=PHOTOS_BASELINE,
-)
-
-B_50 = Experiment(
-    paper=PAPER,
-    model=ResNet.of_depth(50),
-    data="imagenet2012",
-    inputs=Inputs(
-        size=224,  # §3.4
-        channels=3,
-        stored_size=256,
-        crop=ScaleJitter(shortest=256, longest=480),  # §3.4
-        mean="picture",  # §3.4: per pixel
-        mirror=True,  # §3.4
-        colour_std=0.1,  # §3.4: AlexNet's colour
-    ),
-    loss=SoftmaxCrossEntropy(),
-    optimizer=Momentum(momentum=0.9, weight_decay=0.0001, decay_biases=False),  # §3.4; the authors decay weights only
-    schedule=Constant(0.1),  # §3.4
-    plateau=Plateau(factor=0.1, patience=5, reductions=3),  # §3.4; patience and number are ours
-    batch_size=256,  # §3.4
-    steps=600_000,  # §3.4
-    protocols=("ten_crop", "multi_scale_dense", "center"),  # §3.4: ten crops for comparisons, five scales for the best
-    deviations=COMMON,
-    rehearsal=REHEARSAL,
-)
-
-V15_50 = replace(
-    B_50,
-    # torchvision: fan-out for convolutions, torch's U(±1/√fan-in) for the linear layer
-    model=ResNet.of_depth(
-        50, stride_on_3x3=True, kernel_init=HE_FAN_OUT, dense_init=VarianceScaling(1 / 3, "fan_in", "uniform")
-    ),
-    inputs=Inputs(
-        size=224,
-        channels=3,
-        stored_size=256,
-        crop=AreaCrop(random_interpolation=False),
-        mean=(123.675, 116.28, 103.53),
-        scale=(1 / 58.395, 1 / 57.12, 1 / 57.375),
-        mirror=True,
-    ),
-    optimizer=Momentum(momentum=0.9, weight_decay=0.0001),
-    schedule=PerEpoch(rates=(0.1, 0.01, 0.001), epochs=(30, 30, 30)),
-    plateau=None,
-    steps=None,
-    epochs=90,
-    protocols=("center",),
-    deviations=(
-        STATISTICS,
-        "torchvision's network, initial values, input and recipe: the stride on the 3×3, fan-out, random areas, 90 "
-        "epochs, decay of all parameters; the paper's are those of the bare depth.",
-        "The rate stands inside the velocity, as in the paper's Caffe; in torch it multiplies it.",
-        "The aspect of a crop is drawn uniformly; in torch its logarithm is.",
-    ),
-    rehearsal=Rehearsal(data="photos", overrides={**SHORT, "inputs.crop.min_area": 0.5}, baseline=PHOTOS_BASELINE),
-)
-
-
-def with_blocks(experiment: Experiment, depth: int, **fields) -> Experiment:
-    blocks, bottleneck = DEPTHS[depth]
-    return replace(experiment, model=experiment.model.clone(blocks=blocks, bottleneck=bottleneck, **fields))
-
-
-OTHER_DEPTHS = (18, 34, 101, 152)
-
 VARIANTS = {
-    "50": B_50,
-    **{str(depth): with_blocks(B_50, depth) for depth in OTHER_DEPTHS},
-    **{
-        f"{depth}-{option}": with_blocks(B_50, depth, shortcut=option)
-        for depth in sorted(DEPTHS)
-        for option in ("A", "B", "C")
-    },
-    **{f"plain-{depth}": with_blocks(B_50, depth, shortcut="none") for depth in (18, 34)},
-    **{f"{depth}-v1.5": with_blocks(V15_50, depth) for depth in sorted(DEPTHS)},
+    "50": paper(50),
+    **{str(depth): paper(depth) for depth in (18, 34, 101, 152)},
+    **{f"{depth}-{option}": paper(depth, option) for depth in sorted(DEPTHS) for option in ("A", "B", "C")},
+    **{f"plain-{depth}": paper(depth, "none") for depth in (18, 34)},
+    **{f"{depth}-v1.5": v15(depth) for depth in sorted(DEPTHS)},
 }

@@ -9,10 +9,55 @@ from dataclasses import replace
 
 from jaxcnn.config.experiment import PHOTOS_BASELINE, Claim, Experiment, Paper, Rehearsal, Result, WarmUp
 from jaxcnn.config.inputs import Inputs, Photometric
+from jaxcnn.models.resnet import Shortcut
 from jaxcnn.models.resnet_cifar import CifarResNet
 from jaxcnn.optim.losses import SoftmaxCrossEntropy
 from jaxcnn.optim.optimizers import Momentum
 from jaxcnn.optim.schedules import Cosine, PerStep
+
+
+def layers(depth: int, shortcut: Shortcut = "A") -> Experiment:
+    """A network of that many layers, residual or plain."""
+    return Experiment(
+        paper=PAPER,
+        model=CifarResNet.of_depth(depth, shortcut=shortcut),
+        data="cifar10",
+        # §4.2: per-pixel mean; 4 pixels on each side, a random crop, a mirror
+        inputs=Inputs(size=32, channels=3, stored_size=32, pad=4, mean="picture", mirror=True),
+        loss=SoftmaxCrossEntropy(),
+        optimizer=Momentum(momentum=0.9, weight_decay=0.0001, decay_biases=False),  # §4.2
+        schedule=PerStep(rates=(0.1, 0.01, 0.001), until=(32_000, 48_000)),  # §4.2
+        batch_size=128,  # §4.2
+        steps=64_000,  # §4.2
+        deviations=DEVIATIONS,
+        rehearsal=Rehearsal(data="photos", overrides=ON_PHOTOS, baseline=PHOTOS_BASELINE),
+    )
+
+
+def warmed_up(depth: int) -> Experiment:
+    """§4.2: a rate of 0.01 until the training error is below 80 %, then 0.1."""
+    return replace(layers(depth), warmup=WarmUp(factor=0.1, until_error=80.0))
+
+
+DEVIATIONS = (
+    "Trains on all 50,000 pictures; the paper settled its schedule on 45,000 and 5,000.",
+    "Running averages of the batch statistics serve at test time; the authors' ImageNet networks have statistics of a "
+    "batch after training, and the paper doesn't say.",
+    "Biases and the scales of batch normalisation aren't decayed, as in the authors' ImageNet networks; the paper "
+    "doesn't say.",
+)
+
+# What the rehearsals change.
+ON_PHOTOS = {
+    # As in VGG's rehearsal: without it the nets learn the brightness and colours of the photographs' left parts
+    # by heart, and do worse on the right parts.
+    "inputs.photometric": Photometric(brightness=0.5, contrast=0.5, colour=0.5),
+    "schedule": Cosine(0.05, warmup_epochs=1.0),  # 0.1 is for batches of 128
+    "warmup": None,
+    "batch_size": 32,
+    "evaluation_batch_size": 100,
+    "steps": 500,
+}
 
 PAPER = Paper(
     title="Deep Residual Learning for Image Recognition",
@@ -54,51 +99,8 @@ PAPER = Paper(
     ),
 )
 
-DEVIATIONS = (
-    "Trains on all 50,000 pictures; the paper settled its schedule on 45,000 and 5,000.",
-    "Running averages of the batch statistics serve at test time; the authors' ImageNet networks have statistics of a "
-    "batch after training, and the paper doesn't say.",
-    "Biases and the scales of batch normalisation aren't decayed, as in the authors' ImageNet networks; the paper "
-    "doesn't say.",
-)
-
-layers_20 = Experiment(
-    paper=PAPER,
-    model=CifarResNet.of_depth(20),
-    data="cifar10",
-    # §4.2: per-pixel mean; 4 pixels on each side, a random crop, a mirror
-    inputs=Inputs(size=32, channels=3, stored_size=32, pad=4, mean="picture", mirror=True),
-    loss=SoftmaxCrossEntropy(),
-    optimizer=Momentum(momentum=0.9, weight_decay=0.0001, decay_biases=False),  # §4.2
-    schedule=PerStep(rates=(0.1, 0.01, 0.001), until=(32_000, 48_000)),  # §4.2
-    batch_size=128,  # §4.2
-    steps=64_000,  # §4.2
-    deviations=DEVIATIONS,
-    rehearsal=Rehearsal(
-        data="photos",
-        overrides={
-            # As in VGG's rehearsal: without it the nets learn the brightness and colours of the photographs' left parts
-            # by heart, and do worse on the right parts.
-            "inputs.photometric": Photometric(brightness=0.5, contrast=0.5, colour=0.5),
-            "schedule": Cosine(0.05, warmup_epochs=1.0),  # 0.1 is for batches of 128
-            "warmup": None,
-            "batch_size": 32,
-            "evaluation_batch_size": 100,
-            "steps": 500,
-        },
-        baseline=PHOTOS_BASELINE,
-    ),
-)
-
-# §4.2: 0.01 until the training error is below 80 %, then 0.1
-warmed_up = replace(layers_20, warmup=WarmUp(factor=0.1, until_error=80.0))
-
 VARIANTS = {
-    "20": layers_20,
-    **{str(depth): replace(layers_20, model=CifarResNet.of_depth(depth)) for depth in (32, 44, 56)},
-    **{str(depth): replace(warmed_up, model=CifarResNet.of_depth(depth)) for depth in (110, 1202)},
-    **{
-        f"plain-{depth}": replace(layers_20, model=CifarResNet.of_depth(depth, shortcut="none"))
-        for depth in (20, 32, 44, 56)
-    },
+    **{str(depth): layers(depth) for depth in (20, 32, 44, 56)},
+    **{str(depth): warmed_up(depth) for depth in (110, 1202)},
+    **{f"plain-{depth}": layers(depth, shortcut="none") for depth in (20, 32, 44, 56)},
 }

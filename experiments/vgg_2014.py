@@ -25,6 +25,127 @@ from jaxcnn.optim.losses import SoftmaxCrossEntropy
 from jaxcnn.optim.optimizers import Momentum
 from jaxcnn.optim.schedules import Constant, Cosine
 
+
+def a() -> Experiment:
+    """The smallest network, which is trained from random weights."""
+    return Experiment(
+        paper=PAPER,
+        model=VGG(blocks=vgg.A, kernel_init=Normal(0.01), dense_init=Normal(0.01)),
+        data="imagenet2012",
+        inputs=Inputs(
+            size=224,  # §2.1
+            channels=3,
+            stored_size=256,
+            crop=ScaleJitter(shortest=256, longest=256),  # §3.1; Tables 3 and 4: S = 256 for A, A-LRN and B
+            mean=(123.68, 116.779, 103.939),  # §2.1; the numbers are those of the released models
+            mirror=True,  # §3.1
+            colour_std=0.1,  # §3.1
+        ),
+        loss=SoftmaxCrossEntropy(),
+        optimizer=Momentum(momentum=0.9, weight_decay=0.0005, decay_biases=False),  # §3.1
+        schedule=Constant(0.01),  # §3.1
+        plateau=Plateau(factor=0.1, patience=3, reductions=3),  # §3.1; the patience is ours
+        batch_size=256,  # §3.1
+        epochs=74,  # §3.1
+        protocols=("dense", "center"),  # §4.1
+        scales=Scales(dense=(256,), multi_scale=(224, 256, 288)),  # §4.1: Q = S; §4.2: S − 32, S, S + 32
+        deviations=A_DEVIATIONS,
+        rehearsal=Rehearsal(data="photos", overrides=ON_PHOTOS, baseline=PHOTOS_BASELINE),
+    )
+
+
+def b() -> Experiment:
+    """A deeper network, which may begin with layers of A."""
+    return replace(
+        a(),
+        model=VGG(blocks=vgg.B, kernel_init=GLOROT_UNIFORM, dense_init=GLOROT_UNIFORM),
+        protocols=("multi_scale", "dense", "center"),  # §4.2, §4.1
+        init_layers=COPIED + DENSE,  # §3.1, used with `init_from`
+        deviations=B_DEVIATIONS,
+    )
+
+
+def d() -> Experiment:
+    """VGG-16. It trains at all scales from 256 to 512, as C and E do."""
+    base = b()
+    return replace(
+        base,
+        model=base.model.clone(blocks=vgg.D),
+        inputs=replace(base.inputs, crop=ScaleJitter(shortest=256, longest=512)),  # §3.1
+        scales=Scales(dense=(384,)),  # §4.1: Q = 0.5·(256 + 512) for a jittered S
+        deviations=(JITTER, *B_DEVIATIONS),
+    )
+
+
+def d_bn() -> Experiment:
+    """torchvision's network with batch normalisation."""
+    base = d()
+    return replace(
+        base,
+        model=VGG(blocks=vgg.D, batch_norm=True, kernel_init=HE_FAN_OUT, dense_init=Normal(0.01)),
+        inputs=replace(
+            base.inputs, mean=(123.675, 116.28, 103.53), scale=(1 / 58.395, 1 / 57.12, 1 / 57.375), colour_std=0.0
+        ),
+        # With their batch norms and the running averages of those: used with `init_from` a run of A-bn.
+        init_layers=COPIED + tuple(f"{layer}.bn" for layer in COPIED) + DENSE,
+        deviations=BN_DEVIATIONS,
+    )
+
+
+def of_blocks(experiment: Experiment, blocks: tuple[tuple[int, ...], ...]) -> Experiment:
+    """The same recipe with the convolutions of another network of Table 1."""
+    return replace(experiment, model=experiment.model.clone(blocks=blocks))
+
+
+COPIED = ("conv1_1", "conv2_1", "conv3_1", "conv3_2")
+DENSE = ("fc6", "fc7", "fc8")
+
+JITTER = "The scale is jittered from the start; the paper fine-tunes a net that was trained at 384 pixels (§3.1)."
+RECIPE = (
+    "The rate drops after 3 epochs without a better validation error; the paper's authors dropped it by hand.",
+    "Biases aren't decayed, as in Caffe; the paper doesn't say what is.",
+    "The colour components are those that fb.resnet.torch measured on ImageNet; the paper follows AlexNet's.",
+)
+A_DEVIATIONS = (
+    *RECIPE,
+    "Initial standard deviation 0.01; the paper's variance of 10⁻² is one of 0.1.",
+)
+B_DEVIATIONS = (
+    *RECIPE,
+    "Without --set init_from=DIR all layers begin by Glorot & Bengio's rule (§3.1's footnote), and with it those "
+    "that aren't copied; the paper's begin with net A's layers, the rest random of variance 10⁻².",
+)
+BN_DEVIATIONS = (
+    JITTER,
+    *RECIPE[:2],
+    "Network, initial values, and mean and deviation of the input are torchvision's; the paper has no batch norm. "
+    "Crops, rate and length are the paper's, as for D; torchvision crops random areas. No colour noise, as there.",
+)
+
+# What the rehearsals change.
+ON_PHOTOS = {
+    # Small images and larger batches: eight to 19 layers without normalisation want many of them. The scale
+    # varies less than the paper's factor of two, as the test looks at the smallest one.
+    "inputs.size": 32,
+    "inputs.stored_size": 36,
+    "inputs.crop.shortest": 36,
+    "inputs.crop.longest": 40,
+    "inputs.scale": 1 / 64,  # He initialisation wants inputs of about unit variance
+    "model.kernel_init": HE_FAN_IN,
+    "model.dense_init": HE_FAN_IN,
+    # GoogLeNet's distortions: without them the nets learn the brightness and colours of the photographs' left
+    # parts by heart, and do worse on the right parts.
+    "inputs.photometric": Photometric(brightness=0.5, contrast=0.5, colour=0.5),
+    "schedule": Cosine(0.03, warmup_epochs=1.0),
+    "clip_norm": 2.0,  # without it only rates too low to get far are safe
+    "plateau": None,
+    "batch_size": 32,
+    "evaluation_batch_size": 100,
+    "checkpoint_every": 400,
+    "protocols": ("center",),
+    "steps": 400,
+}
+
 # (test protocol, source, top-1 error, top-5 error); S: the shorter side in training, "jitter": 256 to 512
 RESULTS = (
     ("dense", "Table 3, A, S = 256", 29.6, 10.4),
@@ -133,115 +254,15 @@ PAPER = Paper(
     ),
 )
 
-JITTER = "The scale is jittered from the start; the paper fine-tunes a net that was trained at 384 pixels (§3.1)."
-RECIPE = (
-    "The rate drops after 3 epochs without a better validation error; the paper's authors dropped it by hand.",
-    "Biases aren't decayed, as in Caffe; the paper doesn't say what is.",
-    "The colour components are those that fb.resnet.torch measured on ImageNet; the paper follows AlexNet's.",
-)
-
-REHEARSAL = Rehearsal(
-    data="photos",
-    overrides={
-        # Small images and larger batches: eight to 19 layers without normalisation want many of them. The scale
-        # varies less than the paper's factor of two, as the test looks at the smallest one.
-        "inputs.size": 32,
-        "inputs.stored_size": 36,
-        "inputs.crop.shortest": 36,
-        "inputs.crop.longest": 40,
-        "inputs.scale": 1 / 64,  # He initialisation wants inputs of about unit variance
-        "model.kernel_init": HE_FAN_IN,
-        "model.dense_init": HE_FAN_IN,
-        # GoogLeNet's distortions: without them the nets learn the brightness and colours of the photographs' left
-        # parts by heart, and do worse on the right parts.
-        "inputs.photometric": Photometric(brightness=0.5, contrast=0.5, colour=0.5),
-        "schedule": Cosine(0.03, warmup_epochs=1.0),
-        "clip_norm": 2.0,  # without it only rates too low to get far are safe
-        "plateau": None,
-        "batch_size": 32,
-        "evaluation_batch_size": 100,
-        "checkpoint_every": 400,
-        "protocols": ("center",),
-        "steps": 400,
-    },
-    baseline=PHOTOS_BASELINE,
-)
-
-A = Experiment(
-    paper=PAPER,
-    model=VGG(blocks=vgg.A, kernel_init=Normal(0.01), dense_init=Normal(0.01)),
-    data="imagenet2012",
-    inputs=Inputs(
-        size=224,  # §2.1
-        channels=3,
-        stored_size=256,
-        crop=ScaleJitter(shortest=256, longest=256),  # §3.1; Tables 3 and 4: S = 256 for A, A-LRN and B
-        mean=(123.68, 116.779, 103.939),  # §2.1; the numbers are those of the released models
-        mirror=True,  # §3.1
-        colour_std=0.1,  # §3.1
-    ),
-    loss=SoftmaxCrossEntropy(),
-    optimizer=Momentum(momentum=0.9, weight_decay=0.0005, decay_biases=False),  # §3.1
-    schedule=Constant(0.01),  # §3.1
-    plateau=Plateau(factor=0.1, patience=3, reductions=3),  # §3.1; the patience is ours
-    batch_size=256,  # §3.1
-    epochs=74,  # §3.1
-    protocols=("dense", "center"),  # §4.1
-    scales=Scales(dense=(256,), multi_scale=(224, 256, 288)),  # §4.1: Q = S; §4.2: S − 32, S, S + 32
-    deviations=(
-        *RECIPE,
-        "Initial standard deviation 0.01; the paper's variance of 10⁻² is one of 0.1.",
-    ),
-    rehearsal=REHEARSAL,
-)
-
-COPIED = ("conv1_1", "conv2_1", "conv3_1", "conv3_2")
-DENSE = ("fc6", "fc7", "fc8")
-
-B = replace(
-    A,
-    model=VGG(blocks=vgg.B, kernel_init=GLOROT_UNIFORM, dense_init=GLOROT_UNIFORM),
-    protocols=("multi_scale", "dense", "center"),  # §4.2, §4.1
-    init_layers=COPIED + DENSE,  # §3.1, used with `init_from`
-    deviations=(
-        *RECIPE,
-        "Without --set init_from=DIR all layers begin by Glorot & Bengio's rule (§3.1's footnote), and with it those "
-        "that aren't copied; the paper's begin with net A's layers, the rest random of variance 10⁻².",
-    ),
-)
-
-D = replace(
-    B,
-    model=B.model.clone(blocks=vgg.D),
-    inputs=replace(A.inputs, crop=ScaleJitter(shortest=256, longest=512)),  # §3.1
-    scales=Scales(dense=(384,)),  # §4.1: Q = 0.5·(256 + 512) for a jittered S
-    deviations=(JITTER, *B.deviations),
-)
-
-# torchvision's initial values, and mean and deviation of ImageNet for pixels in 0–255
-D_BN = replace(
-    D,
-    model=VGG(blocks=vgg.D, batch_norm=True, kernel_init=HE_FAN_OUT, dense_init=Normal(0.01)),
-    inputs=replace(D.inputs, mean=(123.675, 116.28, 103.53), scale=(1 / 58.395, 1 / 57.12, 1 / 57.375), colour_std=0.0),
-    # With their batch norms and the running averages of those: used with `init_from` a run of A-bn.
-    init_layers=COPIED + tuple(f"{layer}.bn" for layer in COPIED) + DENSE,
-    deviations=(
-        JITTER,
-        *RECIPE[:2],
-        "Network, initial values, and mean and deviation of the input are torchvision's; the paper has no batch norm. "
-        "Crops, rate and length are the paper's, as for D; torchvision crops random areas. No colour noise, as there.",
-    ),
-)
-
 VARIANTS = {
-    "D": D,
-    "A": A,
-    "A-LRN": replace(A, model=A.model.clone(use_lrn=True)),
-    "B": B,
-    "C": replace(D, model=D.model.clone(blocks=vgg.C)),
-    "E": replace(D, model=D.model.clone(blocks=vgg.E)),
-    "A-bn": replace(D_BN, model=D_BN.model.clone(blocks=vgg.A), init_layers=None),
-    "B-bn": replace(D_BN, model=D_BN.model.clone(blocks=vgg.B)),
-    "D-bn": D_BN,
-    "E-bn": replace(D_BN, model=D_BN.model.clone(blocks=vgg.E)),
+    "D": d(),
+    "A": a(),
+    "A-LRN": replace(a(), model=a().model.clone(use_lrn=True)),
+    "B": b(),
+    "C": of_blocks(d(), vgg.C),
+    "E": of_blocks(d(), vgg.E),
+    "A-bn": replace(of_blocks(d_bn(), vgg.A), init_layers=None),
+    "B-bn": of_blocks(d_bn(), vgg.B),
+    "D-bn": d_bn(),
+    "E-bn": of_blocks(d_bn(), vgg.E),
 }

@@ -48,7 +48,7 @@ class Linear(nn.Module):
 def tiny(monkeypatch):
     """The experiment `cnn_primer` with a linear network and a rehearsal of three steps."""
     paper = dataclasses.replace(
-        jaxcnn.experiments.cnn_primer.paper,
+        jaxcnn.experiments.cnn_primer.paper(),
         model=Linear(),
         inputs=Inputs(size=8, channels=1, stored_size=8, scale=1 / 255),
         schedule=Constant(0.1),

@@ -189,7 +189,7 @@ def tiny_photos(monkeypatch, capsys):
             return Dense(self.num_classes, name="fc", dtype=self.dtype)(images[:, ::16, ::16]).astype(jnp.float32)
 
     paper = dataclasses.replace(
-        jaxcnn.experiments.cnn_primer.paper,
+        jaxcnn.experiments.cnn_primer.paper(),
         model=Linear(),
         inputs=Inputs(size=65, channels=3, stored_size=65, scale=1 / 255, mean=127.0),
         schedule=Constant(0.001),
