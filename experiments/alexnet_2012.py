@@ -109,7 +109,7 @@ ONE_TOWER_DEVIATIONS = (
     "and has its dropout behind fc6 and fc7.",
     "He initialisation, biases of 0 (ours). torchvision leaves both to torch, U(±1/√fan-in); the author's code "
     "draws from N(0, 0.01²) and N(0, 0.03²), with biases of 1 in conv2, conv4, conv5, fc6 and fc7, −7 in fc8.",
-    "torchvision's input: mean and deviation per channel, 224 of 256 pixels, no colour noise.",
+    "torchvision's input: mean and standard deviation per channel, 224 of 256 pixels, no colour noise.",
     "One rate for weights and biases; the author's code has 0.02 for biases, dropped twice.",
 )
 

@@ -71,9 +71,9 @@ def torchvision() -> Experiment:
 STEM = "A full 7×7 convolution first; Table 1's 2.7K parameters fit only a separable one."
 TRAINING = (
     "Synchronous steps; the paper's were asynchronous, on many machines.",
-    "Training pictures are mirrored at random; the paper mentions that for the test only.",
+    "Training images are mirrored at random; the paper mentions that for the test only.",
     "The limits of the photometric distortions are ours, after Howard; the paper gives none.",
-    "The resized squares of the 144 crops are made of the picture at that scale; the paper doesn't say of what.",
+    "The resized squares of the 144 crops are cut from the image at that scale; the paper doesn't say of what.",
 )
 DEVIATIONS = (
     STEM,
@@ -87,10 +87,10 @@ TORCHVISION_DEVIATIONS = (
     STEM,
     "torchvision's network: batch normalisation for biases and response normalisation, 3×3 filters for 5×5, pool4 "
     "of 2×2, dropout of 0.2, and a 4×4 grid of averages before the heads, where the paper has 5×5 at stride 3.",
-    "Initial values are torchvision's: normal with a deviation of 0.01, cut at 0.02; the paper gives none. The "
-    "biases of the linear layers begin at 0; torchvision leaves them to torch, U(±1/√fan-in).",
+    "Initial values are torchvision's: normal with a standard deviation of 0.01, cut at 0.02; the paper gives none. "
+    "The biases of the linear layers begin at 0; torchvision leaves them to torch, U(±1/√fan-in).",
     "The input is scaled to −1 to 1, as for torchvision's released weights, which came from TensorFlow; the paper "
-    "takes off a mean.",
+    "subtracts a mean.",
     "First rate, batch, decay and the rates of biases (here those of the norms too) are Caffe's; the paper gives none.",
     "No averaging of the parameters: the running statistics wouldn't fit them.",
     *TRAINING,

@@ -5,7 +5,7 @@ Ours: 0.87 % (three seeds: 0.86, 0.93, 0.81); 0.81 % with distortions (0.91, 0.8
 Run: python launch.py --exp=lenet5_1998
 
 The variant `paper` is the network and the optimizer of 1998; `distortions` adds the affine distortions; `modern` is
-what textbooks call LeNet-5, trained in today's way; `caffe` is another network of that name. With the paper's batch
+what textbooks call LeNet-5, with a recipe of today; `caffe` is another network of that name. With the paper's batch
 of 1: --set batch_size=1 --set optimizer.scale=1
 """
 
@@ -107,9 +107,9 @@ DEVIATIONS = (
     "fallen and the step is η/μ.",
     "The constant j of eq. 9 is 5; the paper gives no value.",
     "The prototypes' bitmaps are ours; the paper's Fig. 3 can't be read off to the pixel.",
-    "Weights are drawn from ±2.4/√F, as the paper's reason for its ±2.4/F asks: with that, signals fade from layer "
-    "to layer and nearly all curvatures begin below 0.05. The coefficients of S2 and S4, whose four inputs are "
-    "nearly equal, keep ±2.4/4. --set model.fan_in_power=1 is the paper's letter.",
+    "Weights are drawn from ±2.4/√F, which the paper's reason for its ±2.4/F leads to: with ±2.4/F, signals fade from "
+    "layer to layer and nearly all curvatures begin below 0.05. The coefficients of S2 and S4, whose four inputs are "
+    "nearly equal, keep ±2.4/4. --set model.fan_in_power=1 is the formula as printed.",
     "A unit's fan-in, by which its weights are drawn, leaves out the bias; the paper doesn't say.",
 )
 DISTORTIONS = (
@@ -147,11 +147,11 @@ PAPER = Paper(
         "Subsampling: the paper adds four inputs and trains a coefficient and a bias for each map; textbook code "
         "averages and trains nothing. Notes on the paper have both 'sum' and 'average': only the coefficient differs.",
         "Nonlinearity: the paper squashes after C1, S2, C3, S4, C5 and F6; lectures put it after pooling only, or "
-        "list sigmoid and tanh by turns.",
-        "Initial weights: the paper has ±2.4/F with F the inputs of a unit, and explains it by the deviation of the "
-        "unit's sum, which follows √F. A well-known reproduction of the group's network of 1989 reads the same rule as "
-        "±2.4/√F.",
-        "Output: distances to ten fixed pictures of digits, and arg-min, in the paper; softmax in textbook code. The "
+        "name now the sigmoid, now tanh.",
+        "Initial weights: the paper has ±2.4/F with F the inputs of a unit, and explains it by the standard "
+        "deviation of the unit's sum, which follows √F. A well-known reproduction of the group's network of 1989 reads "
+        "the same rule as ±2.4/√F.",
+        "Output: distances to ten fixed bitmaps of digits, and arg-min, in the paper; softmax in textbook code. The "
         "paper's ten bitmaps (Fig. 3) are drawn differently in every copy; those here are ours in shape.",
         "Input statistics: the paper says mean about 0 and variance about 1 for values from −0.1 to 1.175; MNIST in "
         "a frame of 32×32 has mean 0.03 and variance 0.12. The constants are the paper's.",

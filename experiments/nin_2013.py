@@ -120,21 +120,21 @@ def imagenet() -> Experiment:
 DEVIATIONS = (
     "The rates and the decay are those of the authors' configuration file for CIFAR-100; the paper gives none.",
     "The rate drops after 10 epochs (ours) without a better training error; the paper's authors watched it by hand.",
-    "Trains on all of the training set with the authors' decay; the paper first tuned it on 10,000 pictures.",
+    "Trains on all of the training set with the authors' decay; the paper first tuned it on 10,000 images.",
     "The classes' biases begin at 1 (ours; softmax doesn't see it): at 0 the ReLU before the average can die early on.",
 )
 MNIST_DEVIATIONS = (
     "The decay is that of the authors' configuration file for CIFAR-100; the paper gives none.",
     *DEVIATIONS[-1:],
-    "The rate is 0.01 for an epoch and 0.04 then, and initial values have a deviation of 0.1 (ours); the authors' "
-    "file has 0.05.",
+    "The rate is 0.01 for an epoch and 0.04 then, and initial values have a standard deviation of 0.1 (ours); the "
+    "authors' file has 0.05.",
     "The rate drops after 14 and 18 of 20 epochs (ours); the paper's drops where the training error stalls.",
     "The input has mean 0 and variance 1 (ours); the paper says nothing of MNIST's.",
 )
 SVHN_DEVIATIONS = (
     "The authors' file for SVHN has other rates: 0.1, of cccp6 0.01, twice that for biases, and a decay of "
     "0.0001 (on the loss as it is counted here).",
-    "Trains on the 73,257 pictures of SVHN's training set; the paper adds most of the 531,131 extra ones.",
+    "Trains on the 73,257 images of SVHN's training set; the paper adds most of the 531,131 extra ones.",
     "Local contrast normalisation channel by channel in a window of 7 (ours); the paper points to others.",
 )
 

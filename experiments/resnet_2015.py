@@ -98,9 +98,9 @@ DEVIATIONS = (
     PADDED_POOL,
     "The rate drops after 5 epochs without a better validation error, three times (ours); the paper gives no rule.",
     "The colour components are those that fb.resnet.torch measured on ImageNet; the paper follows AlexNet's.",
-    "The mean picture is of the central 256 pixels. Training takes its middle 224 off every crop, wherever that was "
-    "cut out; ten_crop takes all of it off and then crops; whole pictures lose the mean of each channel. The paper "
-    "says no more than that the mean is per pixel.",
+    "The mean image is that of the central 256 pixels. Training subtracts its middle 224 from every crop, wherever "
+    "that was cut out; ten_crop subtracts all of it and then crops; whole images lose the mean of each channel. The "
+    "paper says only that the mean is per pixel.",
     "multi_scale_dense averages class probabilities over the scales and over the mirror image too; the paper averages "
     "scores, and doesn't mention mirrors.",
 )
@@ -213,8 +213,8 @@ PAPER = Paper(
         "GoogLeNet's top-5 error on the test set is 6.66 % in Table 5, 6.67 % in its own paper.",
         "Batch statistics at test time: the authors averaged over a large batch after training; others, and this "
         "code, keep running averages.",
-        "Mean: §3.4 takes off the mean of each pixel; the released models have one mean colour or picture, and "
-        "torchvision mean and deviation of each channel.",
+        "Mean: §3.4 subtracts the mean of each pixel; the released models have one mean colour or mean image, and "
+        "torchvision mean and standard deviation of each channel.",
         "Plain networks have the parameters of option A, which adds none.",
     ),
 )

@@ -40,7 +40,7 @@ def warmed_up(depth: int) -> Experiment:
 
 
 DEVIATIONS = (
-    "Trains on all 50,000 pictures; the paper settled its schedule on 45,000 and 5,000.",
+    "Trains on all 50,000 images; the paper settled its schedule on 45,000 and 5,000.",
     "Running averages of the batch statistics serve at test time; the authors' ImageNet networks have statistics of a "
     "batch after training, and the paper doesn't say.",
     "Biases and the scales of batch normalisation aren't decayed, as in the authors' ImageNet networks; the paper "
@@ -49,8 +49,8 @@ DEVIATIONS = (
 
 # What the rehearsals change.
 ON_PHOTOS = {
-    # As in VGG's rehearsal: without it the nets learn the brightness and colours of the photographs' left parts
-    # by heart, and do worse on the right parts.
+    # As in VGG's rehearsal: without it the networks memorise the brightness and colours of the photographs' left
+    # parts, and do worse on the right parts.
     "inputs.photometric": Photometric(brightness=0.5, contrast=0.5, colour=0.5),
     "schedule": Cosine(0.05, warmup_epochs=1.0),  # 0.1 is for batches of 128
     "warmup": None,
@@ -86,11 +86,11 @@ PAPER = Paper(
         ),
     ),
     contradictions=(
-        "Steps: the paper's 64,000 of 128 are 182 epochs of the 45,000 pictures that it settled the schedule on, 164 "
+        "Steps: the paper's 64,000 of 128 are 182 epochs of the 45,000 images that it settled the schedule on, 164 "
         "of all 50,000. fb.resnet.torch has 164 epochs with drops after 81 and 122; other code 200.",
         "Option A's zeros: behind the channels in fb.resnet.torch and here, on both sides in other code. Option B, "
         "which many have here, isn't the paper's: 272,474 parameters with 20 layers.",
-        "Mean: the paper takes off the mean of each pixel; fb.resnet.torch mean and deviation of each channel.",
+        "Mean: the paper subtracts the mean of each pixel; fb.resnet.torch the mean and standard deviation of each.",
         "Momentum: plain in the paper, Nesterov's in fb.resnet.torch.",
         "The figure for 110 layers is the best of five runs, 6.43 %; the mean is 6.61 %.",
         "A widely used re-implementation reports 8.27, 7.37, 6.90, 6.61, 6.32, 6.18 % instead of Table 6's.",

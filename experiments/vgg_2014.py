@@ -118,8 +118,9 @@ B_DEVIATIONS = (
 BN_DEVIATIONS = (
     JITTER,
     *RECIPE[:2],
-    "Network, initial values, and mean and deviation of the input are torchvision's; the paper has no batch norm. "
-    "Crops, rate and length are the paper's, as for D; torchvision crops random areas. No colour noise, as there.",
+    "Network, initial values, and mean and standard deviation of the input are torchvision's; the paper has no batch "
+    "norm. Crops, rate and length are the paper's, as for D; torchvision crops random areas. There is no colour noise, "
+    "as in torchvision.",
 )
 
 # What the rehearsals change.
@@ -133,8 +134,8 @@ ON_PHOTOS = {
     "inputs.scale": 1 / 64,  # He initialisation wants inputs of about unit variance
     "model.kernel_init": HE_FAN_IN,
     "model.dense_init": HE_FAN_IN,
-    # GoogLeNet's distortions: without them the nets learn the brightness and colours of the photographs' left
-    # parts by heart, and do worse on the right parts.
+    # GoogLeNet's distortions: without them the networks memorise the brightness and colours of the photographs'
+    # left parts, and do worse on the right parts.
     "inputs.photometric": Photometric(brightness=0.5, contrast=0.5, colour=0.5),
     "schedule": Cosine(0.03, warmup_epochs=1.0),
     "clip_norm": 2.0,  # without it only rates too low to get far are safe
@@ -240,13 +241,13 @@ PAPER = Paper(
     ),
     contradictions=(
         "Initial values: §3.1 says zero mean and a variance of 10⁻², a standard deviation of 0.1. At that the "
-        "activities of eight layers explode; Caffe's users have a deviation of 0.01. Here: 0.01 for A and A-LRN.",
+        "activities of eight layers explode; Caffe's users have one of 0.01. Here: 0.01 for A and A-LRN.",
         "§3.1 copies the first four convolutions of A. The second convolution of A has 128 maps, that of D 64: only "
         "layers of the same name fit (conv1_1, conv2_1, conv3_1, conv3_2), and those are what `init_from` copies.",
         "Worth of response normalisation: 1.4 / 1.2 % by AlexNet's paper (§3.3); here A-LRN is no better than A (29.7 "
         "/ 10.5 against 29.6 / 10.4 %, Table 3), and a lecture calls it not very useful, and says that all "
         "maps at a point are normalised, where it is five neighbours.",
-        "Mean: the paper takes off the mean colour. The released models do so in BGR, 103.939, 116.779, 123.68.",
+        "Mean: the paper subtracts the mean colour. The released models do so in BGR, 103.939, 116.779, 123.68.",
         "A lecture's table of the nets gives D two and E three convolutions in the last three blocks (13 and 16 "
         "weight layers); its headers, 16 and 19, are right.",
         "A lecture compares 3×3×3 = 27 with 7×7 = 49 weights; the paper's figures are for C channels: 27C² and 49C².",
