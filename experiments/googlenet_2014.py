@@ -73,7 +73,7 @@ TRAINING = (
     "Synchronous steps; the paper's were asynchronous, on many machines.",
     "Training images are mirrored at random; the paper mentions that for the test only.",
     "The limits of the photometric distortions are ours, after Howard; the paper gives none.",
-    "The resized squares of the 144 crops are cut from the image at that scale; the paper doesn't say of what.",
+    "The resized squares of the 144 crops are resized from the image at that scale; the paper doesn't say of what.",
 )
 DEVIATIONS = (
     STEM,
