@@ -9,24 +9,31 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxcnn.analysis.collectives import collectives, host_transfers
 from jaxcnn.analysis.data_check import look_at_data
 from jaxcnn.analysis.machine import device_memory, operations_a_second, process_peak
-from jaxcnn.analysis.memory import device_bytes, process_bytes, tree_bytes
-from jaxcnn.analysis.program import Program
+from jaxcnn.analysis.memory import device_bytes, memory_plan, process_bytes, tree_bytes
+from jaxcnn.analysis.operations import step_operations
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.data.datasets import data_set
 from jaxcnn.data.preparation.choose import Choice
+from jaxcnn.evaluation.crops import center
+from jaxcnn.evaluation.evaluator import evaluation_rows
 from jaxcnn.models.sharding.towers import BATCH_AXIS, TOWER_AXIS
 from jaxcnn.parallel.compilation import check_compiling
-from jaxcnn.parallel.devices import Mode
+from jaxcnn.parallel.devices import Devices, Mode
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.runs.folder import default_workdir, local_folder
 from jaxcnn.runs.length import Length
 from jaxcnn.runs.plan import check_arguments, lay_out
 from jaxcnn.runs.resolve import resolve
+from jaxcnn.training import state as train_state
+from jaxcnn.training.curvature import curvature_samples
 from jaxcnn.training.out_of_memory import telling_out_of_memory
+from jaxcnn.training.program import Program
+from jaxcnn.training.steps import make_evaluation_step
 
 CHECKPOINTS = 3  # two are kept, and for a moment the next one lies beside them
 
@@ -75,17 +82,25 @@ def dry_run(
         found = look_at_data(experiment, name, data_dir=data_dir)
     length = Length.of(experiment, found["train_pictures"], steps=steps, epochs=epochs)
 
-    pictures = found["train_pictures"], found["test_pictures"]
-    program = Program(experiment, devices, length, pictures=pictures, on_device=found["on_device"])
+    program = Program(
+        experiment,
+        devices,
+        steps_per_epoch=length.steps_per_epoch,
+        total_steps=length.planned,
+        images=found["train_pictures"],
+        on_device=found["on_device"],
+    )
     began = time.monotonic()
     with ticking(display, f"compiling {experiment.id} for {count} × {devices.platform}"), uncached():
-        compiled = program.compile()
-        evaluation = program.compile_others() if devices.platform == "cpu" else 0
+        compiled = program.compile_step()
+        evaluation = (
+            compile_others(program, experiment, devices, found["test_pictures"]) if devices.platform == "cpu" else 0
+        )
     compile_seconds = time.monotonic() - began
     text = compiled.as_text() or ""
     memory = device_bytes(compiled, program)
     available = device_memory(devices.devices[0])
-    operations = program.operations() // count
+    operations = step_operations(program) // count
     speed = None if simulated else operations_a_second(devices.devices[0], experiment.precision)
     if devices.platform == "cpu":  # after programs have been traced and run, as a run does
         memory["process"] = process_bytes(memory, experiment, found, peak=process_peak(), evaluation=evaluation)
@@ -119,6 +134,29 @@ def dry_run(
         "disk": disk_needed(folder, program, found),
     }
     return answer | {"warnings": warnings(answer, rehearsal.data if rehearsal else None)}
+
+
+def compile_others(program: Program, experiment: Experiment, devices: Devices, test_images: int) -> int:
+    """Compiles what else a run does, since that takes memory; bytes of temporary values of a test batch."""
+    program.lower_creation()()
+    samples = curvature_samples(experiment)
+    if samples:
+        program.compile_curvature(program.examples(samples))
+    evaluator_batch = evaluation_shapes(experiment, devices, test_images)
+    step = make_evaluation_step(experiment, center)
+    variables = train_state.evaluation_variables(program.state)
+    return memory_plan(devices.compile_evaluation(step, variables, evaluator_batch)).temp_size_in_bytes
+
+
+def evaluation_shapes(experiment: Experiment, devices: Devices, images: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """The shapes of a test batch of a split of so many images."""
+    inputs, rows = experiment.inputs, evaluation_rows(experiment, images, devices.batch_parts)
+    shape = (rows, inputs.stored_size, inputs.stored_size, inputs.channels)
+    return {
+        "image": jax.ShapeDtypeStruct(shape, jnp.uint8),
+        "label": jax.ShapeDtypeStruct((rows,), jnp.int32),
+        "mask": jax.ShapeDtypeStruct((rows,), jnp.float32),
+    }
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from jaxcnn.data.loading.in_memory import RESIDENT_PIXELS
 from jaxcnn.data.loading.pipeline import default_threads
 from jaxcnn.errors import JaxcnnError
 from jaxcnn.training.feed import BATCHES_AHEAD
+from jaxcnn.training.program import Program
 
 Tree = Any
 
@@ -30,7 +31,7 @@ def memory_plan(compiled: jax.stages.Compiled) -> Any:
     return plan
 
 
-def device_bytes(compiled: jax.stages.Compiled, program: Any) -> dict[str, Any]:
+def device_bytes(compiled: jax.stages.Compiled, program: Program) -> dict[str, Any]:
     """Bytes on one device, as the compiler plans them.
 
     Returns:

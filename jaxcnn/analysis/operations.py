@@ -11,6 +11,12 @@ import jax
 from jax.extend import core
 
 from jaxcnn.models.kernels.backend import reference_kernels
+from jaxcnn.training.program import Program
+
+
+def step_operations(program: Program) -> int:
+    """Floating-point operations of one train step, on all devices together."""
+    return count_operations(program.step(None), program.state, program.batch(), *program.resident())
 
 
 def count_operations(function: Callable, *arguments: Any) -> int:

@@ -22,14 +22,18 @@ from jaxcnn.training.steps import make_evaluation_step
 Tree = Any
 
 
+def evaluation_rows(experiment: Experiment, images: int, batch_parts: int) -> int:
+    """The rows of a test batch, which divide over `batch_parts` devices; a mask leaves out those beyond the images."""
+    wanted = experiment.evaluation_batch_size or max(experiment.batch_size, 100)
+    return -(-min(wanted, images) // batch_parts) * batch_parts
+
+
 class Evaluator:
     """Evaluates one experiment on one split; each protocol is compiled once."""
 
     def __init__(self, experiment: Experiment, source: Source, devices: Devices) -> None:
         self._experiment, self._source, self._devices = experiment, source, devices
-        wanted = experiment.evaluation_batch_size or max(experiment.batch_size, 100)
-        count = devices.batch_parts
-        self._batch_size = -(-min(wanted, len(source)) // count) * count  # the mask takes care of the excess
+        self._batch_size = evaluation_rows(experiment, len(source), devices.batch_parts)
         self._compiled: dict[str, jax.stages.Compiled] = {}
         self._whole_pictures = WholePictureEvaluator(experiment, source, devices, batch_size=self._batch_size)
         inputs = experiment.inputs
