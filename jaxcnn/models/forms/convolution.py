@@ -5,7 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.forms import pixels, winograd
+from jaxcnn.models.forms import patches, pixels, winograd
 from jaxcnn.models.forms.neighbours import in_rows, neighbours_at_once
 from jaxcnn.models.forms.plain import Sides, plain
 from jaxcnn.models.forms.platform import on_cpu
@@ -41,6 +41,8 @@ def convolve(
 def _convolve(images: jax.Array, kernel: jax.Array, strides: int, padding: Sides) -> jax.Array:
     if on_cpu() and kernel.shape[:2] == (1, 1) and not any(map(any, padding)):
         return pointwise(images[:, ::strides, ::strides], kernel[0, 0])
+    if on_cpu() and patches.suits(images, kernel, strides, padding):
+        return patches.from_patches(images, kernel, strides, padding)
     if on_cpu() and strides == 1 and pixels.suits(kernel):
         return pixels.from_pixels(images, kernel, padding, pixels.outputs_at_once(kernel))
     if on_cpu() and strides == 1 and (count := neighbours_at_once(kernel)) > 1:
