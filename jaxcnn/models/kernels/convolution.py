@@ -5,7 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.kernels import im2col, winograd
+from jaxcnn.models.kernels import im2col, patches, winograd
 from jaxcnn.models.kernels.backend import on_cpu
 from jaxcnn.models.kernels.padded_matmul import rows_times
 from jaxcnn.models.kernels.reference import Sides, plain
@@ -41,6 +41,8 @@ def convolve(
 def _convolve(images: jax.Array, kernel: jax.Array, strides: int, padding: Sides) -> jax.Array:
     if on_cpu() and kernel.shape[:2] == (1, 1) and not any(map(any, padding)):
         return pointwise(images[:, ::strides, ::strides], kernel[0, 0])
+    if on_cpu() and patches.suits(images, kernel, strides, padding):
+        return patches.from_patches(images, kernel, strides, padding)
     if on_cpu() and strides == 1 and im2col.suits(kernel):
         return im2col.from_pixels(images, kernel, padding, im2col.outputs_at_once(kernel))
     if on_cpu() and strides == 1 and (count := neighbours_at_once(kernel)) > 1:
