@@ -131,6 +131,7 @@ class Run:
         )
         self.record.write(self.step, "compile", seconds=time.monotonic() - began)
 
+    @jax.transfer_guard("disallow")  # nothing moves between host and devices unless a line says so
     def train(self) -> None:
         """Runs to `length.stop`. Comes inside `interrupts`.
 
@@ -204,13 +205,13 @@ class Run:
     def _end_window(self, rate: jax.Array) -> None:
         # At a stop within a window: nothing but the log may know of it, as a longer run wouldn't have stopped there.
         early = self.step % self.length.log_interval() > 0
-        self._log.check_finite(self.step, float(self.state.sums["loss"]))
+        self._log.check_finite(self.step, float(jax.device_get(self.state.sums["loss"])))
         means = divide(self.state.sums)
         if not early:
             self.state = dataclasses.replace(self.state, sums=self._devices.replicate(zero_sums()))
             self.state = self._controllers.after_window(self.state, self.step, means["top1_error"])
         self._damaged.write(self.record, self.step)
-        self._log.window(self.step, float(rate), means, early=early)
+        self._log.window(self.step, float(jax.device_get(rate)), means, early=early)
 
     @property
     def whole_params(self) -> Any:
@@ -235,7 +236,7 @@ class Run:
 
     def save(self) -> None:
         """Saves the state, unless its loss is not finite."""
-        self._log.check_finite(self.step, float(self.state.sums["loss"]))
+        self._log.check_finite(self.step, float(jax.device_get(self.state.sums["loss"])))
         self._damaged.write(self.record, self.step)
         record = {**self._checkpoint_record, "seconds": self.seconds, "evaluation_due": self._evaluation_due}
         self._checkpoints.save(self.state, self.step, record)
