@@ -5,7 +5,6 @@
 
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -44,16 +43,6 @@ def make(name: str, task: Workload, job: str, clock: Clock, threads: int) -> Run
     return torch_runner(task, job, clock, **TORCH[name])
 
 
-def peak_bytes() -> int:
-    """The most main memory that this process has held. (On Linux `ru_maxrss` may be that of who started it.)"""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return 1024 * int(line.split()[1])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
-
-
 def measure(asked: dict[str, Any], began: float | None = None) -> dict[str, Any]:
     """Losses, and times of `repeats` rounds.
 
@@ -85,6 +74,8 @@ def measure(asked: dict[str, Any], began: float | None = None) -> dict[str, Any]
     found = losses(runners, asked["check_steps"]) if asked["check_steps"] else None
     warm_up = WARM_UP if asked["repeats"] > 1 else 0.0
     steps, seconds = turns(runners, repeats=asked["repeats"], clock=clock, steps=asked["steps"], warm_up=warm_up)
+    from jaxcnn.runtime.process_memory import peak_bytes  # at the end: importing jaxcnn sets a flag of XLA's
+
     return {
         "compile_seconds": {name: runner.compile_seconds for name, runner in runners.items()},
         "losses": found,

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from jaxcnn.analysis.collectives import collectives, host_transfers
 from jaxcnn.analysis.data_check import look_at_data
-from jaxcnn.analysis.machine import device_memory, operations_a_second, process_peak
+from jaxcnn.analysis.machine import device_memory, operations_a_second
 from jaxcnn.analysis.memory import device_bytes, memory_plan, process_bytes, tree_bytes
 from jaxcnn.analysis.operations import step_operations
 from jaxcnn.config.experiment import Experiment
@@ -29,6 +29,7 @@ from jaxcnn.runs.folder import default_workdir, local_folder
 from jaxcnn.runs.length import Length
 from jaxcnn.runs.plan import check_arguments, lay_out
 from jaxcnn.runs.resolve import resolve
+from jaxcnn.runtime import process_memory
 from jaxcnn.training import state as train_state
 from jaxcnn.training.curvature import curvature_samples
 from jaxcnn.training.out_of_memory import telling_out_of_memory
@@ -103,7 +104,9 @@ def dry_run(
     operations = step_operations(program) // count
     speed = None if simulated else operations_a_second(devices.devices[0], experiment.precision)
     if devices.platform == "cpu":  # after programs have been traced and run, as a run does
-        memory["process"] = process_bytes(memory, experiment, found, peak=process_peak(), evaluation=evaluation)
+        memory["process"] = process_bytes(
+            memory, experiment, found, peak=process_memory.peak_bytes(), evaluation=evaluation
+        )
     folder = local_folder(workdir) if workdir else default_workdir(experiment, name, False)
     answer = {
         "experiment": experiment.name,

@@ -43,6 +43,7 @@ def resample(images: jax.Array, matrices: jax.Array, shifts: jax.Array, fill: fl
 
     Coordinates count from the picture's centre; beyond the picture everything is `fill`.
     """
+    # `jax.scipy.ndimage.map_coordinates` differs in the last bits (6e-6), so LeNet-5's runs would have other numbers.
     batch, height, width, channels = images.shape
     rows = jnp.arange(height, dtype=jnp.float32) - (height - 1) / 2
     columns = jnp.arange(width, dtype=jnp.float32) - (width - 1) / 2

@@ -112,4 +112,4 @@ class WholePictureEvaluator:
 
 def _real(index: np.ndarray, seen: dict[str, Any]) -> Rows:
     real = index >= 0
-    return {"index": index[real], **{name: np.asarray(values)[real] for name, values in seen.items()}}
+    return {"index": index[real], **{name: values[real] for name, values in jax.device_get(seen).items()}}

@@ -10,15 +10,17 @@ import numpy as np
 
 from jaxcnn.config.experiment import Plateau
 
+Scalar = jax.Array | np.ndarray  # on the devices as part of a train state, on the host where it is decided
+
 
 @flax.struct.dataclass
 class PlateauState:
     """scale: what the schedule's rate is multiplied by. best: lowest error so far, percent. All are scalars."""
 
-    scale: jax.Array
-    best: jax.Array
-    waited: jax.Array  # evaluations since the best
-    reductions: jax.Array
+    scale: Scalar
+    best: Scalar
+    waited: Scalar  # evaluations since the best
+    reductions: Scalar
 
     @classmethod
     def create(cls) -> "PlateauState":
@@ -31,7 +33,7 @@ class PlateauState:
 
 
 def observe(plateau: Plateau, state: PlateauState, error: float) -> PlateauState:
-    """The state after an evaluation with this validation error. On the host: it happens once an epoch."""
+    """The state after an evaluation with this validation error, on the host: it happens once an epoch."""
     scale, best, waited, reductions = (
         np.asarray(jax.device_get(value)) for value in (state.scale, state.best, state.waited, state.reductions)
     )
@@ -41,4 +43,4 @@ def observe(plateau: Plateau, state: PlateauState, error: float) -> PlateauState
         waited = np.int32(waited + 1)
         if waited >= plateau.patience and reductions < plateau.reductions:
             scale, reductions, waited = np.float32(scale * plateau.factor), np.int32(reductions + 1), np.int32(0)
-    return PlateauState(*(jnp.asarray(value) for value in (scale, best, waited, reductions)))
+    return PlateauState(*(np.asarray(value) for value in (scale, best, waited, reductions)))

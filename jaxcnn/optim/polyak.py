@@ -14,4 +14,5 @@ def update_average(average: Any, params: Any, step: jax.Array, decay: float) -> 
     """
     steps = step.astype(jnp.float32)
     keep = jnp.minimum(decay, (1.0 + steps) / (10.0 + steps))
+    # `optax.incremental_update` computes 1 − (1 − keep), which isn't `keep` to the bit, and would change the numbers.
     return jax.tree.map(lambda old, new: keep * old + (1.0 - keep) * new, average, params)

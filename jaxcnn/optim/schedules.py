@@ -88,6 +88,7 @@ class StepDecay:
     def build(self, *, steps_per_epoch: int, total_steps: int) -> optax.Schedule:
         del total_steps
         every = steps_per_epoch * self.epochs
+        # `optax.exponential_decay(staircase=True)` floors a float32 quotient: some steps come one too late.
         return lambda step: self.rate * self.factor ** (jnp.asarray(step) // every).astype(jnp.float32)
 
 

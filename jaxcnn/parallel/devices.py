@@ -136,7 +136,8 @@ class Devices:
         return jax.tree.map(assemble, batch)
 
     def _assemble(self, sharding: NamedSharding, values: Any, shape: tuple[int, ...]) -> jax.Array:
-        return jax.make_array_from_process_local_data(sharding, np.asarray(values), shape)
+        with jax.transfer_guard("allow"):  # JAX 0.10 takes this call for an implicit transfer
+            return jax.make_array_from_process_local_data(sharding, np.asarray(values), shape)
 
     def _tracing(self) -> contextlib.AbstractContextManager:
         """Programs traced within know that the towers are divided (`models.sharding.towers`)."""

@@ -69,6 +69,7 @@ class Run:
         """Wall time of this run over all its starts."""
         return time.monotonic() - self.began
 
+    @jax.transfer_guard("disallow")  # nothing moves between host and devices unless a line says so
     def train(self) -> None:
         """Runs to `length.stop`. Comes inside `interrupts`.
 
@@ -139,13 +140,13 @@ class Run:
     def _end_window(self, rate: jax.Array) -> None:
         # At a stop within a window: nothing but the log may know of it, as a longer run wouldn't have stopped there.
         early = self.step % self.length.log_interval() > 0
-        self.log.check_finite(self.step, float(self.state.sums["loss"]))
+        self.log.check_finite(self.step, float(jax.device_get(self.state.sums["loss"])))
         means = divide(self.state.sums)
         if not early:
             self.state = dataclasses.replace(self.state, sums=self.devices.replicate(zero_sums()))
             self.state = self.controllers.after_window(self.state, self.step, means["top1_error"])
         self.damaged.write(self.record, self.step)
-        self.log.window(self.step, float(rate), means, early=early)
+        self.log.window(self.step, float(jax.device_get(rate)), means, early=early)
 
     @property
     def whole_params(self) -> Any:
@@ -170,7 +171,7 @@ class Run:
 
     def save(self) -> None:
         """Saves the state, unless its loss is not finite."""
-        self.log.check_finite(self.step, float(self.state.sums["loss"]))
+        self.log.check_finite(self.step, float(jax.device_get(self.state.sums["loss"])))
         self.damaged.write(self.record, self.step)
         record = {**self.checkpoint_record, "seconds": self.seconds, "evaluation_due": self.evaluation_due}
         self.checkpoints.save(self.state, self.step, record)

@@ -13,16 +13,15 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from linear_network import LINEAR
 
-from jaxcnn.config.experiment import Experiment, Paper
+from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Inputs, Whitening
 from jaxcnn.data.sources import open_source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluator import Evaluator
 from jaxcnn.models.layers.batch_norm import BatchNorm
 from jaxcnn.models.layers.core import Dense
-from jaxcnn.optim.losses import SoftmaxCrossEntropy
-from jaxcnn.optim.optimizers import Momentum
 from jaxcnn.optim.schedules import Constant
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.reporting.progress import Silent
@@ -49,19 +48,14 @@ class Normalised(nn.Module):
 
 
 IMAGE = Inputs(size=8, channels=1, stored_size=8, mean="picture", scale=1 / 64)
-BASE = Experiment(
-    paper=Paper(title="t", authors="a", year=2000, venue="v"),
+BASE = dataclasses.replace(
+    LINEAR,
     model=Normalised(),
-    data="digits",
     inputs=IMAGE,
-    loss=SoftmaxCrossEntropy(),
-    optimizer=Momentum(),
     schedule=Constant(0.02),
-    batch_size=16,
     steps=12,
     evaluation_batch_size=360,
     name="normalised",
-    variant="test",
 )
 
 

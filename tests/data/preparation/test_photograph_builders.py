@@ -1,10 +1,10 @@
 """Imagenette and ImageNet, from small archives of the official layout made of real pictures."""
 
 import io
-import tarfile
 
 import numpy as np
 import pytest
+from manual_dirs import encoded, tar
 from PIL import Image
 from skimage import data
 
@@ -16,22 +16,6 @@ from jaxcnn.errors import DataMissingError
 PHOTOGRAPHS = [Image.fromarray(picture) for picture in (data.astronaut(), data.chelsea(), data.coffee())]
 # Of the first validation pictures, as the development kit's ground truth has them.
 VALIDATION_WNIDS = ["n01751748", "n09193705", "n02105855"]
-
-
-def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, quality=90)
-    return file.getvalue()
-
-
-def tar(files: dict[str, bytes], mode: str = "w") -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode=mode) as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return file.getvalue()
 
 
 JPEGS = [encoded(photograph) for photograph in PHOTOGRAPHS]
