@@ -88,8 +88,8 @@ class Program:
     def compile_creation(self) -> jax.stages.Compiled:
         """What makes a run's state of the data set's statistics."""
         statistics = train_state.zero_statistics(self._experiment.inputs)
-        created = jax.jit(self._create, out_shardings=self._devices.placement(self.state)).lower(statistics)
-        return compile_step(created, self._devices.platform, runs_once=True)
+        created = jax.jit(self._create, out_shardings=self._devices.placement(self.state))
+        return compile_step(self._devices.lower(created, statistics), self._devices.platform, runs_once=True)
 
     def compile_others(self) -> int:
         """Compiles what else a run does, since that takes memory; bytes of temporary values of a test batch."""
@@ -98,7 +98,7 @@ class Program:
         samples = curvature_samples(experiment)
         if samples:
             refreshed = jax.jit(make_refresh_step(experiment), out_shardings=devices.replicated, donate_argnums=0)
-            compile_step(refreshed.lower(self.state, self.examples(samples)), devices.platform)
+            compile_step(devices.lower(refreshed, self.state, self.examples(samples)), devices.platform)
         inputs, count = experiment.inputs, devices.batch_parts
         wanted = experiment.evaluation_batch_size or max(experiment.batch_size, 100)
         rows = -(-min(wanted, self._test_pictures) // count) * count

@@ -57,7 +57,7 @@ def first_state(
     if resuming:
         return checkpoints.restore(like, placement)
     jitted = jax.jit(lambda statistics: create(statistics=statistics), out_shardings=placement)
-    state = compile_step(jitted.lower(statistics), devices.platform, runs_once=True)(statistics)
+    state = compile_step(devices.lower(jitted, statistics), devices.platform, runs_once=True)(statistics)
     return (state if initial is None else begun_with(initial, state, optimizer, devices)), None
 
 
@@ -71,7 +71,7 @@ def begun_with(
         state,
         params=params,
         batch_stats={**state.batch_stats, **initial.batch_stats},
-        opt_state=compile_step(begin.lower(params), devices.platform, runs_once=True)(params),
+        opt_state=compile_step(devices.lower(begin, params), devices.platform, runs_once=True)(params),
         average=jax.tree.map(jnp.copy, params) if state.average else {},  # copies: a step is given both to keep
     )
 

@@ -198,7 +198,7 @@ class Run:
             jitted = jax.jit(
                 make_refresh_step(self.experiment), out_shardings=self._devices.replicated, donate_argnums=0
             )
-            self._refresh = compile_step(jitted.lower(self.state, placed), self._devices.platform)
+            self._refresh = compile_step(self._devices.lower(jitted, self.state, placed), self._devices.platform)
         (self.state,) = self._refresh(self.state, placed)
 
     def _end_window(self, rate: jax.Array) -> None:

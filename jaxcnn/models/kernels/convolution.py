@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.models.kernels import im2col, winograd
-from jaxcnn.models.kernels.backend import on_cpu
+from jaxcnn.models.kernels.backend import use_kernel
 from jaxcnn.models.kernels.padded_matmul import rows_times
 from jaxcnn.models.kernels.reference import Sides, plain
 from jaxcnn.models.kernels.row_blocked import in_rows, neighbours_at_once
@@ -39,13 +39,13 @@ def convolve(
 
 
 def _convolve(images: jax.Array, kernel: jax.Array, strides: int, padding: Sides) -> jax.Array:
-    if on_cpu() and kernel.shape[:2] == (1, 1) and not any(map(any, padding)):
+    if use_kernel("pointwise") and kernel.shape[:2] == (1, 1) and not any(map(any, padding)):
         return pointwise(images[:, ::strides, ::strides], kernel[0, 0])
-    if on_cpu() and strides == 1 and im2col.suits(kernel):
+    if strides == 1 and use_kernel("im2col") and im2col.suits(kernel):
         return im2col.from_pixels(images, kernel, padding, im2col.outputs_at_once(kernel))
-    if on_cpu() and strides == 1 and (count := neighbours_at_once(kernel)) > 1:
+    if strides == 1 and use_kernel("row_blocked") and (count := neighbours_at_once(kernel)) > 1:
         return in_rows(images, kernel, padding, count)
-    if on_cpu() and strides == 1 and winograd.suits(images, kernel, padding):
+    if strides == 1 and use_kernel("winograd") and winograd.suits(images, kernel, padding):
         return winograd.winograd_conv(images, kernel, padding)
     return plain(images, kernel, (strides, strides), padding)
 

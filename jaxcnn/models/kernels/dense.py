@@ -10,7 +10,7 @@ AlexNet (batch 16): 1350 and 884.
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.kernels.backend import on_cpu
+from jaxcnn.models.kernels.backend import use_kernel
 from jaxcnn.models.kernels.reference import plain
 from jaxcnn.models.sharding.towers import tower_devices
 
@@ -23,7 +23,7 @@ def product(inputs: jax.Array, weights: jax.Array) -> jax.Array:
     Outside CPU, where the towers of a network share the weights, in other types than float32 (whose convolutions
     are slow) and for few weights this is the plain product.
     """
-    suits = on_cpu() and tower_devices() == 1 and inputs.dtype == weights.dtype == jnp.float32
+    suits = use_kernel("dense") and tower_devices() == 1 and inputs.dtype == weights.dtype == jnp.float32
     return _product_by_hand(inputs, weights) if suits and weights.size >= FEW_WEIGHTS else inputs @ weights
 
 

@@ -9,6 +9,8 @@ of processor time: [784, 512] @ [512, 512]: 4.4 for 6.4; [1568, 512] @ [512, 102
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.models.kernels.backend import use_kernel
+
 SLOW, MORE = 512, 16  # columns
 
 
@@ -44,6 +46,6 @@ def summed(rows: jax.Array, others: jax.Array) -> jax.Array:
 def _product(left: jax.Array, right: jax.Array, over: tuple[int, int], axis: int) -> jax.Array:
     """axis: that of `right` which becomes the columns."""
     columns = right.shape[axis]
-    if columns % SLOW == 0:
+    if columns % SLOW == 0 and use_kernel("padded_matmul"):
         right = jnp.pad(right, [(0, MORE if each == axis else 0) for each in range(2)])
     return jax.lax.dot_general(left, right, (((over[0],), (over[1],)), ((), ())))[:, :columns]

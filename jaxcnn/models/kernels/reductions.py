@@ -11,7 +11,7 @@ then has one form, and is computed once, not once for each form.
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.kernels.backend import on_cpu, single_device
+from jaxcnn.models.kernels.backend import single_device, use_kernel
 
 FEW, NEIGHBOURS = 8, 4  # channels
 
@@ -20,7 +20,7 @@ def channel_sums(values: jax.Array) -> jax.Array:
     """The sum of each channel over all other axes. values: [..., channels]; result: float32 [channels]."""
     values = values.astype(jnp.float32)
     axes = tuple(range(values.ndim - 1))
-    if not on_cpu():
+    if not use_kernel("reductions"):
         return values.sum(axes)
     *places, width, channels = values.shape
     # devices would add up all of them
@@ -33,7 +33,7 @@ def channel_sums(values: jax.Array) -> jax.Array:
 
 def add_bias(outputs: jax.Array, bias: jax.Array) -> jax.Array:
     """outputs [..., channels] + bias [channels], in the type of the outputs."""
-    return _add_bias_by_hand(outputs, bias) if on_cpu() else _add_bias(outputs, bias)
+    return _add_bias_by_hand(outputs, bias) if use_kernel("reductions") else _add_bias(outputs, bias)
 
 
 def _add_bias(outputs: jax.Array, bias: jax.Array) -> jax.Array:

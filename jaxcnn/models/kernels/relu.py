@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn.models.kernels.backend import on_cpu
+from jaxcnn.models.kernels.backend import use_kernel
 
 
 def relu(values: jax.Array) -> jax.Array:
     """max(values, 0); the gradient at 0 is 0."""
-    return _relu_by_hand(values) if on_cpu() else nn.relu(values)
+    return _relu_by_hand(values) if use_kernel("relu") else nn.relu(values)
 
 
 @jax.custom_vjp
