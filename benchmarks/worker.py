@@ -21,6 +21,7 @@ TORCH: dict[str, dict[str, bool]] = {
     "torch.compile": {"compiled": True, "channels_last": True},
 }
 CONTENDERS = ("ours", *TORCH, "plain Flax")
+WITHOUT = "ours without "  # a kernel, or "all" of them
 WARM_UP = 5.0  # seconds
 CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "processor": time.process_time}
 
@@ -31,6 +32,10 @@ def make(name: str, task: Workload, job: str, clock: Clock, threads: int) -> Run
         from benchmarks.runner_ours import ours
 
         return ours(task, job, clock)
+    if name.startswith(WITHOUT):
+        from benchmarks.runner_ours import ours_without
+
+        return ours_without(name.removeprefix(WITHOUT), task, job, clock)
     if name == "plain Flax":
         from benchmarks.runner_flax import plain_flax
 

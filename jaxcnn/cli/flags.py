@@ -7,9 +7,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from jax._src import xla_bridge  # there is no public way to ask whether a device has been touched
-
 from jaxcnn.errors import UsageError
+from jaxcnn.runtime import private_jax
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -53,7 +52,7 @@ def reporting_missing_platform() -> Iterator[None]:
         yield
     except (AssertionError, RuntimeError) as error:
         platforms = os.environ.get("JAX_PLATFORMS")
-        if not platforms or xla_bridge.backends_are_initialized():
+        if not platforms or private_jax.backends_are_initialized():
             raise
         raise UsageError(
             f"JAX_PLATFORMS (={platforms}) names no device that JAX finds here; install JAX for it, or set it to cpu."

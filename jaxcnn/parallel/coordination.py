@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import jax
-from jax._src import distributed
 
 from jaxcnn.errors import DataMissingError, JaxcnnError, RunStoppedError, UsageError, first_line
 from jaxcnn.parallel.processes import connected
+from jaxcnn.runtime.private_jax import coordination_client
 
 Result = TypeVar("Result")
 
@@ -31,8 +31,7 @@ def in_turn(action: Callable[[], Result]) -> Result:
     """
     if not connected() or jax.process_count() == 1:
         return action()
-    client, key = distributed.global_state.client, f"jaxcnn/turn/{next(_turns)}"
-    assert client is not None
+    client, key = coordination_client(), f"jaxcnn/turn/{next(_turns)}"
     if jax.process_index() == 0:
         try:
             result = action()
@@ -58,8 +57,7 @@ def gathered(mine: list[Any]) -> list[Any]:
     """What all processes bring, in their order; values are JSON's. Every process has to call it equally often."""
     if not connected() or jax.process_count() == 1:
         return mine
-    client, number, index = distributed.global_state.client, next(_gatherings), jax.process_index()
-    assert client is not None
+    client, number, index = coordination_client(), next(_gatherings), jax.process_index()
     client.key_value_set(f"jaxcnn/gathering/{number}/{index}", json.dumps(mine))
     keys = [f"jaxcnn/gathering/{number}/{each}" for each in range(jax.process_count())]
     found = [json.loads(client.blocking_key_value_get(key, 1000 * MEET_SECONDS)) for key in keys]
@@ -71,6 +69,4 @@ def gathered(mine: list[Any]) -> list[Any]:
 def meet() -> None:
     """Waits for all processes: the first operation over all of them gives up on those that come 30 s late (Gloo)."""
     if connected() and jax.process_count() > 1:
-        client = distributed.global_state.client
-        assert client is not None
-        client.wait_at_barrier(f"jaxcnn/meeting/{next(_meetings)}", 1000 * MEET_SECONDS)
+        coordination_client().wait_at_barrier(f"jaxcnn/meeting/{next(_meetings)}", 1000 * MEET_SECONDS)

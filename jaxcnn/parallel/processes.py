@@ -1,7 +1,6 @@
 """`--distributed`: several processes, on one host or many, as one run: how they come together, and how they part.
 
-They part by the coordination service that process 0 hosts. JAX has no public way to its key–value store; Orbax uses
-the same private one.
+They part by the coordination service that process 0 hosts.
 """
 
 import contextlib
@@ -15,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import jax
-from jax._src import distributed
 
 from jaxcnn.errors import JaxcnnError, UsageError, first_line
 from jaxcnn.runtime import program, signals, standard_streams
+from jaxcnn.runtime.private_jax import coordination_client
 
 VARIABLES: tuple[str, ...] = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 JOIN_SECONDS = 300  # how long a process waits for the others at the start
@@ -158,8 +157,7 @@ def all_end() -> bool:
     """Whether the other processes end, too: asked by one that an error ends, which may be its own alone."""
     if not connected():
         return True
-    client, count = distributed.global_state.client, jax.process_count()
-    assert client is not None
+    client, count = coordination_client(), jax.process_count()
     deadline = time.monotonic() + TOGETHER_SECONDS
     try:
         client.key_value_set(f"jaxcnn/ends/{jax.process_index()}", "")

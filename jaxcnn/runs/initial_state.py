@@ -49,7 +49,7 @@ def create_state(
         state,
         params=params,
         batch_stats={**state.batch_stats, **initial.batch_stats},
-        opt_state=compile_step(begin.lower(params), devices.platform, runs_once=True)(params),
+        opt_state=compile_step(devices.lower(begin, params), devices.platform, runs_once=True)(params),
         average=jax.tree.map(jnp.copy, params) if state.average else {},  # copies, as a step donates both
     )
 

@@ -109,14 +109,15 @@ class Program:
 
     def lower_creation(self) -> Callable[[], Compiled]:
         """Traces `create(seed, statistics) -> state`, seed uint32 []; the result compiles it, on any thread."""
-        lowered = jax.jit(self._create, out_shardings=self.placement).lower(*self._arguments_of_create())
+        jitted = jax.jit(self._create, out_shardings=self.placement)
+        lowered = self._devices.lower(jitted, *self._arguments_of_create())
         return functools.partial(compile_step, lowered, self._devices.platform, runs_once=True)
 
     def compile_curvature(self, sample: Any) -> Compiled:
         """`refresh(state, sample) -> (state,)` for optimizers that estimate curvature; sample: images, or shapes."""
         refresh = make_refresh_step(self._experiment)
         jitted = jax.jit(refresh, out_shardings=self._devices.replicated, donate_argnums=0)
-        return compile_step(jitted.lower(self.state, sample), self._devices.platform)
+        return compile_step(self._devices.lower(jitted, self.state, sample), self._devices.platform)
 
     def state_of_a_device(self) -> Shapes:
         """The shapes of what one device holds of the state: of a divided parameter its own part."""

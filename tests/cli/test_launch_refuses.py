@@ -155,7 +155,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(refused, tmp_path, steps, tiny)
 
 
 def test_devices_that_are_not_there(monkeypatch):
-    monkeypatch.setattr(flags.xla_bridge, "backends_are_initialized", lambda: False)
+    monkeypatch.setattr(flags.private_jax, "backends_are_initialized", lambda: False)
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
     refused = pytest.raises(UsageError, match=r"JAX_PLATFORMS \(=cuda\) names no device")
     with refused, flags.reporting_missing_platform():

@@ -85,7 +85,7 @@ def test_two_processes_count_together_and_stop_together(monkeypatch):
     """The second one, which doesn't write the log, reads two of the four damaged pictures."""
     store, own = Store(), threading.local()
     monkeypatch.setattr(coordination, "connected", lambda: True)
-    monkeypatch.setattr(coordination.distributed.global_state, "client", store)
+    monkeypatch.setattr(coordination, "coordination_client", lambda: store)
     monkeypatch.setattr(coordination.jax, "process_count", lambda: 2)
     monkeypatch.setattr(coordination.jax, "process_index", lambda: own.index)
 

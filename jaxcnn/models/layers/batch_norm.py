@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.kernels.backend import on_cpu
+from jaxcnn.models.kernels.backend import use_kernel
 from jaxcnn.models.kernels.batch_norm import normalise, normalise_by_hand, scale_and_shift
 from jaxcnn.models.layers.core import Initializer, Layer
 from jaxcnn.models.layers.initializers import Constant
@@ -45,8 +45,8 @@ class BatchNorm(Layer):
         running_var = self.variable("batch_stats", "var", jnp.ones, channels, jnp.float32)
 
         if train:
-            form = cast(Callable[..., tuple[jax.Array, ...]], normalise_by_hand if on_cpu() else normalise)
-            outputs, mean, var = form(inputs, scale, bias, self.epsilon)
+            form = normalise_by_hand if use_kernel("batch_norm") else normalise
+            outputs, mean, var = cast(Callable[..., tuple[jax.Array, ...]], form)(inputs, scale, bias, self.epsilon)
             if not self.is_initializing():
                 count = inputs.size // inputs.shape[-1]
                 unbiased = var * (count / max(count - 1, 1))

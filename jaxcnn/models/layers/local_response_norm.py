@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.kernels.backend import on_cpu
+from jaxcnn.models.kernels.backend import use_kernel
 from jaxcnn.models.kernels.response_norm import respond, respond_by_hand
 from jaxcnn.models.layers.core import Layer
 from jaxcnn.ranges import Count, NonNegative, Positive
@@ -43,6 +43,6 @@ class LocalResponseNorm(Layer):
     def __call__(self, images: jax.Array) -> jax.Array:
         if images.shape[-1] % self.groups:
             raise ValueError(f"channels (={images.shape[-1]}) must be divisible by groups (={self.groups}).")
-        form = cast(Callable[..., jax.Array], respond_by_hand if on_cpu() else respond)
+        form = cast(Callable[..., jax.Array], respond_by_hand if use_kernel("response_norm") else respond)
         grouped = images.astype(jnp.float32).reshape(*images.shape[:-1], self.groups, -1)
         return form(grouped, self.size, self.k, self.alpha, self.beta).reshape(images.shape).astype(images.dtype)
