@@ -81,7 +81,7 @@ def test_dense_is_the_plain_network_of_224_pixels(narrow):
     batch = batch_of([(224, 224)] * 2, (224, 224), 3)
     found = see(make_dense_view(experiment), variables, batch)
     images = normalise(jnp.asarray(batch["image"]), PHOTOGRAPHS, {})
-    network = {"params": variables["params"]}
+    network = {"params": jax.tree.map(jnp.asarray, variables["params"])}
     scores = [NARROW.apply(network, seen, train=False) for seen in (images, images[:, :, ::-1])]
     np.testing.assert_allclose(found["probabilities"], np.mean([softmax(part) for part in scores], axis=0), rtol=1e-4)
     losses = np.mean([entropy(part, batch["label"]) for part in scores], axis=0)
@@ -99,7 +99,8 @@ def slide(variables: dict, image: np.ndarray) -> np.ndarray:
         return outputs
 
     with nn.intercept_methods(keep):
-        NARROW.over_whole_pictures(224).apply({"params": variables["params"]}, image[None], train=False)
+        params = jax.tree.map(jnp.asarray, variables["params"])
+        NARROW.over_whole_pictures(224).apply({"params": params}, jnp.asarray(image[None]), train=False)
     maps, scores = np.asarray(seen["pool5"])[0], []
     for top in range(maps.shape[0] - 6):
         for left in range(maps.shape[1] - 6):

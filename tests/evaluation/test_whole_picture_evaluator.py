@@ -80,7 +80,8 @@ def dense(small, evaluator) -> np.ndarray:
 def one_by_one(experiment: Experiment, variables: dict, scale: int) -> np.ndarray:
     """Dense probabilities of each picture by itself."""
     form, rows = NET.over_whole_pictures(16), []
-    run = jax.jit(lambda images: form.apply({"params": variables["params"]}, images, train=False).mean(axis=(1, 2)))
+    params = jax.tree.map(jnp.asarray, variables["params"])
+    run = jax.jit(lambda images: form.apply({"params": params}, images, train=False).mean(axis=(1, 2)))
     for record in SOURCE.__getitems__(range(len(SOURCE))):
         image = decode_whole(record["image"], shorter_side=scale, channels=3)
         views = normalise(jnp.asarray(np.stack([image, image[:, ::-1]])), INPUTS, {})
