@@ -77,12 +77,12 @@ def make_on_device(log, step, loss):
     ],
 )
 def test_a_hidden_transfer_fails(where, name, hidden, expected, tmp_path, explicit_only, monkeypatch):
-    begin = Run.compile
+    train = Run.train
 
-    def compile_then_hide(run):
-        begin(run)
+    def hide_then_train(run):
         monkeypatch.setattr(where, name, hidden)
+        train(run)
 
-    monkeypatch.setattr(Run, "compile", compile_then_hide)
+    monkeypatch.setattr(Run, "train", hide_then_train)
     with pytest.raises((jax.errors.JaxRuntimeError, pytest.fail.Exception), match=expected):
         jaxcnn.fit(MODERN, data="digits", workdir=tmp_path, steps=2)
