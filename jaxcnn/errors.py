@@ -25,7 +25,7 @@ class DataMissingError(JaxcnnError):
 
 
 class RunStoppedError(JaxcnnError):
-    """The run stopped itself: the loss is not finite, or too many pictures are corrupt."""
+    """The run stopped itself: the loss is not finite, or too many images are corrupt."""
 
     exit_status = 4
 

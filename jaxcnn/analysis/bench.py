@@ -61,7 +61,7 @@ def bench(
             experiment = set_path(experiment, "model.num_classes", source.num_classes)
     devices = lay_out(experiment, parallel=parallel, mesh=mesh)
     rows, classes = experiment.batch_size, getattr(experiment.model, "num_classes", 10)
-    program = Program(experiment, devices, Length.of(experiment, 100 * rows), pictures=(rows, rows), on_device=False)
+    program = Program(experiment, devices, Length.of(experiment, 100 * rows), images=(rows, rows), on_device=False)
     generator = np.random.default_rng(0)
     placed = devices.shard_batch(
         {

@@ -40,7 +40,7 @@ def bench_data(
       (by processor time), "with_step": {"images_per_second", "step_ms", "waiting_ms", "transfer_ms", "compute_ms",
       "data_bound", "slower_than_alone" (a step's time by that of a step alone)}}.
     """
-    feed = Feed(experiment, source, devices, seed=0, on_damage=lambda at, picture: None)
+    feed = Feed(experiment, source, devices, seed=0, on_damage=lambda at, damage: None)
     rates: dict[str, float | None] = dict.fromkeys(ALONE)
     if feed.streams:
         rates.update(alone(feed, experiment.batch_size, steps))
@@ -76,8 +76,8 @@ def alone(feed: Feed, batch_size: int, steps: int) -> dict[str, float]:
     for _ in itertools.islice(batches, steps):
         pass
     used, passed = time.process_time() - used, time.perf_counter() - began
-    pictures = batch_size * steps
-    return dict(zip(ALONE, (threads, pictures / passed, pictures / used), strict=True))
+    images = batch_size * steps
+    return dict(zip(ALONE, (threads, images / passed, images / used), strict=True))
 
 
 def together(

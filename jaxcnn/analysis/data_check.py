@@ -1,4 +1,4 @@
-"""Whether a run's data is there, and how fast its pictures can be read. Nothing is prepared or downloaded."""
+"""Whether a run's data is there, and how fast its images can be read. Nothing is prepared or downloaded."""
 
 import contextlib
 import itertools
@@ -29,8 +29,8 @@ def look_at_data(experiment: Experiment, name: str, *, data_dir: str | None, see
     found = is_prepared(name, data_dir)
     answer: dict[str, Any] = {"name": name, "found": found, "folder": None, "bytes": None, "how_to_get": None}
     if not found:
-        pictures = {"train_pictures": entry.train_size, "test_pictures": entry.test_size}
-        answer |= {"how_to_get": prepare_command(name, data_dir), **pictures, "pictures_per_second": None}
+        images = {"train_pictures": entry.train_size, "test_pictures": entry.test_size}
+        answer |= {"how_to_get": prepare_command(name, data_dir), **images, "pictures_per_second": None}
         return answer | {"on_device": lives_on_device(experiment.inputs, entry.train_size)}
     source = open_source(name, "train", data_dir=data_dir)
     answer |= {"train_pictures": len(source), "test_pictures": len(open_source(name, "test", data_dir=data_dir))}
@@ -44,7 +44,7 @@ def look_at_data(experiment: Experiment, name: str, *, data_dir: str | None, see
 
 
 def loading_speed(experiment: Experiment, source: Any) -> float:
-    """Pictures a second while a data set that lives on the device is decoded for the first time, one thread."""
+    """Images a second while a data set that lives on the device is decoded for the first time, one thread."""
     inputs, count = experiment.inputs, min(RECORDS, len(source))
     read_batch(source, range(min(8, count)), size=inputs.training_size, channels=inputs.channels)  # opens files
     began = time.perf_counter()
@@ -53,7 +53,7 @@ def loading_speed(experiment: Experiment, source: Any) -> float:
 
 
 def reading_speed(experiment: Experiment, source: Any, *, seed: int) -> float:
-    """Pictures a second that come out of the training pipeline on this machine, by all of its threads."""
+    """Images a second that come out of the training pipeline on this machine, by all of its threads."""
     inputs, rows = experiment.inputs, experiment.batch_size
     source[0]  # opens the files
     batches: Any = train_batches(

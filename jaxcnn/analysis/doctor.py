@@ -60,10 +60,10 @@ def canary(*, ours: bool) -> float:
 
 
 def decode_speed(seconds: float = 0.5) -> float:
-    """Pictures a second that one core decodes, resizes and crops: 500×375 JPEG, quality 90, to 256×256."""
-    picture = Image.fromarray(np.asarray(Photos("train")[0]["image"])).resize((500, 375))
+    """Images a second that one core decodes, resizes and crops: 500×375 JPEG, quality 90, to 256×256."""
+    image = Image.fromarray(np.asarray(Photos("train")[0]["image"])).resize((500, 375))
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=90)
+    image.save(buffer, "JPEG", quality=90)
     encoded, count = buffer.getvalue(), 0
     began = time.perf_counter()
     while time.perf_counter() - began < seconds:

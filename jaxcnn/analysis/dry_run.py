@@ -75,8 +75,8 @@ def dry_run(
         found = look_at_data(experiment, name, data_dir=data_dir)
     length = Length.of(experiment, found["train_pictures"], steps=steps, epochs=epochs)
 
-    pictures = found["train_pictures"], found["test_pictures"]
-    program = Program(experiment, devices, length, pictures=pictures, on_device=found["on_device"])
+    images = found["train_pictures"], found["test_pictures"]
+    program = Program(experiment, devices, length, images=images, on_device=found["on_device"])
     began = time.monotonic()
     with ticking(display, f"compiling {experiment.id} for {count} × {devices.platform}"), uncached():
         compiled = program.compile()
@@ -158,7 +158,7 @@ def estimated_time(
     """Seconds a step, an epoch and a run, evaluations left out; None where nothing was measured to tell by.
 
     A step takes as long as its operations do at the speed of a 3×3 convolution with its gradients, or as its
-    pictures take to be read where that is longer. "least_step_seconds" is at the speed of a matrix product.
+    images take to be read where that is longer. "least_step_seconds" is at the speed of a matrix product.
     """
     if speed is None:
         return {"basis": None, "step_seconds": None, "epoch_seconds": None, "run_seconds": None}

@@ -100,7 +100,7 @@ def layer_table(experiment: Experiment) -> LayerTable:
 
 
 def model_table(model: nn.Module, input_shape: Shape) -> LayerTable:
-    """The layers of a network for pictures of this shape, height × width × channels."""
+    """The layers of a network for images of this shape, height × width × channels."""
     images = jax.ShapeDtypeStruct((1, *input_shape), jnp.float32)
     calls: list[Call] = []
     counted: set[tuple[str, ...]] = set()  # paths of the layers whose parameters stand in a row
@@ -149,7 +149,7 @@ def _fields(layer: Layer) -> tuple[Any, ...]:
 
 def _receptive_fields(jaxpr: Any, calls: list[Call]) -> dict[int, int]:
     """Layer number → size in input pixels of what one of its outputs sees."""
-    # array → what one of its places sees; arrays off the pictures' path are absent
+    # array → what one of its places sees; arrays off the images' path are absent
     seen: dict[Any, ReceptiveField] = {}
     fields = {}
     seen[jaxpr.invars[-1]] = ReceptiveField(1, 1)

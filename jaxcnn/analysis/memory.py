@@ -64,17 +64,17 @@ def process_bytes(
       evaluation: bytes of temporary values of a test batch.
 
     Returns:
-      {"start" (the peak given), "state" (and a copy that is on its way to the disk), "host_data" (pictures that wait
+      {"start" (the peak given), "state" (and a copy that is on its way to the disk), "host_data" (images that wait
       in main memory, or the whole data set), "device_data", "activations" (of a train step, or of a test batch if
       those are more), "peak" (their sum)}.
     """
     inputs, rows = experiment.inputs, experiment.batch_size
-    picture = inputs.training_size**2 * inputs.channels
-    test_picture = inputs.stored_size**2 * inputs.channels
+    image = inputs.training_size**2 * inputs.channels
+    test_image = inputs.stored_size**2 * inputs.channels
     waiting = found["train_pictures"] if found["on_device"] else (default_threads() + 1) * rows
-    host = waiting * picture
+    host = waiting * image
     if inputs.stored_size <= RESIDENT_PIXELS:
-        host += found["test_pictures"] * test_picture
+        host += found["test_pictures"] * test_image
     parts = {
         "start": peak,
         "state": 2 * (memory["parameters"] + memory["optimizer_state"] + memory["other_state"]),

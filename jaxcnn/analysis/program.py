@@ -22,7 +22,7 @@ class Program:
     """The programs of a run and the shapes of what they take, as `runs.run` and `training.feed` make them.
 
     Args:
-      pictures: in the training set and in the test set.
+      images: in the training set and in the test set.
       on_device: whether the training set is kept on the device.
 
     Raises:
@@ -30,12 +30,12 @@ class Program:
     """
 
     def __init__(
-        self, experiment: Experiment, devices: Devices, length: Length, *, pictures: tuple[int, int], on_device: bool
+        self, experiment: Experiment, devices: Devices, length: Length, *, images: tuple[int, int], on_device: bool
     ) -> None:
         self._experiment, self._devices, self._on_device = experiment, devices, on_device
         if experiment.batch_size * experiment.inputs.training_size**2 > sys.maxsize:
             raise MemoryError(f"array is too big: {experiment.batch_size} images")  # XLA's own errors don't say so
-        self._pictures, self._test_pictures = pictures
+        self._images, self._test_images = images
         self._optimizer = experiment.optimizer.transformation()
         self._schedule = experiment.schedule.build(steps_per_epoch=length.steps_per_epoch, total_steps=length.planned)
         statistics = train_state.zero_statistics(experiment.inputs)
@@ -59,12 +59,12 @@ class Program:
         return {"image": jax.ShapeDtypeStruct(shape, jnp.uint8), "label": jax.ShapeDtypeStruct((rows,), jnp.int32)}
 
     def batch(self) -> Any:
-        """What a step takes from the host: pictures, or places in the data set on the device."""
+        """What a step takes from the host: images, or places in the data set on the device."""
         rows = self._experiment.batch_size
         return jax.ShapeDtypeStruct((rows,), jnp.int32) if self._on_device else self.examples(rows)
 
     def resident(self) -> tuple[Any, ...]:
-        return (self.examples(self._pictures),) if self._on_device else ()
+        return (self.examples(self._images),) if self._on_device else ()
 
     def step(self, axis_name: str | None) -> Any:
         """The train step, not compiled; axis_name: of the devices under `pmap`."""
@@ -101,7 +101,7 @@ class Program:
             compile_step(refreshed.lower(self.state, self.examples(samples)), devices.platform)
         inputs, count = experiment.inputs, devices.batch_parts
         wanted = experiment.evaluation_batch_size or max(experiment.batch_size, 100)
-        rows = -(-min(wanted, self._test_pictures) // count) * count
+        rows = -(-min(wanted, self._test_images) // count) * count
         shape = (rows, inputs.stored_size, inputs.stored_size, inputs.channels)
         batch = {
             "image": jax.ShapeDtypeStruct(shape, jnp.uint8),

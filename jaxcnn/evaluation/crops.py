@@ -1,4 +1,4 @@
-"""Which crops of a stored picture a test protocol looks at.
+"""Which crops of a stored image a test protocol looks at.
 
 Each function takes images [batch, height, width, channels] and the crop's size, and gives a list of crops
 [batch, size, size, channels].

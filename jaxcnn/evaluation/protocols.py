@@ -1,7 +1,7 @@
 """The papers' test protocols, by name.
 
-Two kinds: crops of the square that training sees too, and views of whole pictures at one or more scales. In both,
-class probabilities (softmax outputs) are averaged over all views of a picture, each counting the same.
+Two kinds: crops of the square that training sees too, and views of whole images at one or more scales. In both,
+class probabilities (softmax outputs) are averaged over all views of an image, each counting the same.
 """
 
 import dataclasses
@@ -33,25 +33,25 @@ class Squares:
 
 
 @dataclasses.dataclass(frozen=True)
-class WholePictures:
-    """Whole pictures at each of some scales, and their mirror images.
+class WholeImages:
+    """Whole images at each of some scales, and their mirror images.
 
     Seen through windows; or densely, by the fully convolutional form of the network, whose class scores are averaged
-    over the picture before the softmax (VGG §3.2).
+    over the image before the softmax (VGG §3.2).
     """
 
     scales: Callable[[Scales], tuple[int, ...]]
     windows: WindowLayout | None = None  # None: densely
 
 
-PROTOCOLS: dict[str, Squares | WholePictures] = {
+PROTOCOLS: dict[str, Squares | WholeImages] = {
     "center": Squares(crops.center),
     "ten_crop": Squares(crops.ten_crop),
-    "dense": WholePictures(lambda scales: scales.dense),
-    "multi_crop": WholePictures(lambda scales: scales.multi_crop, windows.grid),
-    "multi_scale": WholePictures(lambda scales: scales.multi_scale),
-    "144_crop": WholePictures(lambda scales: scales.crop_144, windows.squares),
-    "multi_scale_dense": WholePictures(lambda scales: scales.multi_scale_dense),
+    "dense": WholeImages(lambda scales: scales.dense),
+    "multi_crop": WholeImages(lambda scales: scales.multi_crop, windows.grid),
+    "multi_scale": WholeImages(lambda scales: scales.multi_scale),
+    "144_crop": WholeImages(lambda scales: scales.crop_144, windows.squares),
+    "multi_scale_dense": WholeImages(lambda scales: scales.multi_scale_dense),
 }
 
 
@@ -79,7 +79,7 @@ def check_protocol(name: str, experiment: Experiment) -> None:
 
 
 def _why_not_densely(experiment: Experiment, scale: int) -> str | None:
-    """What keeps the network from running over a whole picture of this side; None if nothing does."""
+    """What keeps the network from running over a whole image of this side; None if nothing does."""
     model, inputs = convolutional(experiment), experiment.inputs
 
     def run(side: int) -> jax.Array:
@@ -96,15 +96,15 @@ def _why_not_densely(experiment: Experiment, scale: int) -> str | None:
     return None
 
 
-def check_pictures(name: str, experiment: Experiment, source: Source) -> None:
-    """Raises UsageError if a protocol looks at larger pictures than a compact copy of the data set has."""
+def check_image_sizes(name: str, experiment: Experiment, source: Source) -> None:
+    """Raises UsageError if a protocol looks at larger images than a compact copy of the data set has."""
     if source.shorter_side is None:
         return
     protocol, side = PROTOCOLS[name], source.shorter_side
     wanted = (experiment.inputs.stored_size,) if isinstance(protocol, Squares) else protocol.scales(experiment.scales)
     if max(wanted) > side:
         raise UsageError(
-            f"protocol {name!r} looks at pictures whose shorter side has {max(wanted)} pixels, and this copy of "
+            f"protocol {name!r} looks at images whose shorter side has {max(wanted)} pixels, and this copy of "
             f"{source.name} has {side}: prepare the full data set ({prepare_command(source.name)}), or choose "
             "another protocol or smaller scales."
         )

@@ -1,4 +1,4 @@
-"""The pure steps over whole pictures: class probabilities of each, averaged over its views at one scale."""
+"""The pure steps over whole images: class probabilities of each, averaged over its views at one scale."""
 
 import dataclasses
 from collections.abc import Callable
@@ -22,7 +22,7 @@ View = Callable[[Tree, Batch], Seen]
 
 
 def make_dense_view(experiment: Experiment) -> View:
-    """The network over the whole picture and over its mirror image (VGG §3.2)."""
+    """The network over the whole image and over its mirror image (VGG §3.2)."""
     model = convolutional(experiment)
 
     def dense_view(variables: Tree, batch: Batch) -> Seen:
@@ -32,14 +32,14 @@ def make_dense_view(experiment: Experiment) -> View:
             seen = jnp.where(mirrored, mirror(images, extents[:, 1]), images)
             return masked_apply(model, _network(variables), seen, extents)
 
-        # One after the other: twice as many pictures at once would take twice the memory.
+        # One after the other: twice as many images at once would take twice the memory.
         return _average(experiment, jax.lax.map(scores, jnp.array([False, True])), batch["label"])
 
     return dense_view
 
 
 def make_windows_view(experiment: Experiment, choose: WindowLayout, scale: int) -> View:
-    """The network at each window and at its mirror image. scale: the pictures' shorter side."""
+    """The network at each window and at its mirror image. scale: the images' shorter side."""
     model, size = in_precision(experiment), experiment.inputs.size
 
     def windows_view(variables: Tree, batch: Batch) -> Seen:
@@ -68,7 +68,7 @@ def make_windows_view(experiment: Experiment, choose: WindowLayout, scale: int) 
 
 
 def _normalise(images: jax.Array, inputs: Inputs, variables: Tree) -> jax.Array:
-    """As training does it, without its padding. A mean picture fits the square alone: here it is its channels' mean."""
+    """As training does it, without its padding. A mean image fits the square alone: here it is its channels' mean."""
     statistics = {}
     if inputs.mean == "picture":
         statistics["mean"] = variables["statistics"]["mean"].mean(axis=(0, 1), keepdims=True)
@@ -86,7 +86,7 @@ def _average(experiment: Experiment, outputs: jax.Array, labels: jax.Array) -> S
 
 
 def cut(images: jax.Array, corners: jax.Array, side: int) -> jax.Array:
-    """A square of each picture. corners: int32 [batch, 2], top and left; result: [batch, side, side, channels]."""
+    """A square of each image. corners: int32 [batch, 2], top and left; result: [batch, side, side, channels]."""
 
     def one(image: jax.Array, corner: jax.Array) -> jax.Array:
         return jax.lax.dynamic_slice(image, (corner[0], corner[1], 0), (side, side, image.shape[-1]))
@@ -95,7 +95,7 @@ def cut(images: jax.Array, corners: jax.Array, side: int) -> jax.Array:
 
 
 def mirror(images: jax.Array, widths: jax.Array) -> jax.Array:
-    """Each picture mirrored within its own width, int32 [batch]; what lies to the right of it stays."""
+    """Each image mirrored within its own width, int32 [batch]; what lies to the right of it stays."""
     columns = jnp.arange(images.shape[2], dtype=jnp.int32)[None, :]
     sources = jnp.where(columns < widths[:, None], widths[:, None] - 1 - columns, columns)
     return jnp.take_along_axis(images, sources[:, None, :, None], axis=2)

@@ -1,7 +1,7 @@
-"""Which windows of a whole picture a test protocol looks at.
+"""Which windows of a whole image a test protocol looks at.
 
-Each function takes the pictures' extents, int32 [batch, 2] (height and width), the network's input size and the
-scale, the pictures' shorter side; all in pixels. Mirror images are the caller's.
+Each function takes the images' extents, int32 [batch, 2] (height and width), the network's input size and the
+scale, the images' shorter side; all in pixels. Mirror images are the caller's.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 
 class Windows(NamedTuple):
-    """Squares of one size in each picture of a batch."""
+    """Squares of one size in each image of a batch."""
 
     corners: jax.Array  # int32 [windows, batch, 2]: top and left of each
     side: int  # pixels; where it isn't the network's input size, the square is resized to that
@@ -22,7 +22,7 @@ WindowLayout = Callable[[jax.Array, int, int], list[Windows]]
 
 
 def grid(extents: jax.Array, size: int, scale: int) -> list[Windows]:
-    """A regular 5×5 grid over the whole picture, from border to border (VGG §3.2): 25."""
+    """A regular 5×5 grid over the whole image, from border to border (VGG §3.2): 25."""
     del scale
     places = _product(5)
     return [Windows((places[:, None, :] * (extents - size)[None] + 2) // 4, size)]  # to the nearest pixel
