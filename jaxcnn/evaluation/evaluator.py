@@ -1,4 +1,4 @@
-"""A network's errors on a split, by a test protocol: every image counts exactly once."""
+"""The errors of a network on a split by a test protocol; every image counts exactly once."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,13 +23,13 @@ Tree = Any
 
 
 class Evaluator:
-    """Evaluates one experiment on one split; each protocol is compiled once."""
+    """Evaluates an experiment on a split, compiling each protocol once."""
 
     def __init__(self, experiment: Experiment, source: Source, devices: Devices) -> None:
         self._experiment, self._source, self._devices = experiment, source, devices
         wanted = experiment.evaluation_batch_size or max(experiment.batch_size, 100)
         count = devices.batch_parts
-        self._batch_size = -(-min(wanted, len(source)) // count) * count  # the mask takes care of the excess
+        self._batch_size = -(-min(wanted, len(source)) // count) * count  # the mask excludes the padding
         self._compiled: dict[str, jax.stages.Compiled] = {}
         self._whole_images = WholeImageEvaluator(experiment, source, devices, batch_size=self._batch_size)
         inputs = experiment.inputs
@@ -53,15 +53,16 @@ class Evaluator:
     def __call__(
         self, protocol: str, variables: Tree, *, progress: Callable[[int, int], None] | None = None
     ) -> dict[str, Any]:
-        """Errors in percent.
+        """Measures the errors by one protocol.
 
         Args:
-          protocol: a name in `protocols.PROTOCOLS` that suits the experiment (`protocols.check_protocol`).
-          variables: {"params", "batch_stats", "statistics"}, laid out as `Devices.placement` says.
-          progress: called with images done and images in all; at several scales each counts as often.
+          protocol: a name in `protocols.PROTOCOLS` that suits the experiment (see `protocols.check_protocol`).
+          variables: {"params", "batch_stats", "statistics"}, placed by `Devices.placement`.
+          progress: called with images done and images in total, each image counted once for each scale.
 
         Returns:
-          {"loss", "top1_error", "top5_error", "count"}; of whole images also "scales", their shorter sides.
+          {"loss", "top1_error", "top5_error", "count"}, errors in percent; with whole images also "scales", the
+          shorter sides in pixels.
 
         Raises:
           UsageError: the split is empty.

@@ -74,7 +74,7 @@ def evaluator(small) -> WholeImageEvaluator:
 @pytest.fixture(scope="module")
 def dense(small, evaluator) -> np.ndarray:
     """Probabilities by the protocol `dense`, float32 [21, 10]."""
-    return evaluator.look(PROTOCOLS["dense"], small[1])["probabilities"]
+    return evaluator.predict(PROTOCOLS["dense"], small[1])["probabilities"]
 
 
 def one_by_one(experiment: Experiment, variables: dict, scale: int) -> np.ndarray:
@@ -96,17 +96,17 @@ def test_dense_over_a_split_is_dense_over_each_image(small, dense):
 @pytest.mark.parametrize(("batch_size", "devices"), [(8, 8), (5, 1)])
 def test_neither_batches_nor_devices_matter(small, dense, batch_size, devices):
     evaluator = make_evaluator(small[0], batch_size=batch_size, devices=devices)
-    found = evaluator.look(PROTOCOLS["dense"], small[1])
+    found = evaluator.predict(PROTOCOLS["dense"], small[1])
     np.testing.assert_allclose(found["probabilities"], dense, rtol=1e-5, atol=1e-7)
     np.testing.assert_array_equal(found["label"], cast(Any, SOURCE).labels)
 
 
 def test_multi_scale_is_the_mean_over_its_scales(small, evaluator, dense):
     seen: list[tuple[int, int]] = []
-    found = evaluator.look(PROTOCOLS["multi_scale"], small[1], progress=lambda *numbers: seen.append(numbers))
-    other = evaluator.look(WholeImages(lambda scales: (18,)), small[1])
+    found = evaluator.predict(PROTOCOLS["multi_scale"], small[1], progress=lambda *numbers: seen.append(numbers))
+    other = evaluator.predict(WholeImages(lambda scales: (18,)), small[1])
     for name in ("probabilities", "loss"):
-        first = evaluator.look(PROTOCOLS["dense"], small[1])[name]
+        first = evaluator.predict(PROTOCOLS["dense"], small[1])[name]
         np.testing.assert_allclose(found[name], (first + other[name]) / 2, rtol=1e-5, atol=1e-7)
     assert np.abs(other["probabilities"] - dense).max() > 1e-3
     assert seen[-1] == (42, 42) and [done for done, _ in seen] == sorted({done for done, _ in seen})
@@ -114,9 +114,9 @@ def test_multi_scale_is_the_mean_over_its_scales(small, evaluator, dense):
 
 def test_protocols_share_what_is_compiled(small, evaluator):
     """Of one canvas and one kind of view; and a batch never has more pixels than it may."""
-    evaluator.look(PROTOCOLS["multi_scale"], small[1])
+    evaluator.predict(PROTOCOLS["multi_scale"], small[1])
     compiled = dict(evaluator._compiled)
-    evaluator.look(PROTOCOLS["dense"], small[1])
+    evaluator.predict(PROTOCOLS["dense"], small[1])
     assert evaluator._compiled == compiled
     assert len(compiled) == 2 * 4  # of 7 sizes at 2 scales
     for _, _, (rows, height, width, _) in compiled:
@@ -136,7 +136,7 @@ def test_errors_of_a_split(small, name):
     devices = Devices(devices=jax.devices()[:2])
     evaluator = Evaluator(experiment, SOURCE, devices)
     found: dict[str, Any] = evaluator(name, devices.replicate(variables))
-    rows = evaluator._whole_images.look(PROTOCOLS[name], devices.replicate(variables))
+    rows = evaluator._whole_images.predict(PROTOCOLS[name], devices.replicate(variables))
     assert found["count"] == 21
     assert found["scales"] == list(PROTOCOLS[name].scales(SCALES))
     expected = errors(rows["probabilities"], cast(Any, SOURCE).labels)

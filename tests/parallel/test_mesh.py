@@ -216,7 +216,7 @@ def test_meshes(text, expected):
     ("text", "message"),
     [
         ("data=4,tower=2", r"--mesh=data=4,tower=2: there is no axis 'tower'; allowed: data, model"),
-        ("data=4,data=2", "data is there twice"),
+        ("data=4,data=2", "data occurs twice"),
         ("data=four", r"data \(=four\) must be a positive whole number"),
         ("data=0", r"data \(=0\) must be"),
         ("", "there is no axis ''"),

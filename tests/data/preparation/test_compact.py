@@ -142,7 +142,7 @@ def test_protocols_at_larger_scales_are_refused(archives, tmp_path):
     small = open_source("imagenette", "test", data_dir=tmp_path / "small")
     check_image_sizes("center", experiment, small)
     check_image_sizes("dense", experiment, small)
-    with pytest.raises(UsageError, match=r"'multi_crop' looks at .* 512 pixels, and this copy of imagenette has 256"):
+    with pytest.raises(UsageError, match=r"'multi_crop' needs .* 512 pixels, and this copy of imagenette has 256"):
         check_image_sizes("multi_crop", experiment, small)
     with pytest.raises(UsageError, match="512 pixels, and this copy of imagenette has 256"):
         fit(load("vgg_2014:D"), data="imagenette", data_dir=str(tmp_path / "small"), settings=["batch_size=8"])
