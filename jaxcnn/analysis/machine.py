@@ -1,4 +1,4 @@
-"""What this machine has and does: memory, and the speed of the two operations that networks consist of."""
+"""The memory of this machine, and its speed at the two operations of which networks consist."""
 
 import re
 import resource
@@ -21,9 +21,9 @@ LARGE = (8192, (128, 56, 256))
 
 
 def operations_a_second(device: Any, precision: str) -> dict[str, float]:
-    """{"matrix_product", "convolution"}: floating-point operations a second on one device, the median of five.
+    """{"matrix_product", "convolution"}: floating-point operations per second on one device, the median of five.
 
-    The convolution is 3×3 with both of its gradients, as a train step has it.
+    The convolution is 3×3 and includes both gradients, as in a train step.
     """
     side, (rows, height, channels) = SIZES.get(device.platform, LARGE)
     dtype = jnp.dtype(precision)

@@ -1,4 +1,4 @@
-"""The memory that a run needs, from its compiled step."""
+"""The memory that a run needs, computed from its compiled step."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def tree_bytes(tree: Tree) -> int:
 
 
 def memory_plan(compiled: jax.stages.Compiled) -> Any:
-    """The compiler's plan. Raises JaxcnnError on a platform whose compiler keeps it to itself."""
+    """The compiler's memory plan. Raises JaxcnnError if the platform's compiler doesn't provide it."""
     plan = compiled.memory_analysis()
     if plan is None:
         raise JaxcnnError(f"{jax.default_backend()}'s compiler doesn't say how much memory a program needs.")
@@ -57,10 +57,13 @@ def device_bytes(compiled: jax.stages.Compiled, program: Any) -> dict[str, Any]:
 def process_bytes(
     memory: dict[str, Any], experiment: Experiment, found: dict[str, Any], *, peak: int, evaluation: int
 ) -> dict[str, int]:
-    """Main memory that the whole process of a run needs on CPU, where the device's memory is the process's own.
+    """Main memory in bytes that the process of a run needs on CPU, where device memory is part of it.
 
     Args:
-      peak: the most that this process has held: Python with all that a run imports, and compiling its programs.
+      memory: from `device_bytes`.
+      experiment: the experiment.
+      found: from `check_data`.
+      peak: the peak memory of this process, after the imports and the compilation of a run.
       evaluation: bytes of temporary values of a test batch.
 
     Returns:
