@@ -1,4 +1,4 @@
-"""The speed of a train step on made-up input; of a data set's pipeline; and of both together."""
+"""The speed of a train step on random input, of a data set's pipeline, and of both together."""
 
 import statistics
 import time
@@ -33,12 +33,13 @@ def bench(
     data: str | None = None,
     data_dir: str | None = None,
 ) -> dict[str, Any]:
-    """Times `steps` train steps of the experiment's batch, one by one, after compiling and two to warm up.
+    """Times single train steps with the experiment's batch, after compilation and two warm-up steps.
 
     Args:
-      experiment, steps, parallel: see above.
-      mesh: how the devices are laid out, as for `fit`.
-      data, data_dir: also measure the pipeline of this prepared data set, alone and together with the step.
+      experiment: the experiment.
+      steps: the number of steps to time.
+      parallel, mesh: the layout of the devices, as for `fit`.
+      data, data_dir: a prepared data set whose pipeline is measured too, alone and together with the step.
 
     Returns:
       {"experiment", "device_kind", "device_count", "batch_size", "precision", "compile_seconds", "step_ms_min",
@@ -110,7 +111,7 @@ def bench(
 
 
 def peak_bytes(compiled: jax.stages.Compiled) -> int | None:
-    """Bytes that one call needs on a device: arguments, results that aren't donated arguments, and temporaries."""
+    """Bytes that one call needs on a device: arguments, results outside donated arguments, and temporary values."""
     memory = compiled.memory_analysis()
     if memory is None:
         return None

@@ -1,4 +1,4 @@
-"""`--dry-run`: what a run would take, without running it. The real step is compiled, and no step of it is made."""
+"""`--dry-run`: what a run would need. The run's own step is compiled but not executed."""
 
 import contextlib
 import shutil
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.analysis.collectives import collectives, host_transfers
-from jaxcnn.analysis.data_check import look_at_data
+from jaxcnn.analysis.data_check import check_data
 from jaxcnn.analysis.machine import device_memory, operations_a_second
 from jaxcnn.analysis.memory import device_bytes, memory_plan, process_bytes, tree_bytes
 from jaxcnn.analysis.operations import step_operations
@@ -36,7 +36,7 @@ from jaxcnn.training.out_of_memory import telling_out_of_memory
 from jaxcnn.training.program import Program
 from jaxcnn.training.steps import make_evaluation_step
 
-CHECKPOINTS = 3  # two are kept, and for a moment the next one lies beside them
+CHECKPOINTS = 3  # two are kept, and the next one is written before the older is removed
 
 
 @telling_out_of_memory
@@ -54,12 +54,12 @@ def dry_run(
     simulated: bool = False,
     display: Display | None = None,
 ) -> dict[str, Any]:
-    """Compiles the step that a run with these arguments (those of `fit`) would make, and says what it would take.
+    """Compiles the step of a run with these arguments, which are those of `fit`, and reports what the run would need.
 
-    With data "auto" that is a run on the paper's data set, also where it isn't there.
+    With data "auto" it is a run on the paper's data set, even if that is missing.
 
     Args:
-      simulated: the devices are parts of one processor; then nothing is said of time.
+      simulated: whether the devices are simulated by one processor, so that no times are estimated.
 
     Returns:
       {"experiment", "variant", "data", "precision", "batch_size", "accumulate", "remat", "parallel", "mesh", "devices",
@@ -79,8 +79,8 @@ def dry_run(
     experiment = resolve(experiment, Choice(name, False, "", ""), settings, entry.num_classes)
     devices = lay_out(experiment, parallel=parallel, mesh=mesh)
     towers, count = devices.model_parts, len(devices.devices)
-    with ticking(display, "looking at the data"):
-        found = look_at_data(experiment, name, data_dir=data_dir)
+    with ticking(display, "checking the data"):
+        found = check_data(experiment, name, data_dir=data_dir)
     length = Length.of(experiment, found["train_pictures"], steps=steps, epochs=epochs)
 
     program = Program(
@@ -164,8 +164,8 @@ def evaluation_shapes(experiment: Experiment, devices: Devices, images: int) -> 
 
 @contextlib.contextmanager
 def uncached() -> Iterator[None]:
-    """Compiles anew: a program out of the cache doesn't show what compiling it takes."""
-    config: Any = jax.config  # its options are no attributes that a type checker knows
+    """Turns JAX's compilation cache off, so that the time and memory of compiling can be measured."""
+    config: Any = jax.config  # its options are unknown to type checkers
     before = config.jax_enable_compilation_cache
     config.update("jax_enable_compilation_cache", False)
     try:
@@ -176,7 +176,7 @@ def uncached() -> Iterator[None]:
 
 @contextlib.contextmanager
 def ticking(display: Display, what: str) -> Iterator[None]:
-    """Shows the seconds gone by while something that can't say how far it is takes its time."""
+    """Shows the elapsed seconds during work that doesn't report its progress."""
     done, began = threading.Event(), time.monotonic()
 
     def tick() -> None:
@@ -196,10 +196,10 @@ def ticking(display: Display, what: str) -> Iterator[None]:
 def estimated_time(
     experiment: Experiment, length: Length, found: dict[str, Any], operations: int, speed: dict[str, float] | None
 ) -> dict[str, Any]:
-    """Seconds a step, an epoch and a run, evaluations left out; None where nothing was measured to tell by.
+    """Estimated seconds of a step, an epoch and a run without evaluations; None if no speed was measured.
 
-    A step takes as long as its operations do at the speed of a 3×3 convolution with its gradients, or as its
-    pictures take to be read where that is longer. "least_step_seconds" is at the speed of a matrix product.
+    A step takes the time of its operations at the speed of a 3×3 convolution with its gradients, or the time of reading
+    its images if that is longer. "least_compute_seconds" is at the highest measured speed.
     """
     if speed is None:
         return {"basis": None, "step_seconds": None, "epoch_seconds": None, "run_seconds": None}
@@ -219,7 +219,7 @@ def estimated_time(
 
 
 def disk_needed(folder: Path, program: Program, found: dict[str, Any]) -> dict[str, Any]:
-    """{"checkpoints" (bytes), "data" (bytes on disk, None if not there), "free" (bytes where the run would write)}."""
+    """{"checkpoints", "data" (None if missing), "free" (where the run would write)}, in bytes on disk."""
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     return {
         "checkpoints": CHECKPOINTS * tree_bytes(program.state),
@@ -229,7 +229,7 @@ def disk_needed(folder: Path, program: Program, found: dict[str, Any]) -> dict[s
 
 
 def warnings(answer: dict[str, Any], rehearsal: str | None) -> list[str]:
-    """What would go wrong or be slow, a sentence each with what to do about it."""
+    """The problems that a run would have, a sentence each with what to do."""
     lines, memory, found = [], answer["memory"], answer["data_found"]
     available, count = answer["devices"]["memory_bytes"], answer["devices"]["count"]
     needed = memory["peak"]

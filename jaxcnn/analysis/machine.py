@@ -1,4 +1,4 @@
-"""What this machine has and does: memory, and the speed of the two operations that networks consist of."""
+"""The memory of this machine, and its speed at the two operations of which networks consist."""
 
 import statistics
 import time
@@ -18,23 +18,23 @@ LARGE = (8192, (128, 56, 256))
 
 
 def operations_a_second(device: Any, precision: str) -> dict[str, float]:
-    """{"matrix_product", "convolution"}: floating-point operations a second on one device, the median of five.
+    """{"matrix_product", "convolution"}: floating-point operations per second on one device, the median of five.
 
-    The convolution is 3×3 with both of its gradients, as a train step has it.
+    The convolution is 3×3 and includes both gradients, as in a train step.
     """
     side, (rows, height, channels) = SIZES.get(device.platform, LARGE)
     dtype = jnp.dtype(precision)
     matrix = jnp.ones((side, side), dtype)
-    pictures = jnp.ones((rows, height, height, channels), dtype)
+    images = jnp.ones((rows, height, height, channels), dtype)
     kernel = jnp.full((3, 3, channels, channels), 0.01, dtype)
 
-    def gradients(pictures: jax.Array, kernel: jax.Array) -> Any:
-        outputs, pull_back = jax.vjp(lambda x, w: convolve(x, w, padding=1), pictures, kernel)
+    def gradients(images: jax.Array, kernel: jax.Array) -> Any:
+        outputs, pull_back = jax.vjp(lambda x, w: convolve(x, w, padding=1), images, kernel)
         return pull_back(outputs)
 
     return {
         "matrix_product": 2 * side**3 / _seconds(jnp.matmul, device, matrix, matrix),
-        "convolution": 3 * 2 * rows * height**2 * 9 * channels**2 / _seconds(gradients, device, pictures, kernel),
+        "convolution": 3 * 2 * rows * height**2 * 9 * channels**2 / _seconds(gradients, device, images, kernel),
     }
 
 

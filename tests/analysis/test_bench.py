@@ -24,7 +24,7 @@ def test_the_figures_fit_together():
     found = bench(WIDE, steps=3)
     assert found["images_per_second"] == pytest.approx(64_000 / found["step_ms_median"])
     assert 0 < found["step_ms_min"] <= found["step_ms_median"] and found["compile_seconds"] > 0
-    # On each of 8 devices 8 pictures: forward and weight gradient, a multiplication and an addition each.
+    # On each of 8 devices 8 images: forward and weight gradient, a multiplication and an addition each.
     assert found["flops_per_step"] == 2 * 2 * 8 * 256 * 64
     parameters = 4 * (256 * 64 + 64)
     assert 2 * parameters <= found["peak_bytes"] <= 40 * parameters  # parameters and velocity, at the least

@@ -145,7 +145,7 @@ def test_a_run_goes_on_with_a_few_and_stops_with_more(tiny_photos, spoil, tmp_pa
     assert status == 0, notices
     corrupt = [event for event in events(tmp_path / "few") if event["event"] == "corrupt"]
     assert {event["record"] for event in corrupt} == {17, 900} and {event["split"] for event in corrupt} == {"train"}
-    assert all("not a readable picture" in event["reason"] for event in corrupt)
+    assert all("not a readable image" in event["reason"] for event in corrupt)
     spoil(17, 900, 901)
     status, output, notices = tiny_photos(f"--workdir={tmp_path / 'more'}")
     assert (status, output) == (4, ""), notices
@@ -161,7 +161,7 @@ def test_an_evaluation_names_the_damaged_picture(tiny_photos, monkeypatch, tmp_p
 
     monkeypatch.setattr(Photos, "__getitem__", spoilt)
     status, _, notices = tiny_photos(f"--workdir={tmp_path}/r")
-    assert status == 4 and "photos, test split, record 33: not a readable picture" in notices
+    assert status == 4 and "photos, test split, record 33: not a readable image" in notices
 
 
 @pytest.fixture
