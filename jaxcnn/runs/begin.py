@@ -12,7 +12,7 @@ from jaxcnn.parallel import processes
 from jaxcnn.reporting.progress import Display
 from jaxcnn.reporting.record import Record, read_events
 from jaxcnn.runs.checkpoints import Checkpoints
-from jaxcnn.runs.damaged_pictures import DamagedPictures
+from jaxcnn.runs.damaged_images import DamagedImages
 from jaxcnn.runs.initial_state import create_state, image_statistics
 from jaxcnn.runs.interrupt import Interrupts, SharedInterrupts
 from jaxcnn.runs.plan import Plan
@@ -49,7 +49,7 @@ def begin_run(
     """
     began = time.monotonic()
     experiment, devices, length = plan.experiment, plan.devices, plan.length
-    damaged = DamagedPictures(plan.train_source, steps_per_epoch=length.steps_per_epoch)
+    damaged = DamagedImages(plan.train_source, steps_per_epoch=length.steps_per_epoch)
     feed = Feed(experiment, plan.train_source, devices, seed=plan.seed, on_damage=damaged.report)
     evaluator = Evaluator(experiment, plan.test_source, devices)
     checkpoints = Checkpoints(plan.workdir)

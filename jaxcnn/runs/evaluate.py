@@ -57,7 +57,7 @@ def evaluate(
 
     Returns:
       {"experiment", "variant", "step", "data", "split", "protocols": {name: {"top1_error", "top5_error", "loss",
-      "count"}}}, errors in percent; a protocol that looks at whole pictures also has its "scales".
+      "count"}}}, errors in percent; a protocol that looks at whole images also has its "scales".
 
     Raises:
       UsageError, DataMissingError: see `jaxcnn.errors`.

@@ -16,7 +16,7 @@ from jaxcnn.parallel.devices import Devices
 from jaxcnn.reporting.progress import Display
 from jaxcnn.reporting.record import Record
 from jaxcnn.runs.checkpoints import Checkpoints
-from jaxcnn.runs.damaged_pictures import DamagedPictures
+from jaxcnn.runs.damaged_images import DamagedImages
 from jaxcnn.runs.interrupt import Interrupts, SharedInterrupts
 from jaxcnn.runs.length import Length
 from jaxcnn.runs.profiler import StepTrace
@@ -51,7 +51,7 @@ class Run:
     feed: Feed
     evaluator: Evaluator
     checkpoints: Checkpoints
-    damaged: DamagedPictures
+    damaged: DamagedImages
     interrupts: Interrupts | SharedInterrupts
     record: Record
     controllers: Controllers
