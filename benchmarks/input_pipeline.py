@@ -11,7 +11,6 @@ goes on for `--memory-pictures` pictures while its resident memory is watched.
 import argparse
 import itertools
 import json
-import os
 import platform
 import resource
 import statistics
@@ -32,6 +31,7 @@ from benchmarks.jpeg_folder import FolderSource
 from jaxcnn.augmentation.random_crops import AreaCrop
 from jaxcnn.data.loading import pipeline
 from jaxcnn.data.loading.pipeline import default_threads
+from jaxcnn.runtime.process_memory import resident_bytes
 
 SIZE = 224
 CROP = AreaCrop(random_interpolation=False)  # area 0.08–1, bilinear
@@ -80,12 +80,6 @@ def contenders(source: FolderSource, batch_size: int, pictures: int) -> dict[str
     }
 
 
-def resident_megabytes() -> float:
-    """Of this process, as Linux counts them."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
 def watch_memory(source: FolderSource, batch_size: int, pictures: int) -> list[float]:
     """Resident memory, MB, after every tenth of the pictures."""
     steps = max(pictures // batch_size, 10)
@@ -93,7 +87,7 @@ def watch_memory(source: FolderSource, batch_size: int, pictures: int) -> list[f
     iterator = train_batches(source, size=SIZE, channels=3, batch_size=batch_size, seed=1, crop=CROP)
     for step, _ in enumerate(itertools.islice(iterator, steps), start=1):
         if step % (steps // 10) == 0:
-            found.append(resident_megabytes())
+            found.append(resident_bytes() / 1e6)
     iterator.close()
     return found
 

@@ -13,6 +13,7 @@ from benchmarks.workload import BATCHES, Workload, draw
 from benchmarks.workloads import experiment_of
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.evaluation.crops import center, ten_crop
+from jaxcnn.models.kernels.backend import KERNELS, without_kernels
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.runtime.xla_flags import CURE
 from jaxcnn.training import state as train_state
@@ -57,6 +58,12 @@ def ours(task: Workload, job: str, clock: Clock) -> Runner:
         return divide(jax.tree.map(np.subtract, jax.device_get(state.sums), before))["loss"]
 
     return Runner(seconds, run, loss)
+
+
+def ours_without(kernel: str, task: Workload, job: str, clock: Clock) -> Runner:
+    """The same, compiled without one kernel, or without "all"."""
+    with without_kernels(*(each for each in KERNELS if kernel in (each, "all"))):
+        return ours(task, job, clock)
 
 
 def _drawn(experiment: Experiment, shapes: train_state.TrainState) -> dict[str, Any]:

@@ -5,7 +5,6 @@
 
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ TORCH: dict[str, dict[str, bool]] = {
     "torch.compile": {"compiled": True, "channels_last": True},
 }
 CONTENDERS = ("ours", *TORCH, "plain Flax")
+WITHOUT = "ours without "  # a kernel, or "all" of them
 WARM_UP = 5.0  # seconds
 CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "processor": time.process_time}
 
@@ -32,6 +32,10 @@ def make(name: str, task: Workload, job: str, clock: Clock, threads: int) -> Run
         from benchmarks.runner_ours import ours
 
         return ours(task, job, clock)
+    if name.startswith(WITHOUT):
+        from benchmarks.runner_ours import ours_without
+
+        return ours_without(name.removeprefix(WITHOUT), task, job, clock)
     if name == "plain Flax":
         from benchmarks.runner_flax import plain_flax
 
@@ -42,16 +46,6 @@ def make(name: str, task: Workload, job: str, clock: Clock, threads: int) -> Run
 
     torch.set_num_threads(threads)
     return torch_runner(task, job, clock, **TORCH[name])
-
-
-def peak_bytes() -> int:
-    """The most main memory that this process has held. (On Linux `ru_maxrss` may be that of who started it.)"""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return 1024 * int(line.split()[1])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def measure(asked: dict[str, Any], began: float | None = None) -> dict[str, Any]:
@@ -85,6 +79,8 @@ def measure(asked: dict[str, Any], began: float | None = None) -> dict[str, Any]
     found = losses(runners, asked["check_steps"]) if asked["check_steps"] else None
     warm_up = WARM_UP if asked["repeats"] > 1 else 0.0
     steps, seconds = turns(runners, repeats=asked["repeats"], clock=clock, steps=asked["steps"], warm_up=warm_up)
+    from jaxcnn.runtime.process_memory import peak_bytes  # at the end: importing jaxcnn sets a flag of XLA's
+
     return {
         "compile_seconds": {name: runner.compile_seconds for name, runner in runners.items()},
         "losses": found,

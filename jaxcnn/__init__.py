@@ -10,10 +10,9 @@ The networks are Flax modules that stand alone: `from jaxcnn.models.alexnet impo
 """
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any
 
-from jaxcnn.runtime import xla_flags
+from jaxcnn.runtime import private_jax, xla_flags
 
 if TYPE_CHECKING:
     from jaxcnn.config.experiment import Experiment, load, names, variants
@@ -23,9 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Experiment", "evaluate", "fit", "load", "names", "override", "variants"]
 
-# There is no public way to ask whether a device has been touched. Without JAX none has.
-_xla_bridge = sys.modules.get("jax._src.xla_bridge")
-xla_flags.apply(too_late=_xla_bridge is not None and _xla_bridge.backends_are_initialized())
+xla_flags.apply(too_late=private_jax.backends_are_initialized())
 
 # Where each name is. They come when they are asked for: `launch.py` looks at the host's memory before JAX is there, and
 # training brings Orbax, grain and TensorBoard's writer, two seconds that a look at a model needn't wait.

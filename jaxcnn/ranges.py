@@ -1,9 +1,9 @@
-"""Ranges of fields: a field's annotation says which values have a meaning, and making the object checks them.
+"""Ranges of fields: the annotation of a field states its allowed values, which are checked when an object is made.
 
     rate: Positive                                   # a float above 0
     sizes: Annotated[tuple[Count, ...], NOT_EMPTY]   # one or more positive whole numbers
 
-So a command line, a rehearsal and a Python program meet the same check, with the same message.
+The command line, rehearsals and Python programs therefore share the same checks and messages.
 """
 
 import dataclasses
@@ -22,12 +22,12 @@ from jaxcnn.errors import UsageError
 
 
 class RangeError(UsageError, ValueError):
-    """A value lies outside its field's range: a UsageError to the command line, a ValueError to Python."""
+    """A value outside the range of its field: a UsageError for the command line, a ValueError for Python."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """The numbers from `low` to `high`; a limit that is `open` is itself left out."""
+    """The finite numbers from `low` to `high`, each limit included unless it is open."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -62,7 +62,7 @@ class NotEmpty:
 
 @dataclasses.dataclass(frozen=True)
 class Odd:
-    """The odd whole numbers: windows of such a size have a middle."""
+    """The odd whole numbers, for sizes of windows with a central pixel."""
 
     def __contains__(self, value: int) -> bool:
         return value % 2 == 1
@@ -80,12 +80,12 @@ WholeNumber = Annotated[int, Range(0)]  # 0 or a positive whole number
 Positive = Annotated[float, Range(0, low_open=True)]
 NonNegative = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]  # both limits included
-Decay = Annotated[float, Range(0, 1, high_open=True)]  # what is kept of an average or a velocity from step to step
-DropoutRate = Annotated[float, Range(0, 1, high_open=True)]  # at 1 nothing would be left, and the rest divided by 0
+Decay = Annotated[float, Range(0, 1, high_open=True)]  # the factor of an average or a velocity from step to step
+DropoutRate = Annotated[float, Range(0, 1, high_open=True)]  # a rate of 1 would divide by zero
 
 
 def check(node: Any) -> None:
-    """Raises RangeError, a line that names the field, where one of the dataclass `node` has a value it doesn't take."""
+    """Raises RangeError, which names the field, if a field of the dataclass `node` has a value outside its range."""
     for name, declared in declared_fields(type(node)).items():
         value = getattr(node, name, None)
         allowed = violated(value, declared)
@@ -95,15 +95,16 @@ def check(node: Any) -> None:
 
 @functools.cache
 def declared_fields(kind: type) -> dict[str, Any]:
-    """Field name → annotation, with the ranges in it."""
+    """Maps field names to annotations, including their ranges."""
     hints = typing.get_type_hints(kind, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
 def violated(value: Any, declared: Any) -> str | None:
-    """What a value of this annotation must be, where `value` isn't; None where it is.
+    """Describes what a value of this annotation must be if `value` violates it; None if it doesn't.
 
-    It knows numbers, texts, flags, tuples and dataclasses; any object passes for a protocol, and anything for `Any`.
+    Numbers, strings, booleans, tuples and dataclasses are checked. Any object is accepted for a protocol, and any value
+    for `Any`.
     """
     origin, arguments = typing.get_origin(declared), typing.get_args(declared)
     if origin is Annotated:
@@ -111,7 +112,7 @@ def violated(value: Any, declared: Any) -> str | None:
         wrong = violated(value, kind)
         if wrong is not None:
             if isinstance(value, tuple):
-                return wrong  # what is wrong with one of its values
+                return wrong  # the violation of one of its values
             return str(NOT_EMPTY) if NOT_EMPTY in limits else " and ".join((wrong, *map(str, limits)))
         return next((str(limit) for limit in limits if value not in limit), None)
     if origin in (typing.Union, types.UnionType):
@@ -143,11 +144,11 @@ def _violated_tuple(value: Any, items: tuple[Any, ...]) -> str | None:
         return f"a tuple of {len(items)} values"
     found = next(filter(None, map(violated, value, items)), None)
     suffix = ", each of its values"
-    return None if found is None else found.removesuffix(suffix) + suffix  # said once of tuples in tuples
+    return None if found is None else found.removesuffix(suffix) + suffix  # once, even for nested tuples
 
 
 def _is_meant(value: Any, declared: Any) -> bool:
-    """Whether a value was meant as this one of a union's kinds, right or wrong."""
+    """Whether `value` was probably meant as this member of a union, whether or not it is in range."""
     if typing.get_origin(declared) is Annotated:
         declared = typing.get_args(declared)[0]
     if declared in (int, float):
@@ -156,7 +157,7 @@ def _is_meant(value: Any, declared: Any) -> bool:
 
 
 def is_whole(value: Any) -> bool:
-    """Whether a value is a whole number, Python's or NumPy's; True and False aren't."""
+    """Whether a value is a whole number of Python or NumPy; booleans aren't."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
 
 

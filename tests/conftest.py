@@ -40,8 +40,14 @@ os.environ.clear()
 os.environ.update(ENVIRONMENT)
 
 import jax  # noqa: E402  (after the environment that it reads)
+import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
+from signature_checks import CHECKED  # noqa: E402
+
+# Arrays' shapes and types are checked against the signatures, in the tests' own process alone. The hook decorates what
+# is imported after it.
+jaxtyping.install_import_hook(CHECKED, "signature_checks.check")
 
 import jaxcnn  # noqa: E402, F401  (sets its own flag, before the first device is touched)
 from jaxcnn.models.kernels import winograd  # noqa: E402
@@ -76,6 +82,14 @@ def optimised():
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", True)
+
+
+@pytest.fixture
+def unchecked_signatures() -> Iterator[None]:
+    """Calls as users make them, for tests of the messages with which layers refuse an array."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,7 @@
-"""A linear network on the embedded digits: quick to compile, and to be computed again by NumPy."""
+"""A linear network on the embedded digits: quick to compile, and to be computed again by NumPy.
+
+Experiments of other small networks in the tests are `dataclasses.replace(LINEAR, …)`.
+"""
 
 from typing import Any
 

@@ -14,10 +14,10 @@ from project_files import ROOT, by_name
 TESTS = (
     "tests/test_docs.py::test_nothing_names_the_machine",
     "tests/test_docs.py::test_commands_parse",
-    "tests/cli/test_startup.py",
+    "tests/command_line/test_startup.py",
     "tests/data/test_sources.py",
-    "tests/cli/test_launch_refuses.py::test_a_wrong_command_is_answered_in_one_line",
-    "tests/cli/test_launch_answers.py::test_doctor",
+    "tests/command_line/test_launch_refuses.py::test_a_wrong_command_is_answered_in_one_line",
+    "tests/command_line/test_launch_answers.py::test_doctor",
 )
 REAL = os.environ.get("JAXCNN_TEST_DATA", "")
 needs_mnist = pytest.mark.skipif(not REAL, reason="JAXCNN_TEST_DATA names no folder with mnist/")

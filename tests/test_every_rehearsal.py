@@ -10,8 +10,8 @@ from benchmarks.rehearsals import TARGETS
 from jaxcnn.config.experiment import Rehearsal
 from jaxcnn.config.inputs import Inputs
 from jaxcnn.data.preparation.choose import Choice
-from jaxcnn.runs import fit
 from jaxcnn.runs import resolve as resolve_module
+from jaxcnn.runs.banner import WIDTH, banner
 from jaxcnn.runs.length import Length
 from jaxcnn.runs.resolve import resolve
 
@@ -59,14 +59,14 @@ def test_the_banner_says_what_an_error_compares_with():
         ),
     )
     display = Lines()
-    fit.banner(display, experiment, Choice("photos", True, "cifar10 is not there.", "python launch.py prepare"))
+    banner(display, experiment, Choice("photos", True, "cifar10 is not there.", "python launch.py prepare"))
     joined = " ".join(line.strip() for line in display.text.splitlines())
     assert "chance is 90 % test error; logistic regression on the same images: 38.8 % test error." in joined
     assert "23.4 % test error on average, 26.0 % at worst, of seeds 0 to 9." in joined
     # What the run really has: a value that the user set, or none where the user's network lacks the field.
     assert f"batch_size={experiment.batch_size}, inputs.size={experiment.inputs.size}" in joined
     assert "of_another_network" not in joined and "The real thing: python launch.py prepare" in joined
-    assert max(map(len, display.text.splitlines())) == fit.WIDTH
+    assert max(map(len, display.text.splitlines())) == WIDTH
 
 
 def test_a_banner_without_a_measurement_claims_none():
@@ -74,10 +74,10 @@ def test_a_banner_without_a_measurement_claims_none():
         jaxcnn.load("lenet5_1998"), rehearsal=Rehearsal(data="digits", overrides={}, baseline="a baseline")
     )
     display = Lines()
-    fit.banner(display, experiment, Choice("digits", True, "why", "how"))
+    banner(display, experiment, Choice("digits", True, "why", "how"))
     assert "Measured" not in display.text and "Changed for it: nothing but the data" in display.text
     display = Lines()
-    fit.banner(display, experiment, Choice("mnist", False, "why", ""))
+    banner(display, experiment, Choice("mnist", False, "why", ""))
     assert display.text == ""
 
 

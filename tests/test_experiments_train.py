@@ -1,9 +1,11 @@
-"""Every experiment takes three steps and is evaluated: its own network, recipe and input, on small pictures."""
+"""Every experiment learns, takes three steps and is evaluated: its own network, recipe and input, on small images."""
 
+import dataclasses
 import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import jaxcnn
@@ -15,10 +17,15 @@ from jaxcnn.runs import plan
 from jaxcnn.runs.evaluate import restore_state
 from jaxcnn.runs.length import Length
 from jaxcnn.runs.resolve import resolve
+from jaxcnn.runs.run import Run
+from jaxcnn.training.metrics import divide, zero_sums
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")
 
 BATCH, PICTURES = 4, 12
+# Parts of the recipe's rate in two steps on one batch. The first is small, as the recipe's is for larger batches, so
+# that the loss falls; the second moves values of about 1 by more than float32 rounds, however small their gradients.
+RATES = (0.25, 1e4)
 
 
 def square(size: int, stored: int | None = None) -> tuple[str, ...]:
@@ -73,8 +80,54 @@ def small_and_quick(monkeypatch):
         yield
 
 
+def learn(run: Run) -> tuple[list[float], dict, dict]:
+    """Takes the run's first step twice on one batch, in a copy of its state.
+
+    The step's number stays the same, and with it the dropout and the augmentation.
+
+    Returns:
+      The losses before each of the two updates, and the parameters {path: values} before and after both.
+    """
+    first = jax.device_get(run.state)
+    batches = run._feed.batches(0)
+    batch = next(batches)
+    batches.close()
+    state, losses = first, []
+    for rate in RATES:
+        plateau = dataclasses.replace(first.plateau, scale=np.float32(rate))
+        state = dataclasses.replace(state, step=first.step, sums=zero_sums(), plateau=plateau)
+        state, _ = run._step_function(run._devices.place(state), batch, *run._feed.resident)
+        losses.append(divide(state.sums)["loss"])
+    before, after = (
+        {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree.leaves_with_path(params)}
+        for params in (first.params, state.params)
+    )
+    return losses, before, after
+
+
+def has_learned(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether a parameter has changed by more than weight decay, which only scales it, and rounding."""
+    whole = change = after.astype(np.float64) - before
+    if before.size > 1 and before.any():
+        change = whole - before * (np.vdot(whole, before) / np.vdot(before, before))
+    return bool(np.abs(change).max() > 1e-4 * np.abs(whole).max())
+
+
+@pytest.fixture
+def learned(monkeypatch):
+    """What `learn` gives of the run that `fit` makes, before it trains."""
+    found, train = [], Run.train
+
+    def learn_and_train(run):
+        found.append(learn(run))
+        train(run)
+
+    monkeypatch.setattr(Run, "train", learn_and_train)
+    return found
+
+
 @pytest.mark.parametrize("title", titles())
-def test_three_steps_and_an_evaluation(title, tmp_path):
+def test_it_learns_then_takes_three_steps_and_an_evaluation(title, tmp_path, learned):
     name = title.split(":")[0]
     grey = title in GREY or name in GREY
     settings = (*SMALL.get(title, SMALL[name]), f"batch_size={BATCH}", f"evaluation_batch_size={PICTURES}")
@@ -87,6 +140,11 @@ def test_three_steps_and_an_evaluation(title, tmp_path):
     assert list(summary["evaluation"]) == list(experiment.protocols)
     for metrics in summary["evaluation"].values():
         assert math.isfinite(metrics["loss"]) and metrics["count"] == (359 if grey else PICTURES)
+
+    ((losses, before, after),) = learned
+    still = [path for path in before if not has_learned(before[path], after[path])]
+    assert not still, "these parameters stay as they were initialised"
+    assert losses[1] < losses[0]
 
     state = restore_state(experiment, tmp_path, Devices("jit", jax.devices()[:1]))
     for path, leaf in jax.tree.leaves_with_path((state.params, state.batch_stats)):

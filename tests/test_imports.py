@@ -228,6 +228,11 @@ def test_nobody_imports(imports, package):
         assert not any(within(name, package) for name in names), module
 
 
+def test_private_jax_stands_in_one_file():
+    users = {module for module, path in SOURCES.items() if "jax._src" in path.read_text(encoding="utf-8")}
+    assert users == {"jaxcnn.runtime.private_jax"}
+
+
 def test_files_are_small():
     """One that outgrows 300 lines is two things."""
     assert {module for module, path in SOURCES.items() if len(path.read_text().splitlines()) > 300} == set()

@@ -1,4 +1,4 @@
-"""The speed of a train step on made-up input; of a data set's pipeline; and of both together."""
+"""The speed of a train step on random input, of a data set's pipeline, and of both together."""
 
 import statistics
 import time
@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxcnn.analysis.bench_data import bench_data
 from jaxcnn.analysis.collectives import count_collectives
-from jaxcnn.analysis.program import Program
+from jaxcnn.analysis.operations import step_operations
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import set_path
 from jaxcnn.data.sources import open_source
@@ -17,8 +17,8 @@ from jaxcnn.parallel.compilation import check_compiling
 from jaxcnn.parallel.devices import Mode
 from jaxcnn.runs.length import Length
 from jaxcnn.runs.plan import check_arguments, lay_out
-from jaxcnn.training import state as train_state
 from jaxcnn.training.out_of_memory import telling_out_of_memory
+from jaxcnn.training.program import Program
 
 WARM_UP = 2
 
@@ -33,12 +33,13 @@ def bench(
     data: str | None = None,
     data_dir: str | None = None,
 ) -> dict[str, Any]:
-    """Times `steps` train steps of the experiment's batch, one by one, after compiling and two to warm up.
+    """Times single train steps with the experiment's batch, after compilation and two warm-up steps.
 
     Args:
-      experiment, steps, parallel: see above.
-      mesh: how the devices are laid out, as for `fit`.
-      data, data_dir: also measure the pipeline of this prepared data set, alone and together with the step.
+      experiment: the experiment.
+      steps: the number of steps to time.
+      parallel, mesh: the layout of the devices, as for `fit`.
+      data, data_dir: a prepared data set whose pipeline is measured too, alone and together with the step.
 
     Returns:
       {"experiment", "device_kind", "device_count", "batch_size", "precision", "compile_seconds", "step_ms_min",
@@ -61,7 +62,15 @@ def bench(
             experiment = set_path(experiment, "model.num_classes", source.num_classes)
     devices = lay_out(experiment, parallel=parallel, mesh=mesh)
     rows, classes = experiment.batch_size, getattr(experiment.model, "num_classes", 10)
-    program = Program(experiment, devices, Length.of(experiment, 100 * rows), pictures=(rows, rows), on_device=False)
+    length = Length.of(experiment, 100 * rows)
+    program = Program(
+        experiment,
+        devices,
+        steps_per_epoch=length.steps_per_epoch,
+        total_steps=length.planned,
+        images=rows,
+        on_device=False,
+    )
     generator = np.random.default_rng(0)
     placed = devices.shard_batch(
         {
@@ -69,10 +78,10 @@ def bench(
             "label": generator.integers(0, classes, rows, dtype=np.int32),
         }
     )
-    state = program.compile_creation()(train_state.zero_statistics(experiment.inputs))
+    state = program.lower_creation()()(np.uint32(0), program.zero_statistics)
 
     began = time.perf_counter()
-    compiled = program.compile()
+    compiled = program.compile_step()
     compile_seconds = time.perf_counter() - began
     times = []
     for _ in range(WARM_UP + steps):
@@ -94,7 +103,7 @@ def bench(
         "step_ms_min": min(times[WARM_UP:]),
         "step_ms_median": median,
         "images_per_second": 1000 * rows / median,
-        "flops_per_step": program.operations() // len(devices.devices),
+        "flops_per_step": step_operations(program) // len(devices.devices),
         "peak_bytes": peak_bytes(compiled),
         "collectives": count_collectives(compiled),
         **measured,
@@ -102,7 +111,7 @@ def bench(
 
 
 def peak_bytes(compiled: jax.stages.Compiled) -> int | None:
-    """Bytes that one call needs on a device: arguments, results that aren't donated arguments, and temporaries."""
+    """Bytes that one call needs on a device: arguments, results outside donated arguments, and temporary values."""
     memory = compiled.memory_analysis()
     if memory is None:
         return None

@@ -25,14 +25,14 @@ def bench_data(
     steps: int,
     step_ms: float,
 ) -> dict[str, Any]:
-    """Reads the training split as a run does, first alone, then with `steps` train steps.
+    """Reads the training split as a run does, first alone, then together with train steps.
 
     Args:
-      experiment: whose model has outputs enough for the data.
+      experiment: its model must have enough outputs for the data.
       source: the training split.
-      devices, step, state: as for `Devices.compile`; the state is used up.
+      devices, step, state: as for `Devices.compile`; the state is donated.
       steps: batches of each measurement, after those that fill the pipeline.
-      step_ms: of a train step alone.
+      step_ms: the time of a train step alone, milliseconds.
 
     Returns:
       {"name", "pictures", "shorter_side" (of a compact copy), "streams" (False: the data set lives on the devices, and
@@ -40,7 +40,7 @@ def bench_data(
       (by processor time), "with_step": {"images_per_second", "step_ms", "waiting_ms", "transfer_ms", "compute_ms",
       "data_bound", "slower_than_alone" (a step's time by that of a step alone)}}.
     """
-    feed = Feed(experiment, source, devices, seed=0, on_damage=lambda at, picture: None)
+    feed = Feed(experiment, source, devices, seed=0, on_damage=lambda at, damage: None)
     rates: dict[str, float | None] = dict.fromkeys(ALONE)
     if feed.streams:
         rates.update(alone(feed, experiment.batch_size, steps))
@@ -67,17 +67,17 @@ ALONE = ("threads", "pictures_per_second", "pictures_per_second_per_core")
 
 
 def alone(feed: Feed, batch_size: int, steps: int) -> dict[str, float]:
-    """The figures named in `ALONE`, of batches in host memory."""
+    """Measures the pipeline alone, up to batches in host memory; the keys are `ALONE`."""
     threads = default_threads()
     batches = feed.host_batches(0)
-    for _ in range(threads + 2):  # as much is made ahead at the end as at the beginning
+    for _ in range(threads + 2):  # fills the prefetch buffer, so that it is full before and after the measurement
         next(batches)
     began, used = time.perf_counter(), time.process_time()
     for _ in itertools.islice(batches, steps):
         pass
     used, passed = time.process_time() - used, time.perf_counter() - began
-    pictures = batch_size * steps
-    return dict(zip(ALONE, (threads, pictures / passed, pictures / used), strict=True))
+    images = batch_size * steps
+    return dict(zip(ALONE, (threads, images / passed, images / used), strict=True))
 
 
 def together(
@@ -91,7 +91,7 @@ def together(
     step_ms: float,
     save_memory: bool,
 ) -> dict[str, Any]:
-    """A window of steps as a run has it, the last one timed by itself."""
+    """Measures a window of steps as in a run; the last step is timed separately."""
     compiled = devices.compile(feed.adapt(step), state, feed.example(), *feed.resident, save_memory=save_memory)
     times = StepTimes()
     batches = feed.batches(0, times)

@@ -1,4 +1,4 @@
-"""What a compiled program says to other devices and to the host, read from its text (XLA's HLO)."""
+"""A compiled program's communication with other devices and with the host, read from its text (XLA's HLO)."""
 
 import math
 import re
@@ -9,8 +9,7 @@ from jax.stages import Compiled
 
 COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 
-
-BITS = {"pred": 8, "bf16": 16, "c64": 64, "c128": 128}  # of types whose name doesn't end in their bits
+BITS = {"pred": 8, "bf16": 16, "c64": 64, "c128": 128}  # other types: the number in the name
 
 _INSTRUCTION = re.compile(rf" = (?P<shape>.*?) (?P<kind>{'|'.join(COLLECTIVES)})(?P<start>-start)?\(")
 _ARRAY = re.compile(r"\b(?P<type>pred|[a-z]+\d+\w*)\[(?P<sizes>[\d,]*)\]")
@@ -22,10 +21,10 @@ _HOST = re.compile(r" (?P<kind>infeed|outfeed|send|recv)\(|custom_call_target=\"
 
 
 def collectives(program: str) -> dict[str, dict[str, int]]:
-    """Kind → {"count", "bytes"} of all communication in one call of the program, on one device.
+    """Maps each kind of communication to its {"count", "bytes"} in one call of the program, on one device.
 
-    Bytes are those of the results: of an all-reduce what is added up, of an all-gather what each device then holds.
-    What stands in a loop counts as often as the loop runs, where the compiler knows how often; else once.
+    Bytes are those of the results: the sum of an all-reduce, or what each device holds after an all-gather. An
+    instruction in a loop counts once for each iteration if the compiler knows their number, otherwise once.
     """
     times = repetitions(program)
     found: dict[str, dict[str, int]] = {}
@@ -45,12 +44,12 @@ def collectives(program: str) -> dict[str, dict[str, int]]:
 
 
 def host_transfers(program: str) -> list[str]:
-    """Instructions by which the program talks to the host while it runs: infeed, outfeed, send, recv, callbacks."""
+    """The instructions that communicate with the host during execution: infeed, outfeed, send, recv, callbacks."""
     return sorted({match["kind"] or match["target"] for match in _HOST.finditer(program)})
 
 
 def array_bytes(array: re.Match) -> int:
-    """Bytes of a match of an array's type: f32[128,64], pred[], f8e4m3fn[16]."""
+    """Bytes of an array, from a match of its type such as f32[128,64], pred[] or f8e4m3fn[16]."""
     digits = re.match(r"[a-z]+(\d+)", array["type"])
     bits = BITS.get(array["type"]) or int(digits[1] if digits else 0)
     sizes = [int(size) for size in array["sizes"].split(",") if size]
@@ -58,7 +57,7 @@ def array_bytes(array: re.Match) -> int:
 
 
 def instructions(program: str) -> Iterator[tuple[str, str]]:
-    """(the computation it stands in, the line) of every instruction."""
+    """Yields (name of the computation, line) of every instruction."""
     computation = ""
     for line in program.splitlines():
         header = _COMPUTATION.match(line)
@@ -69,7 +68,7 @@ def instructions(program: str) -> Iterator[tuple[str, str]]:
 
 
 def repetitions(program: str) -> dict[str, int]:
-    """Computation → how often one call of the program runs it."""
+    """Maps each computation to the number of times that one call of the program runs it."""
     callers: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for computation, line in instructions(program):
         trips = _TRIPS.search(line)
@@ -92,7 +91,7 @@ def repetitions(program: str) -> dict[str, int]:
 
 
 def count_collectives(compiled: Compiled) -> dict[str, int]:
-    """How often each kind of communication stands in a compiled program."""
+    """The number of instructions of each kind of communication in a compiled program."""
     text = compiled.as_text() or ""
     found = Counter(re.findall(rf"\b({'|'.join(COLLECTIVES)})(?:-start)?\(", text))
     return {name: found[name] for name in COLLECTIVES if found[name]}

@@ -1,4 +1,4 @@
-"""Whether a run's data is there, and how fast its pictures can be read. Nothing is prepared or downloaded."""
+"""Checking whether a run's data is available and how fast it can be read, without preparing or downloading it."""
 
 import contextlib
 import itertools
@@ -12,16 +12,16 @@ from jaxcnn.data.loading.read import read_batch
 from jaxcnn.data.sources import is_prepared, open_source
 from jaxcnn.training.feed import lives_on_device
 
-SECONDS = 3.0  # of reading, and the batch that is being read then
-BATCHES = 5
-RECORDS = 2048
+SECONDS = 3.0  # reading stops after the batch in which this is exceeded
+BATCHES = 5  # limit
+RECORDS = 2048  # limit, for data sets that are kept on the device
 
 
-def look_at_data(experiment: Experiment, name: str, *, data_dir: str | None, seed: int = 0) -> dict[str, Any]:
-    """Looks for the data set and reads a little of it, as a run would.
+def check_data(experiment: Experiment, name: str, *, data_dir: str | None, seed: int = 0) -> dict[str, Any]:
+    """Looks for the data set and reads a small part of it as a run would.
 
     Returns:
-      {"name", "found", "folder", "bytes" (on disk; None where nothing is or where it is no local folder),
+      {"name", "found", "folder", "bytes" (on disk; None if there is no local folder),
       "train_pictures", "test_pictures" (counted if found, else those of the full set), "how_to_get" (a command, or
       None), "on_device" (whether the training set is kept there), "pictures_per_second" (None if not found)}.
     """
@@ -29,8 +29,8 @@ def look_at_data(experiment: Experiment, name: str, *, data_dir: str | None, see
     found = is_prepared(name, data_dir)
     answer: dict[str, Any] = {"name": name, "found": found, "folder": None, "bytes": None, "how_to_get": None}
     if not found:
-        pictures = {"train_pictures": entry.train_size, "test_pictures": entry.test_size}
-        answer |= {"how_to_get": prepare_command(name, data_dir), **pictures, "pictures_per_second": None}
+        images = {"train_pictures": entry.train_size, "test_pictures": entry.test_size}
+        answer |= {"how_to_get": prepare_command(name, data_dir), **images, "pictures_per_second": None}
         return answer | {"on_device": lives_on_device(experiment.inputs, entry.train_size)}
     source = open_source(name, "train", data_dir=data_dir)
     answer |= {"train_pictures": len(source), "test_pictures": len(open_source(name, "test", data_dir=data_dir))}
@@ -44,7 +44,7 @@ def look_at_data(experiment: Experiment, name: str, *, data_dir: str | None, see
 
 
 def loading_speed(experiment: Experiment, source: Any) -> float:
-    """Pictures a second while a data set that lives on the device is decoded for the first time, one thread."""
+    """Images per second, on one thread, at the first decoding of a data set that is kept on the device."""
     inputs, count = experiment.inputs, min(RECORDS, len(source))
     read_batch(source, range(min(8, count)), size=inputs.training_size, channels=inputs.channels)  # opens files
     began = time.perf_counter()
@@ -53,7 +53,7 @@ def loading_speed(experiment: Experiment, source: Any) -> float:
 
 
 def reading_speed(experiment: Experiment, source: Any, *, seed: int) -> float:
-    """Pictures a second that come out of the training pipeline on this machine, by all of its threads."""
+    """Images per second of the training pipeline with all its threads."""
     inputs, rows = experiment.inputs, experiment.batch_size
     source[0]  # opens the files
     batches: Any = train_batches(

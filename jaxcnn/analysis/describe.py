@@ -1,4 +1,4 @@
-"""What `describe` and `--list` say, as JSON."""
+"""The results of `describe` and `--list`, as JSON types."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from jaxcnn.config.serialize import to_json
 
 
 def describe(experiment: Experiment) -> dict[str, Any]:
-    """The layer table, the paper's figures and the contradictions between its sources."""
+    """The layer table of an experiment, the paper's results and claims, and the contradictions between its sources."""
     table = layer_table(experiment)
     inputs = experiment.inputs
     return {
@@ -30,12 +30,12 @@ PAPER_FIELDS = ("title", "authors", "year", "venue", "results", "claims")
 
 
 def has_connections(experiment: Experiment) -> bool:
-    """Only the paper of 1998 counts connections."""
+    """Whether the paper counts connections, which only LeNet-5's does."""
     return experiment.name == "lenet5_1998"
 
 
 def rows_as_json(table: LayerTable) -> list[dict[str, Any]]:
-    """Each row as a plain dictionary."""
+    """The rows of a layer table as dictionaries."""
     return [
         {
             "name": row.name,
@@ -51,7 +51,7 @@ def rows_as_json(table: LayerTable) -> list[dict[str, Any]]:
 
 
 def listing() -> list[dict[str, Any]]:
-    """Every experiment and variant: paper, data set, input, trainable parameters."""
+    """The paper, data set, input shape and number of trainable parameters of every experiment and variant."""
     entries = []
     for name in names():
         for variant in variants(name):

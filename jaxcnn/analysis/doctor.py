@@ -1,4 +1,4 @@
-"""Whether this machine can be trusted: devices, versions, the compiler's canary, data, speed of decoding."""
+"""A check of this machine: devices, versions, a test of the compiler, data sets, speed of decoding."""
 
 import io
 import os
@@ -20,7 +20,7 @@ from jaxcnn.runtime.host_memory import has_large_pages
 
 
 def doctor(data_dir: str | None = None) -> dict[str, Any]:
-    """Looks at the machine.
+    """Checks the machine.
 
     Returns:
       {"devices", "versions", "xla_flags", "large_pages" (`host_memory`; steps on CPU gain by them), "canaries":
@@ -44,11 +44,12 @@ def doctor(data_dir: str | None = None) -> dict[str, Any]:
 
 
 def canary(*, ours: bool) -> float:
-    """Relative error of Σ (E·½1)∘E over five 60×60 matrices.
+    """The relative error of Σ (E·½1)∘E over five 60×60 matrices, which some versions of jaxlib compute wrongly.
 
-    The default fusion of jaxlib 0.10.2 and later computes it wrongly.
+    The default fusion on CPU has this error since jaxlib 0.10.2.
 
-    ours: compile as our steps are compiled, instead of as any other code in this process is.
+    Args:
+      ours: whether to compile with the options of our steps, instead of those of other code in this process.
     """
     matrices = np.random.default_rng(2).normal(size=(5, 60, 60)).astype(np.float32)
     halves = np.full((60, 60), 0.5, np.float32)
@@ -60,10 +61,10 @@ def canary(*, ours: bool) -> float:
 
 
 def decode_speed(seconds: float = 0.5) -> float:
-    """Pictures a second that one core decodes, resizes and crops: 500×375 JPEG, quality 90, to 256×256."""
-    picture = Image.fromarray(np.asarray(Photos("train")[0]["image"])).resize((500, 375))
+    """Images per second that one core decodes, resizes and crops: 500×375 JPEG, quality 90, to 256×256."""
+    image = Image.fromarray(np.asarray(Photos("train")[0]["image"])).resize((500, 375))
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=90)
+    image.save(buffer, "JPEG", quality=90)
     encoded, count = buffer.getvalue(), 0
     began = time.perf_counter()
     while time.perf_counter() - began < seconds:

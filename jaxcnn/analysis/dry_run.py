@@ -1,4 +1,4 @@
-"""`--dry-run`: what a run would take, without running it. The real step is compiled, and no step of it is made."""
+"""`--dry-run`: what a run would need. The run's own step is compiled but not executed."""
 
 import contextlib
 import shutil
@@ -9,26 +9,34 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxcnn.analysis.collectives import collectives, host_transfers
-from jaxcnn.analysis.data_check import look_at_data
-from jaxcnn.analysis.machine import device_memory, operations_a_second, process_peak
-from jaxcnn.analysis.memory import device_bytes, process_bytes, tree_bytes
-from jaxcnn.analysis.program import Program
+from jaxcnn.analysis.data_check import check_data
+from jaxcnn.analysis.machine import device_memory, operations_a_second
+from jaxcnn.analysis.memory import device_bytes, memory_plan, process_bytes, tree_bytes
+from jaxcnn.analysis.operations import step_operations
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.data.datasets import data_set
 from jaxcnn.data.preparation.choose import Choice
+from jaxcnn.evaluation.crops import center
+from jaxcnn.evaluation.evaluator import evaluation_rows
 from jaxcnn.models.sharding.towers import BATCH_AXIS, TOWER_AXIS
 from jaxcnn.parallel.compilation import check_compiling
-from jaxcnn.parallel.devices import Mode
+from jaxcnn.parallel.devices import Devices, Mode
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.runs.folder import default_workdir, local_folder
 from jaxcnn.runs.length import Length
 from jaxcnn.runs.plan import check_arguments, lay_out
 from jaxcnn.runs.resolve import resolve
+from jaxcnn.runtime import process_memory
+from jaxcnn.training import state as train_state
+from jaxcnn.training.curvature import curvature_samples
 from jaxcnn.training.out_of_memory import telling_out_of_memory
+from jaxcnn.training.program import Program
+from jaxcnn.training.steps import make_evaluation_step
 
-CHECKPOINTS = 3  # two are kept, and for a moment the next one lies beside them
+CHECKPOINTS = 3  # two are kept, and the next one is written before the older is removed
 
 
 @telling_out_of_memory
@@ -46,12 +54,12 @@ def dry_run(
     simulated: bool = False,
     display: Display | None = None,
 ) -> dict[str, Any]:
-    """Compiles the step that a run with these arguments (those of `fit`) would make, and says what it would take.
+    """Compiles the step of a run with these arguments, which are those of `fit`, and reports what the run would need.
 
-    With data "auto" that is a run on the paper's data set, also where it isn't there.
+    With data "auto" it is a run on the paper's data set, even if that is missing.
 
     Args:
-      simulated: the devices are parts of one processor; then nothing is said of time.
+      simulated: whether the devices are simulated by one processor, so that no times are estimated.
 
     Returns:
       {"experiment", "variant", "data", "precision", "batch_size", "accumulate", "remat", "parallel", "mesh", "devices",
@@ -71,24 +79,34 @@ def dry_run(
     experiment = resolve(experiment, Choice(name, False, "", ""), settings, entry.num_classes)
     devices = lay_out(experiment, parallel=parallel, mesh=mesh)
     towers, count = devices.model_parts, len(devices.devices)
-    with ticking(display, "looking at the data"):
-        found = look_at_data(experiment, name, data_dir=data_dir)
+    with ticking(display, "checking the data"):
+        found = check_data(experiment, name, data_dir=data_dir)
     length = Length.of(experiment, found["train_pictures"], steps=steps, epochs=epochs)
 
-    pictures = found["train_pictures"], found["test_pictures"]
-    program = Program(experiment, devices, length, pictures=pictures, on_device=found["on_device"])
+    program = Program(
+        experiment,
+        devices,
+        steps_per_epoch=length.steps_per_epoch,
+        total_steps=length.planned,
+        images=found["train_pictures"],
+        on_device=found["on_device"],
+    )
     began = time.monotonic()
     with ticking(display, f"compiling {experiment.id} for {count} × {devices.platform}"), uncached():
-        compiled = program.compile()
-        evaluation = program.compile_others() if devices.platform == "cpu" else 0
+        compiled = program.compile_step()
+        evaluation = (
+            compile_others(program, experiment, devices, found["test_pictures"]) if devices.platform == "cpu" else 0
+        )
     compile_seconds = time.monotonic() - began
     text = compiled.as_text() or ""
     memory = device_bytes(compiled, program)
     available = device_memory(devices.devices[0])
-    operations = program.operations() // count
+    operations = step_operations(program) // count
     speed = None if simulated else operations_a_second(devices.devices[0], experiment.precision)
     if devices.platform == "cpu":  # after programs have been traced and run, as a run does
-        memory["process"] = process_bytes(memory, experiment, found, peak=process_peak(), evaluation=evaluation)
+        memory["process"] = process_bytes(
+            memory, experiment, found, peak=process_memory.peak_bytes(), evaluation=evaluation
+        )
     folder = local_folder(workdir) if workdir else default_workdir(experiment, name, False)
     answer = {
         "experiment": experiment.name,
@@ -121,10 +139,33 @@ def dry_run(
     return answer | {"warnings": warnings(answer, rehearsal.data if rehearsal else None)}
 
 
+def compile_others(program: Program, experiment: Experiment, devices: Devices, test_images: int) -> int:
+    """Compiles what else a run does, since that takes memory; bytes of temporary values of a test batch."""
+    program.lower_creation()()
+    samples = curvature_samples(experiment)
+    if samples:
+        program.compile_curvature(program.examples(samples))
+    evaluator_batch = evaluation_shapes(experiment, devices, test_images)
+    step = make_evaluation_step(experiment, center)
+    variables = train_state.evaluation_variables(program.state)
+    return memory_plan(devices.compile_evaluation(step, variables, evaluator_batch)).temp_size_in_bytes
+
+
+def evaluation_shapes(experiment: Experiment, devices: Devices, images: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """The shapes of a test batch of a split of so many images."""
+    inputs, rows = experiment.inputs, evaluation_rows(experiment, images, devices.batch_parts)
+    shape = (rows, inputs.stored_size, inputs.stored_size, inputs.channels)
+    return {
+        "image": jax.ShapeDtypeStruct(shape, jnp.uint8),
+        "label": jax.ShapeDtypeStruct((rows,), jnp.int32),
+        "mask": jax.ShapeDtypeStruct((rows,), jnp.float32),
+    }
+
+
 @contextlib.contextmanager
 def uncached() -> Iterator[None]:
-    """Compiles anew: a program out of the cache doesn't show what compiling it takes."""
-    config: Any = jax.config  # its options are no attributes that a type checker knows
+    """Turns JAX's compilation cache off, so that the time and memory of compiling can be measured."""
+    config: Any = jax.config  # its options are unknown to type checkers
     before = config.jax_enable_compilation_cache
     config.update("jax_enable_compilation_cache", False)
     try:
@@ -135,7 +176,7 @@ def uncached() -> Iterator[None]:
 
 @contextlib.contextmanager
 def ticking(display: Display, what: str) -> Iterator[None]:
-    """Shows the seconds gone by while something that can't say how far it is takes its time."""
+    """Shows the elapsed seconds during work that doesn't report its progress."""
     done, began = threading.Event(), time.monotonic()
 
     def tick() -> None:
@@ -155,10 +196,10 @@ def ticking(display: Display, what: str) -> Iterator[None]:
 def estimated_time(
     experiment: Experiment, length: Length, found: dict[str, Any], operations: int, speed: dict[str, float] | None
 ) -> dict[str, Any]:
-    """Seconds a step, an epoch and a run, evaluations left out; None where nothing was measured to tell by.
+    """Estimated seconds of a step, an epoch and a run without evaluations; None if no speed was measured.
 
-    A step takes as long as its operations do at the speed of a 3×3 convolution with its gradients, or as its
-    pictures take to be read where that is longer. "least_step_seconds" is at the speed of a matrix product.
+    A step takes the time of its operations at the speed of a 3×3 convolution with its gradients, or the time of reading
+    its images if that is longer. "least_compute_seconds" is at the highest measured speed.
     """
     if speed is None:
         return {"basis": None, "step_seconds": None, "epoch_seconds": None, "run_seconds": None}
@@ -178,7 +219,7 @@ def estimated_time(
 
 
 def disk_needed(folder: Path, program: Program, found: dict[str, Any]) -> dict[str, Any]:
-    """{"checkpoints" (bytes), "data" (bytes on disk, None if not there), "free" (bytes where the run would write)}."""
+    """{"checkpoints", "data" (None if missing), "free" (where the run would write)}, in bytes on disk."""
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     return {
         "checkpoints": CHECKPOINTS * tree_bytes(program.state),
@@ -188,7 +229,7 @@ def disk_needed(folder: Path, program: Program, found: dict[str, Any]) -> dict[s
 
 
 def warnings(answer: dict[str, Any], rehearsal: str | None) -> list[str]:
-    """What would go wrong or be slow, a sentence each with what to do about it."""
+    """The problems that a run would have, a sentence each with what to do."""
     lines, memory, found = [], answer["memory"], answer["data_found"]
     available, count = answer["devices"]["memory_bytes"], answer["devices"]["count"]
     needed = memory["peak"]

@@ -1,8 +1,7 @@
-"""What a network is made of, layer by layer, counted from the network itself and without allocating it.
+"""The layers of a network with their shapes and counts, from the network itself and without allocating memory.
 
-The model is traced once. Each layer's call becomes one equation of the traced program, and the receptive field of
-every array is followed through the equations, so branches, sums and concatenations come out right whatever the
-layers are made of inside.
+The model is traced once. Each call of a layer becomes one equation of the traced program, and receptive fields are
+propagated through the equations, so that branches, sums and concatenations are correct.
 """
 
 import dataclasses
@@ -22,8 +21,7 @@ from jaxcnn.runs.resolve import check_network
 
 LAYER = Primitive("layer")  # stands for all that a layer does to its input; traced, never run
 
-# What a layer with these fields makes of such inputs: shape, type, parameters. Networks repeat their own layers and
-# those of others.
+# Cache: a layer's fields and inputs → shape and type of its output, number of parameters. Networks repeat many layers.
 KNOWN: dict[Any, tuple[Shape, Any, int]] = {}
 
 
@@ -34,7 +32,7 @@ def _layer_output(*inputs: Any, index: int, shape: Shape, dtype: Any) -> Any:
 
 
 class Call(NamedTuple):
-    """A layer that was called, with shapes as it saw them."""
+    """A call of a layer, with its shapes."""
 
     layer: Layer
     inputs: Shape  # of the first, where it takes several arrays
@@ -86,10 +84,10 @@ def is_auxiliary(name: str) -> bool:
 
 
 def layer_table(experiment: Experiment) -> LayerTable:
-    """The layers of the experiment's network for its own input.
+    """The layers of the experiment's network for its own input shape.
 
     Raises:
-      UsageError: the network can't be made for it; see `check_network`.
+      UsageError: the network doesn't fit the input; see `check_network`.
     """
     inputs = experiment.inputs
     try:
@@ -100,7 +98,7 @@ def layer_table(experiment: Experiment) -> LayerTable:
 
 
 def model_table(model: nn.Module, input_shape: Shape) -> LayerTable:
-    """The layers of a network for pictures of this shape, height × width × channels."""
+    """The layers of a network for images of this shape, height × width × channels."""
     images = jax.ShapeDtypeStruct((1, *input_shape), jnp.float32)
     calls: list[Call] = []
     counted: set[tuple[str, ...]] = set()  # paths of the layers whose parameters stand in a row
@@ -148,8 +146,8 @@ def _fields(layer: Layer) -> tuple[Any, ...]:
 
 
 def _receptive_fields(jaxpr: Any, calls: list[Call]) -> dict[int, int]:
-    """Layer number → size in input pixels of what one of its outputs sees."""
-    # array → what one of its places sees; arrays off the pictures' path are absent
+    """Maps the number of each call to the receptive field of its output, in input pixels."""
+    # Arrays that don't depend on the images are absent.
     seen: dict[Any, ReceptiveField] = {}
     fields = {}
     seen[jaxpr.invars[-1]] = ReceptiveField(1, 1)

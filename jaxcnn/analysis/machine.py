@@ -1,11 +1,7 @@
-"""What this machine has and does: memory, and the speed of the two operations that networks consist of."""
+"""The memory of this machine, and its speed at the two operations of which networks consist."""
 
-import re
-import resource
 import statistics
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxcnn.models.layers.core import convolve
 from jaxcnn.parallel.compilation import compile_step
+from jaxcnn.runtime import process_memory
 
 REPEATS = 5
 # Sides of a matrix; batch, height and channels of a 3×3 convolution: some ten milliseconds of work each.
@@ -21,23 +18,23 @@ LARGE = (8192, (128, 56, 256))
 
 
 def operations_a_second(device: Any, precision: str) -> dict[str, float]:
-    """{"matrix_product", "convolution"}: floating-point operations a second on one device, the median of five.
+    """{"matrix_product", "convolution"}: floating-point operations per second on one device, the median of five.
 
-    The convolution is 3×3 with both of its gradients, as a train step has it.
+    The convolution is 3×3 and includes both gradients, as in a train step.
     """
     side, (rows, height, channels) = SIZES.get(device.platform, LARGE)
     dtype = jnp.dtype(precision)
     matrix = jnp.ones((side, side), dtype)
-    pictures = jnp.ones((rows, height, height, channels), dtype)
+    images = jnp.ones((rows, height, height, channels), dtype)
     kernel = jnp.full((3, 3, channels, channels), 0.01, dtype)
 
-    def gradients(pictures: jax.Array, kernel: jax.Array) -> Any:
-        outputs, pull_back = jax.vjp(lambda x, w: convolve(x, w, padding=1), pictures, kernel)
+    def gradients(images: jax.Array, kernel: jax.Array) -> Any:
+        outputs, pull_back = jax.vjp(lambda x, w: convolve(x, w, padding=1), images, kernel)
         return pull_back(outputs)
 
     return {
         "matrix_product": 2 * side**3 / _seconds(jnp.matmul, device, matrix, matrix),
-        "convolution": 3 * 2 * rows * height**2 * 9 * channels**2 / _seconds(gradients, device, pictures, kernel),
+        "convolution": 3 * 2 * rows * height**2 * 9 * channels**2 / _seconds(gradients, device, images, kernel),
     }
 
 
@@ -55,31 +52,6 @@ def _seconds(function: Any, device: Any, *arguments: jax.Array) -> float:
 def device_memory(device: Any) -> int | None:
     """Bytes that a program may use on this device; on CPU what the machine has left. None where nobody says."""
     if device.platform == "cpu":
-        return free_memory()
+        return process_memory.available_bytes()
     statistics_ = device.memory_stats() or {}
     return statistics_.get("bytes_limit")
-
-
-def free_memory() -> int | None:
-    """Bytes of main memory that this machine, or the container's limit, has left. None where Linux doesn't say."""
-    found = []
-    meminfo, limit = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
-    if meminfo.exists() and (match := re.search(r"^MemAvailable: *(\d+) kB", meminfo.read_text(), re.MULTILINE)):
-        found.append(1024 * int(match[1]))
-    if limit.exists() and limit.read_text().strip().isdigit():
-        found.append(int(limit.read_text()) - process_memory())
-    return min(found, default=None)
-
-
-def process_memory() -> int:
-    """Bytes of main memory that this process holds at present; its peak where only that is known."""
-    status = Path("/proc/self/status")
-    if status.exists() and (match := re.search(r"^VmRSS:\s*(\d+) kB", status.read_text(), re.MULTILINE)):
-        return 1024 * int(match[1])
-    return process_peak()
-
-
-def process_peak() -> int:
-    """The most bytes of main memory that this process has held so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak

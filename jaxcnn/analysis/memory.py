@@ -1,4 +1,4 @@
-"""The memory that a run needs, from its compiled step."""
+"""The memory that a run needs, computed from its compiled step."""
 
 from typing import Any
 
@@ -13,6 +13,7 @@ from jaxcnn.data.loading.in_memory import RESIDENT_PIXELS
 from jaxcnn.data.loading.pipeline import default_threads
 from jaxcnn.errors import JaxcnnError
 from jaxcnn.training.feed import BATCHES_AHEAD
+from jaxcnn.training.program import Program
 
 Tree = Any
 
@@ -23,14 +24,14 @@ def tree_bytes(tree: Tree) -> int:
 
 
 def memory_plan(compiled: jax.stages.Compiled) -> Any:
-    """The compiler's plan. Raises JaxcnnError on a platform whose compiler keeps it to itself."""
+    """The compiler's memory plan. Raises JaxcnnError if the platform's compiler doesn't provide it."""
     plan = compiled.memory_analysis()
     if plan is None:
         raise JaxcnnError(f"{jax.default_backend()}'s compiler doesn't say how much memory a program needs.")
     return plan
 
 
-def device_bytes(compiled: jax.stages.Compiled, program: Any) -> dict[str, Any]:
+def device_bytes(compiled: jax.stages.Compiled, program: Program) -> dict[str, Any]:
     """Bytes on one device, as the compiler plans them.
 
     Returns:
@@ -57,24 +58,27 @@ def device_bytes(compiled: jax.stages.Compiled, program: Any) -> dict[str, Any]:
 def process_bytes(
     memory: dict[str, Any], experiment: Experiment, found: dict[str, Any], *, peak: int, evaluation: int
 ) -> dict[str, int]:
-    """Main memory that the whole process of a run needs on CPU, where the device's memory is the process's own.
+    """Main memory in bytes that the process of a run needs on CPU, where device memory is part of it.
 
     Args:
-      peak: the most that this process has held: Python with all that a run imports, and compiling its programs.
+      memory: from `device_bytes`.
+      experiment: the experiment.
+      found: from `check_data`.
+      peak: the peak memory of this process, after the imports and the compilation of a run.
       evaluation: bytes of temporary values of a test batch.
 
     Returns:
-      {"start" (the peak given), "state" (and a copy that is on its way to the disk), "host_data" (pictures that wait
+      {"start" (the peak given), "state" (and a copy that is on its way to the disk), "host_data" (images that wait
       in main memory, or the whole data set), "device_data", "activations" (of a train step, or of a test batch if
       those are more), "peak" (their sum)}.
     """
     inputs, rows = experiment.inputs, experiment.batch_size
-    picture = inputs.training_size**2 * inputs.channels
-    test_picture = inputs.stored_size**2 * inputs.channels
+    image = inputs.training_size**2 * inputs.channels
+    test_image = inputs.stored_size**2 * inputs.channels
     waiting = found["train_pictures"] if found["on_device"] else (default_threads() + 1) * rows
-    host = waiting * picture
+    host = waiting * image
     if inputs.stored_size <= RESIDENT_PIXELS:
-        host += found["test_pictures"] * test_picture
+        host += found["test_pictures"] * test_image
     parts = {
         "start": peak,
         "state": 2 * (memory["parameters"] + memory["optimizer_state"] + memory["other_state"]),

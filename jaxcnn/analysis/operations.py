@@ -1,6 +1,6 @@
-"""Floating-point operations of a step, counted in what is traced: the same on every platform.
+"""Floating-point operations of a step, counted in the traced program and therefore equal on every platform.
 
-XLA's own count leaves out what it hands to libraries and takes a loop for one of its passes.
+XLA's own count omits calls of libraries and counts a loop as one iteration.
 """
 
 import math
@@ -11,6 +11,12 @@ import jax
 from jax.extend import core
 
 from jaxcnn.models.kernels.backend import reference_kernels
+from jaxcnn.training.program import Program
+
+
+def step_operations(program: Program) -> int:
+    """Floating-point operations of one train step, on all devices together."""
+    return count_operations(program.step(None), program.state, program.batch(), *program.resident())
 
 
 def count_operations(function: Callable, *arguments: Any) -> int:
@@ -58,7 +64,7 @@ def _matrix_product(equation: core.JaxprEqn) -> int:
 
 
 def _convolution(equation: core.JaxprEqn) -> int:
-    """The zeros that a dilation puts between pixels cost nothing here; those of the padding count."""
+    """Operations of a convolution, without those on zeros inserted by a dilation, but with those on padding."""
     numbers = equation.params["dimension_numbers"]
     kernel = _shape(equation.invars[1])
     fan_in = math.prod(kernel[axis] for axis in numbers.rhs_spec[1:])

@@ -1,7 +1,7 @@
-"""A dry run for devices that aren't there: in a process of its own, on one processor that poses as several.
+"""A dry run with simulated devices, in a separate process in which one processor acts as several devices.
 
-How many devices a processor poses as is settled when a process first touches it, so this one can't change its mind.
-`python -m jaxcnn.analysis.simulated` reads what to do as JSON and answers as JSON.
+A process must be separate because the number of simulated devices is fixed at the first use of a device.
+`python -m jaxcnn.analysis.simulated` reads its arguments and writes its result as JSON.
 """
 
 import json
@@ -29,12 +29,12 @@ def simulated_dry_run(title: str, devices: int, **arguments: Any) -> dict[str, A
     root = str(Path(__file__).parents[2])
     environment = os.environ | {
         "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {COUNT}={devices}".strip(),  # of equal flags the last counts
+        "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {COUNT}={devices}".strip(),  # the last of equal flags counts
         "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
     }
     asked = json.dumps({"title": title, "arguments": arguments})
-    command = [sys.executable, "-P", "-m", "jaxcnn.analysis.simulated"]  # -P: nothing out of the current folder
-    # In a group of its own: Ctrl-C is for us, who end it too.
+    command = [sys.executable, "-P", "-m", "jaxcnn.analysis.simulated"]  # -P: no imports from the current folder
+    # In a process group of its own, so that Ctrl-C reaches only this process, which then ends the other.
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, process_group=0, **pipes) as other, signals.cleaning(other.kill):
         try:
@@ -51,7 +51,7 @@ def simulated_dry_run(title: str, devices: int, **arguments: Any) -> dict[str, A
 
 
 def main() -> None:
-    """The other process."""
+    """The main function of the separate process."""
     from jaxcnn.analysis.dry_run import dry_run
     from jaxcnn.config.experiment import load
     from jaxcnn.reporting.progress import automatic

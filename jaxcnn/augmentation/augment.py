@@ -1,7 +1,6 @@
-"""From uint8 squares to the network's input, on the device, inside the jitted step.
+"""From stored uint8 images to the network's input, on the device, inside the jitted step.
 
-Randomness comes as one key an example, so a picture's augmentation doesn't depend on how many devices share
-its batch.
+Every image has its own random key, so its augmentation doesn't depend on how many devices share the batch.
 """
 
 import dataclasses
@@ -9,6 +8,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float32, Key, UInt8
 
 from jaxcnn.augmentation.affine import affine_distort
 from jaxcnn.augmentation.local_contrast import local_contrast
@@ -16,18 +16,27 @@ from jaxcnn.augmentation.photometric import photometric_distort
 from jaxcnn.augmentation.whitening import global_contrast
 from jaxcnn.config.inputs import Inputs, Whitening
 
-# Principal components of RGB over ImageNet's training set: eigenvalues λ of the covariance of pixels in 0–1, which are
-# variances, and eigenvectors as columns. Measured by the authors of fb.resnet.torch; AlexNet (§4.1) prints none.
+Stored = UInt8[Array, "batch height width channels"] | Float32[Array, "batch height width channels"]
+Statistics = dict[str, Float32[Array, "..."]]
+
+# Principal components of RGB over ImageNet's training set, for pixels in 0–1: the covariance's eigenvalues λ, which are
+# variances, and its eigenvectors as columns. Measured by the authors of fb.resnet.torch; AlexNet's paper (§4.1) prints
+# none.
 COLOUR_EIGENVALUES = np.array([0.2175, 0.0188, 0.0045], np.float32)
 COLOUR_COMPONENTS = np.array(
     [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]], np.float32
 )
 
 
-def normalise(images: jax.Array, inputs: Inputs, statistics: dict) -> jax.Array:
+def normalise(
+    images: Stored, inputs: Inputs, statistics: Statistics
+) -> Float32[Array, "batch height+2*{inputs.pad} width+2*{inputs.pad} channels"]:
     """(pixel − mean) · scale, or whitening, or local contrast normalisation; then padding.
 
-    images: uint8 or float32 [batch, height, width, c], 0–255; result: float32 [batch, height + 2·pad, …, c].
+    Args:
+      images: 0–255.
+      inputs: the experiment's.
+      statistics: of the training set, {"mean": …} or {"mean": …, "zca": …}, where `inputs` need them.
     """
     images = images.astype(jnp.float32)
     if inputs.whitening is not None:
@@ -43,8 +52,10 @@ def normalise(images: jax.Array, inputs: Inputs, statistics: dict) -> jax.Array:
     return jnp.pad(images, sides, constant_values=inputs.background)
 
 
-def mean_over(images: jax.Array, mean: jax.Array) -> jax.Array:
-    """The mean picture as these images need it, [1, …]: itself; its middle where they are smaller; else its colour."""
+def mean_over(
+    images: Float32[Array, "batch height width channels"], mean: Float32[Array, "rows columns channels"]
+) -> Float32[Array, "1 _ _ channels"]:
+    """The mean image for images of this size: its central part, or its mean colour if they are larger."""
     height, width = images.shape[1:3]
     top, left = (mean.shape[0] - height) // 2, (mean.shape[1] - width) // 2
     if top < 0 or left < 0:
@@ -52,22 +63,36 @@ def mean_over(images: jax.Array, mean: jax.Array) -> jax.Array:
     return mean[None, top : top + height, left : left + width]
 
 
-def whiten(images: jax.Array, whitening: Whitening, statistics: dict) -> jax.Array:
-    """Global contrast normalisation, then ZCA. images: float32, of the size that `statistics` were made for."""
+def whiten(
+    images: Float32[Array, "batch height width channels"], whitening: Whitening, statistics: Statistics
+) -> Float32[Array, "batch height width channels"]:
+    """Global contrast normalisation, then ZCA whitening.
+
+    Args:
+      images: of the size that `statistics` were computed for.
+      whitening: the experiment's.
+      statistics: as `whitening.zca_whitening` returns them.
+    """
     flat = global_contrast(images.reshape(images.shape[0], -1), whitening.norm)
     centred = flat - statistics["mean"][None]
     whitened = jnp.matmul(centred, statistics["zca"], precision=jax.lax.Precision.HIGHEST)
     return whitened.reshape(images.shape)
 
 
-def _channels(value) -> jax.Array:
+def _channels(value: float | tuple[float, ...]) -> Float32[Array, "1 1 1 _"]:
     return jnp.reshape(jnp.asarray(value, jnp.float32), (1, 1, 1, -1))
 
 
-def photometric(images: jax.Array, keys: jax.Array, inputs: Inputs) -> jax.Array:
-    """Random brightness, contrast and colour, if `inputs` asks for them: before the mean is taken off.
+def photometric(images: Stored, keys: Key[Array, "batch"], inputs: Inputs) -> Stored:
+    """Random brightness, contrast and colour, if `inputs` ask for them. It comes before `normalise`.
 
-    images: uint8 [batch, height, width, channels]; keys: [batch].
+    Args:
+      images: 0–255.
+      keys: one key for each image.
+      inputs: the experiment's.
+
+    Returns:
+      The same images, or float32 ones in 0–255.
     """
     if inputs.photometric is None:
         return images
@@ -76,10 +101,18 @@ def photometric(images: jax.Array, keys: jax.Array, inputs: Inputs) -> jax.Array
     return photometric_distort(images.astype(jnp.float32), keys, **limits)
 
 
-def augment(images: jax.Array, keys: jax.Array, inputs: Inputs) -> jax.Array:
-    """Random colour, crop, mirror and distortion, whichever `inputs` asks for.
+def augment(
+    images: Float32[Array, "batch height width channels"], keys: Key[Array, "batch"], inputs: Inputs
+) -> Float32[Array, "batch rows columns channels"]:
+    """Random colour, crop, mirroring and distortion, whichever `inputs` ask for.
 
-    images: float32 [batch, height, width, channels], normalised; keys: [batch]; result: [batch, size, size, channels].
+    Args:
+      images: normalised.
+      keys: one key for each image.
+      inputs: the experiment's.
+
+    Returns:
+      Images of `inputs.size` pixels a side.
     """
     colour_keys, crop_keys, mirror_keys, distortion_keys = (
         jax.vmap(jax.random.fold_in, (0, None))(keys, number) for number in range(4)
@@ -97,14 +130,21 @@ def augment(images: jax.Array, keys: jax.Array, inputs: Inputs) -> jax.Array:
     return images
 
 
-def colour_shift(keys: jax.Array, std: float) -> jax.Array:
-    """AlexNet §4.1: [p1 p2 p3][α1λ1, α2λ2, α3λ3]ᵀ, α ~ N(0, std), one draw a picture. float32 [batch, 3], of 0–255."""
+def colour_shift(keys: Key[Array, "batch"], std: float) -> Float32[Array, "batch 3"]:
+    """[p1 p2 p3][α1λ1, α2λ2, α3λ3]ᵀ, what is added to R, G and B in 0–255 (Krizhevsky et al. 2012, §4.1).
+
+    Args:
+      keys: one key for each image, which draws its α once.
+      std: standard deviation of α.
+    """
     alphas = std * jax.vmap(lambda key: jax.random.normal(key, (3,)))(keys)
     return 255.0 * (alphas * COLOUR_EIGENVALUES[None]) @ COLOUR_COMPONENTS.T
 
 
-def random_crop(images: jax.Array, keys: jax.Array, size: int) -> jax.Array:
-    """A `size`×`size` window of each picture, uniform over the places it fits in."""
+def random_crop(
+    images: Float32[Array, "batch side side channels"], keys: Key[Array, "batch"], size: int
+) -> Float32[Array, "batch {size} {size} channels"]:
+    """A `size`×`size` window of each image, uniform over the places where it fits."""
     last = images.shape[1] - size
 
     def crop(image, key):

@@ -3,21 +3,32 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float32
 
 
-def gaussian_window(size: int) -> np.ndarray:
-    """Weights of a `size`×`size` window that add up to 1; the deviation is a quarter of the size."""
+def gaussian_window(size: int) -> Float32[np.ndarray, "{size} {size}"]:
+    """Gaussian weights that add up to 1, with a standard deviation of a quarter of the size.
+
+    >>> gaussian_window(3).shape
+    (3, 3)
+    """
     offsets = np.arange(size) - (size - 1) / 2
     line = np.exp(-(offsets**2) / (2 * (size / 4) ** 2))
     window = np.outer(line, line)
     return (window / window.sum()).astype(np.float32)
 
 
-def local_contrast(images: jax.Array, size: int) -> jax.Array:
-    """Takes off the weighted mean of each pixel's surroundings, then divides by their deviation, channel by channel.
+def local_contrast(
+    images: Float32[Array, "batch height width channels"], size: int
+) -> Float32[Array, "batch height width channels"]:
+    """Subtracts the weighted mean of each pixel's surroundings and divides by their standard deviation.
 
-    No deviation counts as less than the mean one of its picture and channel (Jarrett et al.). Beyond the edge the
-    picture is continued by its last pixels. images: float32 [batch, height, width, channels]; the same shape out.
+    Channels are treated separately. No standard deviation counts as less than the mean one of its image and channel
+    (Jarrett et al.). Outside of the image its border pixels are repeated.
+
+    Args:
+      images: the images.
+      size: pixels of the window's side.
     """
     centred = images - smoothed(images, size)
     deviation = jnp.sqrt(smoothed(jnp.square(centred), size))
@@ -25,7 +36,9 @@ def local_contrast(images: jax.Array, size: int) -> jax.Array:
     return centred / (jnp.maximum(deviation, floor) + 1e-4)
 
 
-def smoothed(images: jax.Array, size: int) -> jax.Array:
+def smoothed(
+    images: Float32[Array, "batch height width channels"], size: int
+) -> Float32[Array, "batch height width channels"]:
     """The weighted mean of each pixel's surroundings."""
     before, after = (size - 1) // 2, size // 2
     padded = jnp.pad(images, ((0, 0), (before, after), (before, after), (0, 0)), mode="edge")

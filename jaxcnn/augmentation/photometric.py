@@ -5,20 +5,31 @@ Image Classification", 2013, which GoogLeNet's paper (§6) follows. The operatio
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float32, Int32, Key
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as Pillow's grey
 
 
 def photometric_distort(
-    images: jax.Array, keys: jax.Array, *, brightness: float, contrast: float, colour: float
-) -> jax.Array:
-    """Three blends in an order of the picture's own, each cut to 0–255.
+    images: Float32[Array, "batch height width channels"],
+    keys: Key[Array, "batch"],
+    *,
+    brightness: float,
+    contrast: float,
+    colour: float,
+) -> Float32[Array, "batch height width channels"]:
+    """Changes brightness, contrast and colour of each image in a random order; after each, values are clipped to 0–255.
+
+    A factor f replaces x by f·x + (1 − f)·z, where z is black for brightness, the image's mean grey for contrast, and
+    the pixel's grey for colour.
 
     Args:
-      images: float32 [batch, height, width, 3], RGB, 0–255.
-      keys: [batch]; what happens to a picture depends on its key alone.
-      brightness, contrast, colour: limits; a factor is uniform from 1 − limit to 1 + limit. A factor f makes
-        x of f·x + (1 − f)·z, with z black, the picture's mean grey, or the pixel's grey.
+      images: RGB, 0–255.
+      keys: one key for each image, on which alone its changes depend.
+      brightness, contrast, colour: limits; a factor is uniform from 1 − limit to 1 + limit.
+
+    Raises:
+      ValueError: the images haven't three channels.
     """
     if images.shape[-1] != 3:
         raise ValueError(f"photometric distortion needs 3 channels, not {images.shape[-1]}.")
@@ -29,9 +40,16 @@ def photometric_distort(
     return blend(images, orders, 1.0 + signs * limits[None])
 
 
-def blend(images: jax.Array, orders: jax.Array, factors: jax.Array) -> jax.Array:
-    """The blends themselves. orders: int32 [batch, 3], which of brightness (0), contrast (1), colour (2) comes
-    when; factors: float32 [batch, 3], one for each of them."""
+def blend(
+    images: Float32[Array, "batch height width 3"], orders: Int32[Array, "batch 3"], factors: Float32[Array, "batch 3"]
+) -> Float32[Array, "batch height width 3"]:
+    """Applies three factors in the given orders.
+
+    Args:
+      images: RGB, 0–255.
+      orders: the order of brightness (0), contrast (1) and colour (2) for each image.
+      factors: of brightness, contrast and colour.
+    """
     for place in range(3):
         which = orders[:, place, None, None, None]
         factor = jnp.take_along_axis(factors, orders[:, place, None], axis=1)[:, :, None, None]

@@ -1,8 +1,8 @@
-"""Random windows of training pictures, chosen on the host before a picture is decoded.
+"""Random windows of training images, chosen on the host before an image is decoded.
 
-Each is called with a picture's width and height, the side of the result and `draws` random numbers in [0, 1), and
-gives the window. All lengths are proportional to the picture's, so the choice doesn't depend on the scale at which
-a JPEG is decoded.
+Each is called with the image's width and height in pixels, the side of the result and `draws` random numbers in
+[0, 1), and returns the window. All lengths are proportional to the image's, so the choice doesn't depend on the scale
+at which a JPEG is decoded.
 """
 
 import dataclasses
@@ -10,6 +10,7 @@ import math
 from typing import Annotated, ClassVar
 
 import numpy as np
+from jaxtyping import Float
 from PIL import Image
 
 from jaxcnn.data.decoding.decode import Window, central_square
@@ -28,7 +29,7 @@ INTERPOLATIONS = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScaleJitter:
-    """Resizes the shorter side to a random number of pixels and cuts a random square out (VGG §3.1, ResNet §3.4)."""
+    """Resizes the shorter side to a random number of pixels and takes a random square (VGG §3.1, ResNet §3.4)."""
 
     shortest: Count  # pixels of the shorter side, both limits included
     longest: Count
@@ -39,22 +40,22 @@ class ScaleJitter:
         check(self)
         _check_order("shortest", self.shortest, "longest", self.longest)
 
-    def __call__(self, width: int, height: int, size: int, draws: np.ndarray) -> Window:
+    def __call__(self, width: int, height: int, size: int, draws: Float[np.ndarray, "{self.draws}"]) -> Window:
         shorter = self.shortest + int(draws[0] * (self.longest - self.shortest + 1))
-        side = min(width, height) * min(size / shorter, 1.0)  # `size` pixels, in those of the picture as it is
+        side = min(width, height) * min(size / shorter, 1.0)  # `size` pixels of the resized image
         left, top = draws[1] * (width - side), draws[2] * (height - side)
-        return Window((left, top, min(left + side, width), min(top + side, height)))  # rounding may pass the edge
+        return Window((left, top, min(left + side, width), min(top + side, height)))  # rounding may exceed the edge
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AreaCrop:
-    """A rectangle of random area and aspect, squeezed into the square (GoogLeNet §6).
+    """A rectangle of random area and aspect ratio, resized to a square (GoogLeNet §6).
 
-    Area and aspect are drawn uniformly, up to ten times until the rectangle fits into the picture; if none does,
+    Area and aspect ratio are drawn uniformly, up to ten times, until the rectangle fits into the image; if none does,
     it is the central square.
     """
 
-    min_area: PositiveShare = 0.08  # share of the picture
+    min_area: PositiveShare = 0.08  # share of the image
     max_area: PositiveShare = 1.0
     min_aspect: Positive = 3 / 4  # width : height
     max_aspect: Positive = 4 / 3
@@ -68,7 +69,7 @@ class AreaCrop:
         _check_order("min_area", self.min_area, "max_area", self.max_area)
         _check_order("min_aspect", self.min_aspect, "max_aspect", self.max_aspect)
 
-    def __call__(self, width: int, height: int, size: int, draws: np.ndarray) -> Window:
+    def __call__(self, width: int, height: int, size: int, draws: Float[np.ndarray, "{self.draws}"]) -> Window:
         del size
         filters = INTERPOLATIONS if self.random_interpolation else INTERPOLATIONS[:1]
         resampling = filters[int(draws[-1] * len(filters))]

@@ -1,23 +1,29 @@
-"""Global contrast normalisation and ZCA whitening, as Goodfellow et al. 2013 (maxout) prepared CIFAR."""
+"""Global contrast normalisation and ZCA whitening, as Goodfellow et al. 2013 (maxout) used them for CIFAR."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from jaxtyping import Array, Float, Float32
 
 from jaxcnn.data.loading.cache import cache_file, load_or_compute
 from jaxcnn.data.loading.in_memory import load_resident
 from jaxcnn.data.sources import Source
 
+Rows = Float[Array, "batch values"] | Float[np.ndarray, "batch values"]
+
 RECORDS_AT_ONCE = 2048
 
 
-def global_contrast(pictures: Any, norm: float) -> Any:
-    """Each row less its mean, and scaled to this Euclidean norm. NumPy's or JAX's float array, [batch, values]."""
-    centred = pictures - pictures.mean(axis=1, keepdims=True)
+def global_contrast(images: Rows, norm: float) -> Rows:
+    """Subtracts each row's mean and scales the row to this Euclidean norm.
+
+    >>> global_contrast(np.array([[1.0, 2.0, 3.0]]), norm=2**0.5).round(6)
+    array([[-1.,  0.,  1.]])
+    """
+    centred = images - images.mean(axis=1, keepdims=True)
     norms = (centred * centred).sum(axis=1, keepdims=True) ** 0.5
-    return centred * (norm / (norms + 1e-8))  # an even picture stays 0
+    return centred * (norm / (norms + 1e-8))  # a uniform image stays 0
 
 
 def zca_whitening(
@@ -29,28 +35,29 @@ def zca_whitening(
     filter_bias: float,
     cache_dir: Path | None = None,
     progress: Callable[[str, int, int | None], None] | None = None,
-) -> dict[str, np.ndarray]:
-    """What whitens the pictures of a training split after `global_contrast`: (x − mean) @ zca.
+) -> dict[str, Float32[np.ndarray, "..."]]:
+    """The matrix that whitens the images of a training split after `global_contrast`: (x − mean) @ zca.
 
-    zca = V (Λ + filter_bias)^−½ Vᵀ, with V Λ Vᵀ the covariance over the split. Computed once and kept beside the
-    data set.
+    zca = V (Λ + filter_bias)^−½ Vᵀ, where V Λ Vᵀ is the covariance over the split. It is computed once and kept beside
+    the data set.
 
     Args:
-        source: the training split, of small pictures.
-        size, channels: what every picture becomes; with d = size² · channels the result takes 4·d² bytes.
-        norm, filter_bias: see above.
-        cache_dir: where to keep the result; beside the data set if None, and nowhere if that can't be.
-        progress: called with (what, pictures so far, pictures in all).
+      source: the training split, of small images.
+      size, channels: of every image; with d = size² · channels the result takes 4·d² bytes.
+      norm: of `global_contrast`.
+      filter_bias: see above.
+      cache_dir: where to keep the result; None: beside the data set, or nowhere if that isn't possible.
+      progress: called with (description, images so far, images in all).
 
     Returns:
-        {"mean": float32 [d], "zca": float32 [d, d]}, for pictures flattened as height × width × channels.
+      {"mean": float32 [d], "zca": float32 [d, d]}, for images flattened in the order height, width, channels.
 
     Raises:
-        RunStoppedError: a file is damaged, or a picture and its next ten neighbours.
+      RunStoppedError: a file is damaged, or an image and its next ten neighbours are.
     """
 
     def compute() -> dict[str, np.ndarray]:
-        arrays = load_resident(source, size=size, channels=channels, on_damage=lambda picture: None)
+        arrays = load_resident(source, size=size, channels=channels, on_damage=lambda image: None)
         images = arrays["image"]
         flat, count, values = images.reshape(len(images), -1), len(images), size**2 * channels
         summed, products = np.zeros(values), np.zeros((values, values))

@@ -1,6 +1,6 @@
-"""The commands of the command line: what each does with its flags, and how its answer is shown to a person.
+"""The commands of the command line: what each does with its flags, and how its result is displayed.
 
-What a command needs is imported when it runs: a look at a network doesn't wait for what training brings.
+Each command imports its modules when it runs, so that a simple command doesn't wait for those of training.
 """
 
 import argparse
@@ -19,7 +19,7 @@ Answer = tuple[Any, Callable[[Any], None]]
 
 @contextlib.contextmanager
 def progress() -> Iterator[Any]:
-    """A display that is closed whatever happens."""
+    """A progress display that is closed at the end, also after an error."""
     from jaxcnn.reporting.progress import automatic
 
     with contextlib.closing(automatic()) as display:
@@ -27,7 +27,7 @@ def progress() -> Iterator[Any]:
 
 
 def overridden(flags: argparse.Namespace, *settings: str) -> Experiment:
-    """The experiment that the flags name, without data."""
+    """The experiment that the flags name, with its settings, but not adapted to any data set."""
     from jaxcnn.config.overrides import override
     from jaxcnn.runs.resolve import check_network
 
@@ -37,7 +37,7 @@ def overridden(flags: argparse.Namespace, *settings: str) -> Experiment:
 
 
 def is_given(flags: argparse.Namespace, flag: str) -> bool:
-    """Whether a flag of `TRAIN` has another value than it has by itself."""
+    """Whether a flag of `TRAIN` has a value other than its default."""
     value = getattr(flags, flag.removeprefix("--").replace("-", "_"))
     return value not in (None, False, [], TRAIN[flag].get("default"))
 
@@ -52,23 +52,21 @@ def train(flags: argparse.Namespace) -> Answer:
 
         others = [flag for flag in TRAIN if flag != "--list" and is_given(flags, flag)]
         if others:
-            raise UsageError(
-                f"--list shows every experiment and goes with --json alone; leave out {', '.join(others)}."
-            )
+            raise UsageError(f"--list shows every experiment and takes only --json; leave out {', '.join(others)}.")
         return listing(), show_list
     if flags.exp is None:
         raise UsageError(f"give --exp=NAME, --list, or a command ({', '.join(COMMANDS)}).")
     if flags.dry_run and flags.profile:
-        raise UsageError(f"--profile (={flags.profile}) needs steps to trace, and --dry-run runs none.")
+        raise UsageError(f"--profile (={flags.profile}) traces steps, and --dry-run runs none; leave out one of them.")
     if flags.dry_run and flags.distributed:
-        raise UsageError("--distributed: --dry-run is one process; --devices=N simulates the devices of all of them.")
+        raise UsageError("--dry-run is one process; instead of --distributed, use --devices=N to simulate all devices.")
     if flags.dry_run:
         return dry_run(flags)
     if flags.devices:
-        raise UsageError(f"--devices (={flags.devices}) goes with --dry-run; a run takes all devices that are there.")
+        raise UsageError(f"--devices (={flags.devices}) needs --dry-run; a run uses all devices of the machine.")
     signals.set_exit_note(" before the first step; nothing was lost.")
     if flags.distributed:
-        processes.connect()  # before the first device is touched
+        processes.connect()  # must come before the first use of a device
     with progress() as display:
         summary = fit(
             load(flags.exp),
@@ -166,7 +164,14 @@ def doctor(flags: argparse.Namespace) -> Answer:
 
 
 class Command(NamedTuple):
-    """A job, which gives its answer and a function that shows it to a person; and its flags besides --json."""
+    """A command of the command line.
+
+    Attributes:
+        job: takes the parsed flags; returns the result, and a function that displays it.
+        about: a one-line description.
+        flags: its flags besides --json.
+        example: a command line without the name of the program.
+    """
 
     job: Callable[[argparse.Namespace], Any]
     about: str
@@ -177,13 +182,13 @@ class Command(NamedTuple):
 COMMANDS = {
     "describe": Command(
         describe,
-        "Show the layer table, the paper's claims, the contradictions.",
+        "Show the layer table, the paper's claims and contradictions.",
         NAMED_EXPERIMENT,
         "describe --exp=alexnet_2012",
     ),
     "bench": Command(
         bench,
-        "Time the train step on made-up input, and a data set's pipeline.",
+        "Time the train step on random input, and a data set's pipeline.",
         BENCH,
         "bench --exp=resnet_2015:50",
     ),
@@ -191,24 +196,24 @@ COMMANDS = {
     "eval": Command(evaluate, "Measure the errors of a run's newest checkpoint.", EVALUATE, "eval --workdir=runs/DIR"),
     "doctor": Command(
         doctor,
-        "Show devices, versions, compiler canaries, data found, speed of decode.",
+        "Show devices, versions, compiler checks, data sets, decoding speed.",
         {"--data-dir": FOLDERS["--data-dir"]},
         "doctor",
     ),
 }
 TRAINING = Command(
     train,
-    "Train, or go on, and evaluate by the paper's protocol.",
+    "Train or resume, then evaluate by the paper's protocol.",
     TRAIN,
     "--exp=lenet5_1998",
 )
 
 
 def overview() -> str:
-    """What one can do: a command of each kind as one types it, the experiments, and what an exit status means."""
+    """The overview of `--help`: an example of each command, the experiments, and the exit statuses."""
     rows = [
         (TRAINING.example, TRAINING.about),
-        ("--exp=alexnet_2012 --dry-run", "Show what a run would take, and run nothing."),
+        ("--exp=alexnet_2012 --dry-run", "Show what a run would need, without running it."),
         ("--list", "Show every experiment and variant."),
         *((command.example, command.about) for command in COMMANDS.values()),
     ]
@@ -221,7 +226,7 @@ def overview() -> str:
             "",
             textwrap.fill(f"Experiments: {', '.join(names())}.", 100),
             "Each command takes --help, and --json for one JSON document on standard output.",
-            "Exit status: 0 done; 1 failed; 2 the command or a value in it is wrong; 3 the data isn't there;",
-            "4 the run stopped itself; 128 and the signal's number after a signal, when the state was saved.",
+            "Exit status: 0 done; 1 failed; 2 wrong command or value; 3 data missing or damaged;",
+            "4 the run stopped itself; 128 + the signal's number after a signal.",
         )
     )

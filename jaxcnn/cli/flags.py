@@ -1,4 +1,4 @@
-"""The flags of the command line, as data, and a parser that answers a wrong one in one line."""
+"""The flags of the command line as data, and a parser that reports an error in one line."""
 
 import argparse
 import contextlib
@@ -7,19 +7,18 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from jax._src import xla_bridge  # there is no public way to ask whether a device has been touched
-
 from jaxcnn.errors import UsageError
+from jaxcnn.runtime import private_jax
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong with a command in one line, with the nearest flag."""
+    """An argument parser that raises one-line errors, which suggest the nearest flag."""
 
     def __init__(self, *, appendix: str = "", **options: Any) -> None:
-        """appendix: what `--help` shows at the end, its lines as they are."""
+        """Makes a parser; `appendix` is appended unchanged to the text of `--help`."""
         super().__init__(allow_abbrev=False, **options)
         self._appendix = appendix
 
@@ -27,7 +26,7 @@ class Parser(argparse.ArgumentParser):
         return super().format_help() + (f"\n{self._appendix}\n" if self._appendix else "")
 
     def print_help(self, file: "SupportsWrite[str] | None" = None) -> None:
-        print(self.format_help(), end="", file=file)  # argparse hides that it can't be written
+        print(self.format_help(), end="", file=file)  # argparse would hide a failure to write
 
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ").split()[0] if "unrecognized" in message else ""
@@ -37,7 +36,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}.{hint}")
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """The flags' values. Raises UsageError, also where one is empty: of a shell's variable that isn't set."""
+        """The values of the flags. Raises UsageError, also for an empty value, as from an unset shell variable."""
         flags = self.parse_args(arguments)
         for action in self._actions:
             value = getattr(flags, action.dest, None)
@@ -48,12 +47,12 @@ class Parser(argparse.ArgumentParser):
 
 @contextlib.contextmanager
 def reporting_missing_platform() -> Iterator[None]:
-    """Turns what JAX says where `JAX_PLATFORMS` names no device of this machine into a UsageError."""
+    """Turns JAX's error for an unusable `JAX_PLATFORMS` into a UsageError."""
     try:
         yield
     except (AssertionError, RuntimeError) as error:
         platforms = os.environ.get("JAX_PLATFORMS")
-        if not platforms or xla_bridge.backends_are_initialized():
+        if not platforms or private_jax.backends_are_initialized():
             raise
         raise UsageError(
             f"JAX_PLATFORMS (={platforms}) names no device that JAX finds here; install JAX for it, or set it to cpu."
@@ -61,6 +60,8 @@ def reporting_missing_platform() -> Iterator[None]:
 
 
 def positive(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """An argparse type: a positive, finite number of the given kind."""
+
     def parse(text: str) -> Any:
         value = kind(text)
         if not 0 < value < float("inf"):
@@ -103,17 +104,20 @@ PARALLEL: Flags = {
 TRAIN: Flags = {
     **EXPERIMENT,
     "--list": {"action": "store_true", "help": "show every experiment and variant"},
-    "--workdir": {"metavar": "DIR", "help": "where the run lives, or goes on"},
-    "--data": {"metavar": "auto|NAME", "default": "auto", "help": "NAME never falls back"},
+    "--workdir": {"metavar": "DIR", "help": "the run's folder, new or to resume"},
+    "--data": {"metavar": "auto|NAME", "default": "auto", "help": "a named data set has no fallback"},
     **FOLDERS,
-    "--steps": {"metavar": "N", "type": positive(int), "help": "stop here; schedules keep their shape"},
-    "--epochs": {"metavar": "N", "type": positive(float), "help": "likewise"},
+    "--steps": {"metavar": "N", "type": positive(int), "help": "stop after N steps; schedules keep their shape"},
+    "--epochs": {"metavar": "N", "type": positive(float), "help": "stop after N epochs; schedules keep their shape"},
     "--seed": {"metavar": "N", "type": int, "default": 0},
     **PARALLEL,
-    "--dry-run": {"action": "store_true", "help": "compile the step, say what the run would take, and run nothing"},
-    "--devices": {"metavar": "N", "type": positive(int), "help": "with --dry-run: simulate so many devices"},
-    "--profile": {"metavar": "DIR", "help": "write a trace of a few steps by JAX's profiler"},
-    "--distributed": {"action": "store_true", "help": "be one process of several, by jax.distributed"},
+    "--dry-run": {
+        "action": "store_true",
+        "help": "compile the step and show what a run would need, without running it",
+    },
+    "--devices": {"metavar": "N", "type": positive(int), "help": "with --dry-run: simulate N devices"},
+    "--profile": {"metavar": "DIR", "help": "write a trace of a few steps with JAX's profiler"},
+    "--distributed": {"action": "store_true", "help": "run as one of several processes, with jax.distributed"},
 }
 BENCH: Flags = {
     **NAMED_EXPERIMENT,

@@ -1,4 +1,4 @@
-"""The command line's main function: parses the flags, does one job, gives the exit status."""
+"""The main function of the command line: parses the flags, runs one command, returns the exit status."""
 
 import argparse
 import difflib
@@ -16,7 +16,7 @@ from jaxcnn.runtime import host_memory, program, standard_streams
 
 
 def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
-    """The command that the arguments name, and its flags. Raises UsageError."""
+    """The command that the arguments name, and the values of its flags. Raises UsageError."""
     name = arguments[0] if arguments and not arguments[0].startswith("-") else None
     if name is not None and name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
@@ -35,12 +35,12 @@ def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Runs one command; what it answers goes to standard output, everything else to standard error."""
-    with standard_streams.reporting_failed_output():  # --help is an answer too
+    """Runs one command. Its result goes to standard output, everything else to standard error."""
+    with standard_streams.reporting_failed_output():  # --help prints here
         command, flags = parse(arguments)
     with reporting_missing_platform():
         answer, show = command.job(flags)
-    if answer is None:  # another process says it
+    if answer is None:  # another process prints the result
         return
     with standard_streams.reporting_failed_output():
         if flags.json:
@@ -50,13 +50,13 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command that the arguments (by default the process's) give.
+    """Runs the command that the arguments name; by default those of the process.
 
-    Without any it shows what there is, on standard error and with status 2: a script whose arguments got lost must not
-    look as if it had done its work.
+    Without arguments it prints the overview to standard error and returns status 2, so that a script whose arguments
+    got lost doesn't appear to succeed.
 
     Returns:
-      The exit status; docs/running.md has what each means.
+      The exit status; docs/running.md explains each.
     """
     from jaxcnn.parallel import processes
 
@@ -72,10 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except JaxcnnError as error:
         standard_streams.say(f"{program.name()}: {error}")
         return processes.leave(error.exit_status, wait=not isinstance(error, processes.LostProcessError))
-    except KeyboardInterrupt:  # where `signals` isn't installed: in another program
+    except KeyboardInterrupt:  # inside another program, where our signal handlers aren't installed
         standard_streams.say(f"{program.name()}: interrupted")
         return processes.leave(128 + signal.SIGINT)
-    except BrokenPipeError:  # the reader of our output left
+    except BrokenPipeError:  # the reader of our output closed the pipe
         return 1
     except Exception:
         if not processes.connected():

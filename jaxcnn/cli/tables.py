@@ -1,4 +1,4 @@
-"""Answers as tables for a person to read; the same content goes out as JSON by `--json`."""
+"""Results of commands as tables for people; `--json` prints the same content as JSON."""
 
 import sys
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-WIDTH = 110  # where there is no terminal to ask
+WIDTH = 110  # characters, if the output is not a terminal
 
 
 def console() -> Console:
-    """Standard output, wide enough for a table where it is no terminal."""
+    """Standard output, with a fixed width if it is not a terminal."""
     return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
 
 
 def show_list(entries: list[dict[str, Any]]) -> None:
-    """Every experiment and variant; the first variant of each is what the bare name runs."""
+    """Shows every experiment and variant; the first variant of each is the default."""
     table = Table("experiment", "variant", "paper", "data", "input")
     table.add_column("parameters", justify="right")
     previous = paper = None
@@ -23,7 +23,7 @@ def show_list(entries: list[dict[str, Any]]) -> None:
         fresh = entry["experiment"] != previous
         if fresh and previous:
             table.add_section()
-        named = fresh or entry["paper"] != paper  # one_tower is of another paper than the rest of its file
+        named = fresh or entry["paper"] != paper  # a variant may come from another paper, like one_tower
         previous, paper = entry["experiment"], entry["paper"]
         table.add_row(
             entry["experiment"] if fresh else "",
@@ -37,7 +37,7 @@ def show_list(entries: list[dict[str, Any]]) -> None:
 
 
 def show_description(description: dict[str, Any]) -> None:
-    """The layer table, then what the paper says and where its sources contradict each other."""
+    """Shows the layer table, then the paper's results and claims, and the contradictions between its sources."""
     out, paper = console(), description["paper"]
     out.print(f"{description['experiment']}:{description['variant']}, input {shape(description['input_shape'])}")
     out.print(f"{paper['authors']}, “{paper['title']}”, {paper['venue']}, {paper['year']}\n")
@@ -69,7 +69,7 @@ def show_description(description: dict[str, Any]) -> None:
 
 
 def sections(description: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """What follows the table, without empty sections."""
+    """The titles and lines of the sections after the table; empty sections are left out."""
     paper = description["paper"]
     results = [f"{result_line(result)} on {result['data']}, {result['source']}" for result in paper["results"]]
     claims = [
@@ -79,15 +79,15 @@ def sections(description: dict[str, Any]) -> list[tuple[str, list[str]]]:
     ]
     found = [
         ("The paper's results", results),
-        ("What papers and lectures state of the network", claims),
+        ("What papers and lectures state about the network", claims),
         ("Contradictions between the sources", description["contradictions"]),
-        ("Where this implementation deviates", description["deviations"]),
+        ("Departures of this implementation", description["deviations"]),
     ]
     return [(title, lines) for title, lines in found if lines]
 
 
 def result_line(result: dict[str, Any]) -> str:
-    """One reported error."""
+    """The errors and the protocol of one reported result."""
     errors = [
         f"{name} error {result[key]} %"
         for name, key in (("top-1", "top1_error"), ("top-5", "top5_error"))
@@ -97,14 +97,14 @@ def result_line(result: dict[str, Any]) -> str:
 
 
 def show_evaluation(result: dict[str, Any]) -> None:
-    """A row for each protocol."""
+    """Shows the errors of a run, a row for each protocol."""
     out = console()
     out.print(
         f"{result['experiment']}:{result['variant']} at step {result['step']:,}, "
         f"{result['data']}, {result['split']} split"
     )
     table = Table("protocol")
-    for title in ("top-1 error", "top-5 error", "pictures"):
+    for title in ("top-1 error", "top-5 error", "images"):
         table.add_column(title, justify="right")
     for name, metrics in result["protocols"].items():
         scales = f" at {', '.join(map(str, metrics['scales']))}" if "scales" in metrics else ""
@@ -114,7 +114,7 @@ def show_evaluation(result: dict[str, Any]) -> None:
 
 
 def show_summary(summary: dict[str, Any]) -> None:
-    """A finished run: ours beside the paper's."""
+    """Shows a finished run: its errors beside the paper's."""
     out = console()
     rehearsal = " (a rehearsal)" if summary["rehearsal"] else ""
     out.print(
@@ -133,41 +133,59 @@ def show_summary(summary: dict[str, Any]) -> None:
 
 
 def show_dry_run(answer: dict[str, Any]) -> None:
-    """What a run would take: memory, communication, data, time, disk; and what would go wrong."""
-    out, devices, found = console(), answer["devices"], answer["data_found"]
+    """Shows what a run would need: memory, communication, data, time and disk; and warnings."""
+    out, devices, seconds = console(), answer["devices"], answer["time"]
     out.print(
         f"{answer['experiment']}:{answer['variant']} on {answer['data']}, {answer['parameters']:,} parameters; "
         f"{answer['length']['steps']:,} steps of {answer['batch_size']} ({answer['precision']}), "
         f"{devices['count']} × {devices['kind']}{', simulated' if devices['simulated'] else ''}; "
         f"compiled in {answer['compile_seconds']:.0f} s, not run"
     )
-    memory = Table("memory of a device")
-    memory.add_column("", justify="right")
+    out.print(memory_table(answer))
+    out.print(communication_table(answer))
+    out.print(estimate_table(answer))
+    if seconds["basis"] is not None:
+        rates = ", ".join(f"{name.replace('_', ' ')} {rate / 1e9:,.0f}" for name, rate in seconds["basis"].items())
+        out.print(f"Times follow from speeds measured just now, in GFLOP/s: {rates}; evaluations are not included.")
+    for line in answer["warnings"]:
+        out.print(f"Warning: {line}")
+
+
+def memory_table(answer: dict[str, Any]) -> Table:
+    """The memory of one device, and on CPU that of the whole process."""
+    table = Table("memory of a device")
+    table.add_column("", justify="right")
     for name, value in answer["memory"].items():
         if name != "process":
-            memory.add_row(name.replace("_", " "), size(value))
-    if devices["memory_bytes"] is not None:
-        memory.add_row("there is", size(devices["memory_bytes"]))
+            table.add_row(name.replace("_", " "), size(value))
+    if answer["devices"]["memory_bytes"] is not None:
+        table.add_row("available", size(answer["devices"]["memory_bytes"]))
     if "process" in answer["memory"]:
-        memory.add_section()
-        memory.add_row("the whole process, at its peak", size(answer["memory"]["process"]["peak"]))
-    out.print(memory)
+        table.add_section()
+        table.add_row("the whole process, at its peak", size(answer["memory"]["process"]["peak"]))
+    return table
 
-    talk = Table("communication a step")
-    for title in ("times", "bytes a device"):
-        talk.add_column(title, justify="right")
+
+def communication_table(answer: dict[str, Any]) -> Table | str:
+    """The communication of one step between devices and with the host."""
+    table = Table("communication of a step")
+    for title in ("times", "bytes of a device"):
+        table.add_column(title, justify="right")
     for name, entry in answer["collectives"].items():
-        talk.add_row(name, f"{entry['count']:,}", f"{entry['bytes']:,}")
+        table.add_row(name, f"{entry['count']:,}", f"{entry['bytes']:,}")
     for name in answer["host_transfers"]:
-        talk.add_row(f"with the host: {name}", "", "")
-    out.print(talk if talk.row_count else "communication a step: none")
+        table.add_row(f"with the host: {name}", "", "")
+    return table if table.row_count else "communication of a step: none"
 
-    seconds = answer["time"]
+
+def estimate_table(answer: dict[str, Any]) -> Table:
+    """The data, and estimates of time and disk space."""
+    found, seconds = answer["data_found"], answer["time"]
     rows = {
-        "operations a step and device": f"{answer['flops_per_step']:,.4g}",
-        "data": f"{found['name']}, " + (f"found in {found['folder']}" if found["folder"] else there(found)),
-        "pictures": f"{found['train_pictures']:,} + {found['test_pictures']:,}",
-        "reading": f"{found['pictures_per_second']:,.0f} pictures/s" if found["found"] else "–",
+        "operations of a step and device": f"{answer['flops_per_step']:,.4g}",
+        "data": f"{found['name']}, " + (f"found in {found['folder']}" if found["folder"] else availability(found)),
+        "images": f"{found['train_pictures']:,} + {found['test_pictures']:,}",
+        "reading": f"{found['pictures_per_second']:,.0f} images/s" if found["found"] else "–",
         "a step": duration(seconds["step_seconds"]),
         "an epoch": f"{duration(seconds['epoch_seconds'])} ({answer['length']['steps_per_epoch']:,} steps)",
         "the run": duration(seconds["run_seconds"]),
@@ -177,21 +195,16 @@ def show_dry_run(answer: dict[str, Any]) -> None:
     table = Table("", "estimated")
     for name, text in rows.items():
         table.add_row(name, text)
-    out.print(table)
-    if seconds["basis"] is not None:
-        rates = ", ".join(f"{name.replace('_', ' ')} {rate / 1e9:,.0f}" for name, rate in seconds["basis"].items())
-        out.print(f"Times from speeds measured here just now, in GFLOP/s: {rates}; evaluations are left out.")
-    for line in answer["warnings"]:
-        out.print(f"Warning: {line}")
+    return table
 
 
-def there(found: dict[str, Any]) -> str:
-    """Of a data set without a folder: whether it is there."""
-    return "comes with installed packages" if found["found"] else "not there"
+def availability(found: dict[str, Any]) -> str:
+    """Whether a data set without a folder is available."""
+    return "comes with installed packages" if found["found"] else "not found"
 
 
 def size(count: int) -> str:
-    """Bytes as a person reads them."""
+    """A number of bytes with a suitable unit."""
     value, units = float(count), ["bytes", "KiB", "MiB", "GiB", "TiB"]
     while value >= 1024 and len(units) > 1:
         value, units = value / 1024, units[1:]
@@ -199,7 +212,7 @@ def size(count: int) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as a person reads them."""
+    """A number of seconds with a suitable unit; a dash for None."""
     if seconds is None:
         return "–"
     for unit, length in (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
@@ -209,7 +222,7 @@ def duration(seconds: float | None) -> str:
 
 
 def show_fields(fields: dict[str, Any], indent: str = "") -> None:
-    """A dictionary, a line for each entry."""
+    """Shows a dictionary, a line for each entry, nested ones indented."""
     out = console()
     for name, value in fields.items():
         if isinstance(value, dict):
@@ -221,5 +234,5 @@ def show_fields(fields: dict[str, Any], indent: str = "") -> None:
 
 
 def shape(sizes: list[int]) -> str:
-    """Height × width × channels."""
+    """Sizes joined by ×, such as height × width × channels."""
     return "×".join(map(str, sizes))

@@ -1,1 +1,1 @@
-"""What an experiment is: its dataclasses, their overrides, and how they are written as JSON."""
+"""The dataclasses of an experiment, their overrides, and their form as JSON."""

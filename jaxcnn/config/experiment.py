@@ -1,4 +1,4 @@
-"""What an experiment is: a frozen dataclass of real objects. The files in `experiments/` hold the values."""
+"""The `Experiment`: a frozen dataclass of real objects. The files in `experiments/` hold the values."""
 
 import dataclasses
 import importlib
@@ -32,7 +32,7 @@ class Result:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A number that a paper or a lecture states of the network, and what we count."""
+    """A number that a paper or a lecture states about the network, and the number that we count."""
 
     what: str
     stated: str
@@ -42,7 +42,7 @@ class Claim:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Paper:
-    """Where an experiment comes from, what it reports, and where its sources contradict each other."""
+    """The source of an experiment, its reported results, and the contradictions between its sources."""
 
     title: str
     authors: str
@@ -54,7 +54,7 @@ class Paper:
 
 
 class Loss(Protocol):
-    """Called with a network's outputs and labels int32 [batch]; gives one loss an example, float32 [batch]."""
+    """Maps a network's outputs and labels, int32 [batch], to the loss of each example, float32 [batch]."""
 
     def __call__(self, outputs: Any, labels: jax.Array) -> jax.Array: ...
 
@@ -73,7 +73,7 @@ class Schedule(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plateau:
-    """Divides the rate when an error has stopped improving."""
+    """Multiplies the learning rate by `factor` when an error has stopped improving."""
 
     factor: BetweenZeroAndOne = 0.1
     patience: Count = 3  # evaluations without a new best error
@@ -86,7 +86,7 @@ class Plateau:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WarmUp:
-    """Multiplies the rate by `factor` until the training error falls below `until_error` percent."""
+    """Multiplies the learning rate by `factor` until the training error falls below `until_error` percent."""
 
     factor: Positive
     until_error: Percent
@@ -100,9 +100,9 @@ class Rehearsal:
     """The same model and code path on embedded images, for a machine without the paper's data."""
 
     data: str
-    overrides: Mapping[str, Any]  # path → value, as `override` takes them
-    baseline: str = ""  # what a model that everyone understands reaches on the same images
-    measured: str = ""  # what this rehearsal reached over several seeds
+    overrides: Mapping[str, Any]  # path → value, as for `override`
+    baseline: str = ""  # the result of a simple model on the same images
+    measured: str = ""  # the result of this rehearsal over several seeds
 
 
 # Measured by `benchmarks/logistic_regression.py --data=photos --size=32` and `--data=digits --size=8`.
@@ -126,23 +126,23 @@ class Experiment:
     steps: Count | None = None
     plateau: Plateau | None = None
     warmup: WarmUp | None = None
-    clip_norm: Positive | None = None  # the largest norm of all mean gradients together; the papers have no limit
-    averaging: BetweenZeroAndOne | None = None  # Polyak: decay of the parameters' running average, which is evaluated
-    init_from: str | None = None  # a run's folder, whose layers, batch statistics included, replace the random ones …
-    init_layers: Annotated[tuple[str, ...], NOT_EMPTY] | None = None  # … these layers; None: all
+    clip_norm: Positive | None = None  # limit of the global norm of the mean gradient; the papers have none
+    averaging: BetweenZeroAndOne | None = None  # decay of the running average of the parameters, which is evaluated
+    init_from: str | None = None  # a run's folder: its parameters and batch statistics are the initial ones …
+    init_layers: Annotated[tuple[str, ...], NOT_EMPTY] | None = None  # … of these layers; None: of all
     protocols: Annotated[tuple[str, ...], NOT_EMPTY] = ("center",)  # the first is the paper's
-    scales: Scales = dataclasses.field(default_factory=Scales)  # of the protocols that look at whole pictures
+    scales: Scales = dataclasses.field(default_factory=Scales)  # of the protocols with whole images
     precision: Literal["float32", "bfloat16"] = "float32"
-    accumulate: Count = 1  # micro-batches that a batch is computed in, one after another, to save memory
-    remat: Literal["sums"] | None = None  # what is computed again: see `training.remat`
+    accumulate: Count = 1  # micro-batches into which a batch is split, computed in turn to save memory
+    remat: Literal["sums"] | None = None  # what is recomputed in the backward pass: see `training.remat`
     evaluate_every: Positive = 1.0  # epochs
     checkpoint_every: Count | None = None  # steps; None: once an epoch, and at least every 1,000 steps
     evaluation_batch_size: Count | None = None  # None: the training batch, or 100 if that is smaller
     rehearsal: Rehearsal | None = None
-    deviations: tuple[str, ...] = ()  # from the paper, each with what the paper says instead
+    deviations: tuple[str, ...] = ()  # departures from the paper, each with what the paper says
     name: str = ""
     variant: str = ""
-    chosen: tuple[str, ...] = dataclasses.field(default=(), compare=False)  # paths that `override` has set
+    chosen: tuple[str, ...] = dataclasses.field(default=(), compare=False)  # paths set by `override`
 
     def __post_init__(self) -> None:
         check(self)
@@ -152,37 +152,40 @@ class Experiment:
             )
 
     def rehearsed(self, measured: str) -> "Experiment":
-        """The same with what its own rehearsal reached; variants that share the recipe may reach something else."""
-        assert self.rehearsal is not None, "only a rehearsal can be measured"
+        """A copy with its own measured result of the rehearsal, for variants that share a recipe."""
+        assert self.rehearsal is not None, "the experiment has no rehearsal"
         return dataclasses.replace(self, rehearsal=dataclasses.replace(self.rehearsal, measured=measured))
 
     @property
     def saves_memory(self) -> bool:
-        """Whether a step is to take longer in order to need less memory."""
+        """Whether a step trades time for memory."""
         return self.accumulate > 1 or self.remat is not None
 
     @property
     def id(self) -> str:
-        """The name as it is given to `--exp`."""
+        """The name that `--exp` takes, `name:variant`."""
         return f"{self.name}:{self.variant}"
 
 
 def names() -> list[str]:
-    """Every experiment's name: the files in `experiments/`."""
+    """The names of all experiments, which are the files in `experiments/`."""
     package = importlib.import_module("jaxcnn.experiments")
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
 
 
 def variants(name: str) -> list[str]:
-    """An experiment's variants; the first is what the bare name runs."""
+    """The variants of an experiment; the first is the default."""
     return list(_module(name).VARIANTS)
 
 
 def load(title: str) -> Experiment:
-    """The experiment called `name` or `name:variant`.
+    """Loads an experiment.
+
+    Args:
+      title: `name` or `name:variant`.
 
     Raises:
-      UsageError: there is no such experiment or variant; the message names the nearest.
+      UsageError: there is no such experiment or variant; the message suggests the nearest.
     """
     name, colon, variant = title.partition(":")
     choices = _module(name).VARIANTS

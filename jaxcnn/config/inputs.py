@@ -1,4 +1,4 @@
-"""How pictures become a network's input, in training and at test: values, which an experiment holds."""
+"""The values that determine how images become a network's input, in training and evaluation."""
 
 import dataclasses
 from typing import Annotated, Any, ClassVar, Literal, Protocol
@@ -8,18 +8,18 @@ import numpy as np
 from jaxcnn.errors import UsageError
 from jaxcnn.ranges import NOT_EMPTY, Count, NonNegative, Positive, Share, WholeNumber, check
 
-WHITENING_BYTES = 2**32  # of the whitening matrix, which has the square of an image's values
+WHITENING_BYTES = 2**32  # limit of the whitening matrix, whose side is the number of values in an image
 Sides = Annotated[tuple[Count, ...], NOT_EMPTY]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Affine:
-    """Limits of random planar affine distortions (LeCun et al. 1998, §III-B); each is drawn anew for a picture."""
+    """Limits of random planar affine distortions (LeCun et al. 1998, §III-B), drawn for each image."""
 
     max_translation: NonNegative = 0.0  # pixels, in each direction
-    max_scaling: NonNegative = 0.0  # of both axes, as a logarithm: a factor from exp(−max) to exp(max)
-    max_squeeze: NonNegative = 0.0  # likewise, one axis growing as the other shrinks
-    max_shear: NonNegative = 0.0  # horizontal, pixels across for one pixel down
+    max_scaling: NonNegative = 0.0  # logarithm: both axes are scaled by a factor from exp(−max) to exp(max)
+    max_squeeze: NonNegative = 0.0  # logarithm: one axis grows by this factor while the other shrinks
+    max_shear: NonNegative = 0.0  # horizontal, pixels for each row
 
     def __post_init__(self) -> None:
         check(self)
@@ -27,11 +27,14 @@ class Affine:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Photometric:
-    """Random brightness, contrast and colour (Howard 2013), in random order: factors from 1 − limit to 1 + limit."""
+    """Limits of random brightness, contrast and colour (Howard 2013), applied in random order.
 
-    brightness: Share = 0.0  # towards black
-    contrast: Share = 0.0  # towards the picture's mean grey
-    colour: Share = 0.0  # towards the pixel's grey
+    Each blends the image with a reference, by a factor from 1 − limit to 1 + limit.
+    """
+
+    brightness: Share = 0.0  # reference: black
+    contrast: Share = 0.0  # reference: the mean grey of the image
+    colour: Share = 0.0  # reference: the grey of the pixel
 
     def __post_init__(self) -> None:
         check(self)
@@ -39,9 +42,9 @@ class Photometric:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Whitening:
-    """Global contrast normalisation, then ZCA whitening over the whole picture (Goodfellow et al. 2013, maxout)."""
+    """Global contrast normalisation, then ZCA whitening over the whole image (Goodfellow et al. 2013, maxout)."""
 
-    norm: Positive = 55.0  # what the norm of a picture, its mean taken off, is brought to
+    norm: Positive = 55.0  # of every image after its mean is subtracted
     filter_bias: Positive = 0.1  # added to each eigenvalue of the covariance
 
     def __post_init__(self) -> None:
@@ -49,35 +52,35 @@ class Whitening:
 
 
 class Crop(Protocol):
-    """Chooses a random window of a training picture before it is decoded; see `augmentation.random_crops`."""
+    """Chooses a random window of a training image before it is decoded; see `augmentation.random_crops`."""
 
-    draws: ClassVar[int]  # random numbers a picture
+    draws: ClassVar[int]  # the number of random numbers that an image needs
 
     def __call__(self, width: int, height: int, size: int, draws: Any) -> Any: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """How pictures become the network's input, float32 [batch, size, size, channels].
+    """How images become the network's input, float32 [batch, size, size, channels].
 
-    The host hands over uint8 squares. The order on the device: photometric distortion; mean and scale, or
-    whitening, or local contrast normalisation; padding, colour, crop, mirror, distortion. Crops, mirror, colours
-    and distortion are random in training; a test protocol chooses its own crops.
+    The host provides uint8 squares. The device applies, in this order: photometric distortion; mean and scale, or
+    whitening, or local contrast normalisation; padding, colour noise, crop, mirror, affine distortion. In training,
+    crops, mirroring, colours and distortion are random; a test protocol chooses its own crops.
     """
 
     size: Count  # pixels of the network's input, height and width
     channels: int  # 1: grey; 3: red, green and blue
-    stored_size: Count  # pixels of the squares that the host hands over
-    crop: Crop | None = None  # in training the host cuts this out of the whole picture, `size` pixels, instead
-    pad: WholeNumber = 0  # pixels on each side; black, or the mean where the mean is a picture
-    mean: float | tuple[float, ...] | Literal["picture"] = 0.0  # of 0–255; "picture": of the training set, per pixel
+    stored_size: Count  # side of the squares that the host provides, pixels
+    crop: Crop | None = None  # if given, the host provides random windows of `size` pixels in training instead
+    pad: WholeNumber = 0  # pixels on each side: black, or the mean if that is an image
+    mean: float | tuple[float, ...] | Literal["picture"] = 0.0  # 0–255; "picture": the training set's mean image
     scale: float | tuple[float, ...] = 1.0  # input = (pixel − mean) · scale
     mirror: bool = False
-    colour_std: NonNegative = 0.0  # AlexNet §4.1: noise along the principal components of RGB
+    colour_std: NonNegative = 0.0  # standard deviation of noise along the principal components of RGB (AlexNet §4.1)
     distortion: Affine | None = None
     photometric: Photometric | None = None
-    whitening: Whitening | None = None  # instead of mean and scale
-    local_contrast: Count | None = None  # instead of mean and scale: the window, pixels
+    whitening: Whitening | None = None  # replaces mean and scale
+    local_contrast: Count | None = None  # replaces mean and scale; side of its window, pixels
 
     def __post_init__(self) -> None:
         check(self)
@@ -101,7 +104,7 @@ class Inputs:
             )
 
     def _check_channels(self) -> None:
-        """One number for all channels, or one for each; and distortions of colour for colour images alone."""
+        """Checks the numbers of values of mean and scale, and that distortions of colour have three channels."""
         for field in ("mean", "scale"):
             value = getattr(self, field)
             if isinstance(value, tuple) and len(value) != self.channels:
@@ -117,7 +120,7 @@ class Inputs:
                 )
 
     def _check_normalisation(self) -> None:
-        """Mean and scale, whitening or local contrast: one of the three."""
+        """Checks that only one of mean and scale, whitening, and local contrast is used, and the matrix's size."""
         if self.whitening is not None and self.local_contrast is not None:
             raise UsageError("whitening and local_contrast exclude each other; set one of them to None.")
         instead = next((name for name in ("whitening", "local_contrast") if getattr(self, name) is not None), None)
@@ -137,27 +140,27 @@ class Inputs:
 
     @property
     def background(self) -> float:
-        """What lies outside an image: black, as the network sees it, or 0 where the mean was taken off by pixel."""
+        """The value outside an image after normalisation: that of black, or 0 if the mean is an image."""
         return self._black[0]
 
     @property
     def _black(self) -> tuple[float, ...]:
-        """A black pixel as the network sees it: one value for each channel, or one for all."""
+        """A black pixel after normalisation: one value for each channel, or one for all."""
         if self.mean == "picture" or self.whitening is not None or self.local_contrast is not None:
             return (0.0,)
         return tuple(np.ravel((0.0 - np.asarray(self.mean)) * np.asarray(self.scale)).tolist())
 
     @property
     def training_size(self) -> int:
-        """Pixels of the squares that the host hands over in training."""
+        """Side of the squares that the host provides in training, pixels."""
         return self.stored_size if self.crop is None else self.size
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scales:
-    """Pixels of the shorter side at which each test protocol looks at whole pictures; all scales are averaged.
+    """The shorter sides, in pixels, at which each test protocol evaluates whole images and averages over them.
 
-    The defaults are each paper's for a network that was trained at 256, or at 256 to 512 pixels.
+    The defaults are the papers' for networks that were trained at 256, or at 256 to 512 pixels.
     """
 
     dense: Sides = (256,)  # VGG §4.1: Q = S where S was fixed; 384 where it was jittered in 256–512

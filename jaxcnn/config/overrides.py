@@ -1,4 +1,4 @@
-"""Replacing one leaf of an experiment, checked against the type that its dataclass declares."""
+"""Replacing fields of an experiment, checked against the types that its dataclasses declare."""
 
 import ast
 import dataclasses
@@ -20,13 +20,13 @@ ACTIVATIONS: dict[str, Callable] = {"relu": relu, "tanh": nn.tanh, "sigmoid": nn
 
 
 def override(experiment: Experiment, *settings: str) -> Experiment:
-    """The experiment with each setting applied: `override(experiment, "batch_size=64", "model.dropout_rate=0.3")`.
+    """A copy with settings applied: `override(experiment, "batch_size=64", "model.dropout_rate=0.3")`.
 
-    All settings are applied first and checked together, so their order doesn't matter; of two for the same field the
-    last one counts. The experiment remembers their paths (`Experiment.chosen`): a rehearsal leaves those fields alone.
+    All settings are applied before they are checked, so their order doesn't matter; if a field is set twice, the last
+    value counts. `Experiment.chosen` records their paths, and a rehearsal doesn't change those fields.
 
     Raises:
-      UsageError: no such field, a value of the wrong type, or one outside the field's range; the message says what is
+      UsageError: there is no such field, or the value has the wrong type or is out of range; the message says what is
         allowed.
     """
     changes = parse_settings(settings)
@@ -36,7 +36,7 @@ def override(experiment: Experiment, *settings: str) -> Experiment:
 
 
 def parse_settings(settings: Sequence[str]) -> list[tuple[str, Any]]:
-    """["path=value"] as [(path, value)]. Raises UsageError where one isn't written so."""
+    """Parses ["path=value"] into [(path, value)]. Raises UsageError for any other form."""
     if isinstance(settings, str):
         raise UsageError(f"settings (={settings!r}) must be a list of texts, as in settings=[{settings!r}].")
     changes = []
@@ -54,7 +54,7 @@ def set_path(node: Any, path: str, value: Any) -> Any:
 
 
 def apply_changes(node: Any, changes: Iterable[tuple[str, Any]]) -> Any:
-    """A copy of the dataclass `node` with each (path, value) in order, checked once when all are applied."""
+    """A copy of the dataclass `node` with each (path, value) applied in order, then checked once."""
     draft = Draft(node)
     for path, value in changes:
         draft.set(path, value)
@@ -62,14 +62,14 @@ def apply_changes(node: Any, changes: Iterable[tuple[str, Any]]) -> Any:
 
 
 class Draft:
-    """A copy of a dataclass in the making, of which only the end result must make sense."""
+    """A mutable copy of a dataclass, checked only when it is built, so that intermediate states may be invalid."""
 
     def __init__(self, node: Any) -> None:
         self._node = node
         self._changes: dict[str, Any] = {}  # field → new value, or the draft of one
 
     def set(self, path: str, value: Any, *, whole: str | None = None) -> None:
-        """Raises UsageError where there is no such field, or the value is of the wrong type."""
+        """Sets the field at `path`. Raises UsageError for an unknown field or a value of the wrong type."""
         whole = whole or path
         head, _, rest = path.partition(".")
         fields = field_types(self._node)
@@ -88,11 +88,11 @@ class Draft:
         if isinstance(current, Draft):
             current = current._node
         if isinstance(self._node, Experiment) and head in LENGTHS and value is not None:
-            self._changes |= dict.fromkeys(LENGTHS)  # a run has one length
+            self._changes |= dict.fromkeys(LENGTHS)  # setting one length clears the other
         self._changes[head] = _checked(whole, value, current, fields[head])
 
     def build(self, where: str = "") -> Any:
-        """The object. Raises UsageError, with the path before what the object says of its fields."""
+        """Makes the dataclass. Raises UsageError with the path in front of the dataclass's own message."""
         changes = {
             name: value.build(f"{where}{name}.") if isinstance(value, Draft) else value
             for name, value in self._changes.items()
@@ -118,7 +118,7 @@ def has_path(node: Any, path: str) -> bool:
 
 
 def different_paths(mine: Any, theirs: Any, where: str = "") -> list[str]:
-    """Paths of the fields that `override` reaches in which two dataclasses of one type differ."""
+    """The paths, as `override` takes them, of the fields in which two dataclasses of one type differ."""
     found: list[str] = []
     for name in field_types(mine):
         one, other = getattr(mine, name), getattr(theirs, name)
@@ -130,7 +130,7 @@ def different_paths(mine: Any, theirs: Any, where: str = "") -> list[str]:
 
 
 def field_types(node: Any) -> dict[str, Any]:
-    """Field name → declared type, without what Flax adds to a module and what `load` fills in."""
+    """Maps field names to declared types, without the fields that Flax adds and those that can't be set."""
     hidden = {"parent", "name"} if isinstance(node, nn.Module) else set()
     if isinstance(node, Experiment):
         hidden = {"paper", "data", "rehearsal", "deviations", "name", "variant", "chosen"}  # for data there is --data
@@ -146,7 +146,11 @@ def _parse(text: str) -> Any:
 
 
 def _checked(path: str, value: Any, current: Any, declared: Any) -> Any:
-    """`value`, as the declared type wants it. A field declared `Any` takes what has its present type."""
+    """`value` converted to the declared type; a field declared `Any` takes values of its current type.
+
+    Raises:
+      UsageError: the value has another type.
+    """
     if current in ACTIVATIONS.values() and not callable(value):
         if not isinstance(value, str) or value not in ACTIVATIONS:
             raise UsageError(f"{path} (={value!r}): {nearest(str(value), list(ACTIVATIONS))}")
@@ -176,7 +180,7 @@ def _fits(value: Any, declared: Any) -> bool:
         return dataclasses.is_dataclass(value)
     if origin in (tuple, typing.Literal) or declared in (int, float, bool, str, type(None)):
         return violated(value, declared) is None
-    # A callable, a mapping: nothing that can be typed on a command line.
+    # A callable or a mapping, which no command line can express.
     return isinstance(value, origin or declared)
 
 

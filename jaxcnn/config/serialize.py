@@ -1,4 +1,4 @@
-"""Values of an experiment as JSON."""
+"""Converting an experiment to JSON."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import flax.linen as nn
 
 
 def to_json(value: Any) -> Any:
-    """A value as JSON: a dataclass becomes {"type": …, its fields}, a function its name."""
+    """Converts a value to JSON types: a dataclass to {"type": …, its fields}, a function or class to its name."""
     if isinstance(value, type) or (callable(value) and hasattr(value, "__name__")):
         return value.__name__
     if dataclasses.is_dataclass(value):

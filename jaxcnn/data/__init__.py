@@ -1,1 +1,1 @@
-"""From the bytes of a data set to batches: sources, decoding, loading, preparation."""
+"""Data sets: preparation from the original archives, random access, decoding and batches."""

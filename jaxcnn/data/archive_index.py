@@ -1,7 +1,7 @@
-"""The original archives of every data set: names, addresses and digests, as TFDS registers them.
+"""The original archives of every data set: names, URLs and digests, as TFDS registers them.
 
-The digest of a gzipped IDX file's *content* is given too: copies of it that were packed again hold the
-same data under another gzip header.
+For a gzipped IDX file the digest of the decompressed content is given too, because recompressed copies hold the same
+data but differ as files.
 """
 
 import dataclasses
@@ -9,18 +9,19 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Archive:
-    """One original file, and how else its content may lie in a folder that the user names.
+    """One original file, and the other forms in which its content may be found in the user's folder.
 
     Attributes:
-        file_name, url: the original's; without an address it can't be downloaded.
-        file_sha256: of the original file.
-        other_sha256: of other originals that will do as well.
-        content_sha256: of what it holds, decompressed.
-        other_names: patterns of further file names: packed again, decompressed, or a part of it.
-        folders, holds: patterns of the names of a folder that it was unpacked into, and of what lies in that (one of
-            them must).
-        unpacked: what that folder is called, for messages.
-        optional: whether the data set is whole without it.
+        file_name: name of the original file.
+        url: where to download it; None if a program can't.
+        file_sha256: digest of the original file.
+        other_sha256: digests of other originals that are accepted.
+        content_sha256: digest of the decompressed content.
+        other_names: patterns of other file names: recompressed, decompressed, or a part of the archive.
+        folders: patterns of the names of a folder into which the archive was unpacked.
+        holds: patterns of names in that folder; at least one entry must match.
+        unpacked: the name of that folder in messages.
+        optional: whether the data set is complete without this archive.
     """
 
     file_name: str
@@ -37,9 +38,9 @@ class Archive:
 
 def _idx_archives(base: str, files: dict[str, tuple[str, str]]) -> tuple[Archive, ...]:
     def named(name: str) -> tuple[str, ...]:
-        plain = name.removesuffix(".gz")
-        dotted = plain.replace("-idx", ".idx")  # what some programs make of it
-        return plain, dotted, dotted + ".gz"
+        decompressed = name.removesuffix(".gz")
+        dotted = decompressed.replace("-idx", ".idx")  # as some programs rename it
+        return decompressed, dotted, dotted + ".gz"
 
     return tuple(
         Archive(name, base + name, file_digest, content_sha256=content_digest, other_names=named(name))
@@ -124,7 +125,7 @@ SVHN = (
         _SVHN_BASE + "test_32x32.mat",
         file_sha256="cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
     ),
-    # 1.3 GB that only some recipes train on: used where it lies ready, never downloaded.
+    # 1.3 GB that only some recipes train on: used if present, never downloaded.
     Archive(
         "extra_32x32.mat",
         file_sha256="a133a4beb38a00fcdda90c9489e0c04f900b660ce8a316a5e854838379a71eb3",
@@ -132,13 +133,13 @@ SVHN = (
     ),
 )
 
-# The 320-pixel archive is the one to download: the smallest whose pictures fill AlexNet's 256×256.
+# The 320-pixel archive is the one to download: the smallest whose images fill AlexNet's 256×256.
 IMAGENETTE = (
     Archive(
         "imagenette2-320.tgz",
         "https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz",
         file_sha256="569b4497c98db6dd29f335d1f109cf315fe127053cedf69010d047f0188e158c",
-        # The full-size and the 160-pixel archive will do as well, where the user has them.
+        # The full-size and the 160-pixel archives are accepted too.
         other_sha256=(
             "6cbfac238434d89fe99e651496f0812ebc7a10fa62bd42d6874042bf01de4efd",
             "64d0c4859f35a461889e0147755a999a48b49bf38a7e0f9bd27003f10db02fe5",
@@ -168,8 +169,8 @@ IMAGENET = (
     ),
 )
 
-_PYTHON = "the Python version, which isn't read: pickles can run code"
-_MATLAB = "the MATLAB version, which isn't read"
+_PYTHON = "the Python version, which is not supported: pickles can run code"
+_MATLAB = "the MATLAB version, which is not supported"
 _CIFAR = {
     "cifar-10*python*": _PYTHON,
     "cifar-10*-batches-py": _PYTHON,
@@ -179,18 +180,18 @@ _CIFAR = {
     "data_batch_1.mat": _MATLAB,
 }
 _HOUSES = "whole house numbers; the cropped digits are needed"
-# What is easily taken for an archive: for each data set patterns of its name in small letters, and what to say of it.
+# Files that are easily mistaken for an archive: for each data set, patterns of lower-case names with an explanation.
 LOOKALIKES: dict[str, dict[str, str]] = {
     "cifar10": _CIFAR,
     "cifar100": _CIFAR,
     "svhn_cropped": dict.fromkeys(("train", "test", "train.tar*", "test.tar*", "digitstruct.mat"), _HOUSES),
     "imagenette": {
         **dict.fromkeys(("imagenette", "imagenette-*", "imagenette.t*"), "the first version; the second is needed"),
-        **dict.fromkeys(("train", "val"), "the folder around it must be called imagenette2-320 or the like"),
+        **dict.fromkeys(("train", "val"), "its parent folder must be called imagenette2-320 or similar"),
         "imagewoof*": "other classes",
     },
     "imagenet2012": {
-        _CLASS_FOLDER: "a class; put all of them into a folder train/",
+        _CLASS_FOLDER: "a class; move all classes into a folder train/",
         "train": "without class folders such as n01440764/",
         "val": "without class folders and without ILSVRC2012_val_00000001.JPEG and so on",
         "imagenet_object_localization*": "Kaggle's archive: unpack it",
@@ -198,7 +199,7 @@ LOOKALIKES: dict[str, dict[str, str]] = {
         "ilsvrc2012_devkit*": "not needed",
     },
 }
-_ANOTHER_LAYOUT = "another layout, which isn't read"
+_ANOTHER_LAYOUT = "a layout that is not supported"
 LOOKALIKES_OF_ALL = {
     **dict.fromkeys(("*.zip", "*.7z", "*.rar"), "unpack it"),
     **dict.fromkeys(("*.part", "*.crdownload", "*.download"), "an unfinished download"),

@@ -1,4 +1,4 @@
-"""What jaxcnn knows about each data set without opening it: its TFDS name, splits, sizes and archives."""
+"""Metadata of every data set, known without opening it: TFDS name, splits, sizes and archives."""
 
 import dataclasses
 import difflib
@@ -11,13 +11,21 @@ from jaxcnn.runtime import program
 
 @dataclasses.dataclass(frozen=True)
 class DataSet:
-    """A data set: names, splits, sizes and the archives it is made from.
+    """Metadata of one data set.
 
-    `tfds_name` is None for the sets that are embedded in installed packages. `configs` are the TFDS
-    configurations that will do, best first; empty where TFDS has none. `photographs` are of any size, so that a
-    compact copy can be made. `test_split` is the split the
-    papers report on (ImageNet's "validation": the labels of its test pictures aren't public). `homepage` is where a
-    person gets the archives that can't be downloaded by a program.
+    Attributes:
+        name: the name that `--data` takes.
+        num_classes, channels: number of classes; 1 (grey) or 3 (RGB) channels.
+        train_size, test_size: number of images in each split of the full data set.
+        train_split, test_split: TFDS names of the splits. The test split is the one that the papers report on; for
+            ImageNet that is "validation", because the labels of its test images aren't public.
+        tfds_name: name in TFDS; None for data sets that are embedded in installed packages.
+        version: the TFDS version that `prepare` writes.
+        archives: the original files.
+        downloadable: whether a program can download the archives.
+        configs: the accepted TFDS configurations, best first; empty if TFDS has none.
+        photographs: whether images have different sizes, so that a compact copy makes sense.
+        homepage: where a person gets archives that a program can't download.
     """
 
     name: str
@@ -37,7 +45,7 @@ class DataSet:
 
     @property
     def embedded(self) -> bool:
-        """Whether the pictures come with installed packages, so that nothing has to be prepared."""
+        """Whether the images come with installed packages and need no preparation."""
         return self.tfds_name is None
 
 
@@ -132,10 +140,10 @@ DATA_SETS: dict[str, DataSet] = {entry.name: entry for entry in _ALL}
 
 
 def data_set(name: str) -> DataSet:
-    """The data set of that name.
+    """Looks up a data set by its exact name.
 
     Raises:
-        UsageError: there is none; the message has the nearest name.
+        UsageError: no data set has this name; the message suggests the nearest one.
     """
     if name in DATA_SETS:
         return DATA_SETS[name]
@@ -144,7 +152,7 @@ def data_set(name: str) -> DataSet:
     raise UsageError(f"unknown data set {name!r}; known: {', '.join(DATA_SETS)}.{hint}")
 
 
-# What else they are called, in small letters without anything else.
+# Other names of data sets, in lower case and without punctuation.
 _OTHER_NAMES = {
     **dict.fromkeys(
         ("imagenet", "imagenet1k", "ilsvrc", "ilsvrc12", "ilsvrc2012", "imagenetilsvrc2012"), "imagenet2012"
@@ -158,7 +166,7 @@ _OTHER_NAMES = {
 
 
 def _nearest(name: str) -> str | None:
-    """The data set that is probably meant: whatever the case, the hyphens and the underlines, or after a typo."""
+    """The data set that is probably meant, ignoring case, hyphens, underscores and small typing errors."""
     letters = "".join(letter for letter in str(name).lower() if letter.isalnum())
     known = {entry.replace("_", ""): entry for entry in DATA_SETS} | _OTHER_NAMES
     if letters in known:
@@ -171,23 +179,23 @@ COMPACT = "shorter-side-"
 
 
 def compact_config(side: int) -> str:
-    """The TFDS configuration of a compact copy, whose pictures' shorter side has at most so many pixels."""
+    """The TFDS configuration of a compact copy in which the shorter side of an image has at most `side` pixels."""
     return f"{COMPACT}{side}"
 
 
 def compact_side(config: str) -> int | None:
-    """The pixels in a compact copy's configuration; None for any other name."""
+    """The number of pixels in the name of a compact copy's configuration; None for any other name."""
     side = config.removeprefix(COMPACT)
     return int(side) if side != config and side.isdigit() else None
 
 
 def beside_config(config: str | None) -> str:
-    """The TFDS configuration under which a data set is written whose own folder holds something else already."""
+    """The TFDS configuration to write to if the folder of `config` already holds a copy in another format."""
     return f"{config}-array_record" if config else "array_record"
 
 
 def prepare_command(name: str, data_dir: object = None, manual_dir: object = None) -> str:
-    """The command that prepares the data set, as a person types it."""
+    """The shell command that prepares the data set."""
     command = f"{program.command()} prepare --data={name}"
     if data_dir is not None:
         command += f" --data-dir={data_dir}"

@@ -1,7 +1,7 @@
 """The data sets that come with installed packages: `digits` and `photos`.
 
-They are real pictures, small, and always there, so that every experiment can be rehearsed on a machine
-without network. Each class below is random access, and its record *i* is a pure function of *i*.
+They consist of small real images and are always available, so that every experiment can be rehearsed on a machine
+without a network connection. Both classes offer random access; record *i* is a pure function of *i*.
 """
 
 import functools
@@ -29,7 +29,7 @@ PHOTO_NAMES = (
 
 @functools.cache
 def _digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pictures uint8 [1797, 8, 8, 1], labels int32 [1797], and which of them train: bool [1797]."""
+    """Images uint8 [1797, 8, 8, 1], labels int32 [1797], and whether each is a training image, bool [1797]."""
     from sklearn.datasets import load_digits  # scikit-learn takes a second to import
 
     values, labels = load_digits(return_X_y=True)
@@ -38,14 +38,14 @@ def _digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     labels = np.asarray(labels).astype(np.int32)
     trains = np.zeros(len(labels), dtype=bool)
     for label in range(10):
-        # The file runs from writer to writer: its end is mostly by people the beginning hasn't seen.
+        # The file is ordered by writer, so most writers of the last digits don't occur among the first ones.
         members = np.flatnonzero(labels == label)
         trains[members[: round(TRAIN_SHARE_OF_DIGITS * len(members))]] = True
     return images, labels, trains
 
 
 class Digits:
-    """The 1,797 scanned digits of the UCI set in scikit-learn, 8×8; of each class the first 80 % train."""
+    """The 1,797 scanned 8×8 digits of the UCI set in scikit-learn; the first 80 % of each class are for training."""
 
     class_names = tuple("0123456789")
 
@@ -67,7 +67,7 @@ def _photographs() -> tuple[np.ndarray, ...]:
     from skimage import data
     from sklearn.datasets import load_sample_image
 
-    motorcycle, _, _ = data.stereo_motorcycle()  # the right-hand picture shows the same scene: left out
+    motorcycle, _, _ = data.stereo_motorcycle()  # the right-hand image shows the same scene
     photographs = (
         data.astronaut(),
         data.chelsea(),
@@ -84,11 +84,10 @@ def _photographs() -> tuple[np.ndarray, ...]:
 
 
 class Photos:
-    """Square patches of ten photographs; the class is the photograph that a patch comes from.
+    """Square patches of ten photographs; the class is the photograph from which a patch was cut.
 
-    Training patches lie in the left 70 % of a photograph, test patches in the rest: no pixel is in both.
-    Patch *i* is of class *i* mod 10; its side (96 to 128 pixels) and place are drawn from a generator
-    that is keyed by (split, *i*).
+    Training patches lie in the left 70 % of a photograph and test patches in the rest, so they share no pixel. Patch
+    *i* has class *i* mod 10; its side (96 to 128 pixels) and position come from a generator with the key (split, *i*).
     """
 
     class_names = PHOTO_NAMES

@@ -1,4 +1,4 @@
-"""What a split holds, in a few digits: whether two copies of a data set are the same one."""
+"""A short digest of a split's content, which tells whether two copies of a data set are the same."""
 
 import hashlib
 import io
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-SAMPLED = 128  # records; of ImageNet 14 MB are read
+SAMPLED = 128  # records; about 14 MB of ImageNet
 
 
 class Records(Protocol):
@@ -19,19 +19,19 @@ class Records(Protocol):
 
 
 def fingerprint(records: Records, sampled: int = SAMPLED) -> str:
-    """A digest of how many records there are and of a sample of them, spread evenly from the first to the last.
+    """A digest of the number of records and of an evenly spaced sample of them.
 
-    It says what the data is, not where it lies or when it was written: a folder that was copied, touched, or prepared
-    anew from the same archives has the same fingerprint, as PNG images count by their pixels, which every encoder keeps
-    (JPEG images, which nobody encodes again, count by their bytes). Another number of records, another order and other
-    records change it. Where only a few records of a large split were replaced, the sample may miss them.
+    It depends on the content alone: a folder that was copied, touched, or prepared again from the same archives keeps
+    its fingerprint. PNG images are compared by their pixels, because encoders differ; JPEG images by their bytes. A
+    different number, order or content of records changes the fingerprint, except that the sample may miss a few
+    replaced records of a large split.
 
     Args:
-      records: of a split, as `data.sources.Source` has them.
-      sampled: how many are read, at most.
+      records: the records of a split, such as a `data.sources.Source`.
+      sampled: the largest number of records to read.
 
     Returns:
-      Sixteen hexadecimal digits.
+      16 hexadecimal digits.
     """
     total = len(records)
     places = sorted({int(place) for place in np.linspace(0, total - 1, min(sampled, total))})
@@ -43,7 +43,7 @@ def fingerprint(records: Records, sampled: int = SAMPLED) -> str:
 
 
 def _content(image: bytes | np.ndarray) -> bytes:
-    """The pixels of an image that is stored without loss, and its shape; of any other one its bytes."""
+    """Shape and pixels of an image that is stored losslessly; the encoded bytes of any other."""
     pixels = _decoded(image) if isinstance(image, bytes) else image
     if pixels is None:
         return bytes(image)
@@ -51,11 +51,11 @@ def _content(image: bytes | np.ndarray) -> bytes:
 
 
 def _decoded(image: bytes) -> np.ndarray | None:
-    """A PNG image's pixels; None for any other file."""
+    """The pixels of a PNG image; None for any other file, and for a damaged one."""
     if not image.startswith(b"\x89PNG"):
         return None
     try:
         with Image.open(io.BytesIO(image)) as opened:
             return np.asarray(opened)
-    except Exception:  # whatever Pillow raises of a damaged one: what becomes of it is decided where it is used
+    except Exception:  # Pillow has no common error; damage is reported where the image is used
         return None

@@ -1,8 +1,8 @@
-"""Finding prepared data sets in a TFDS data folder, and what lies there that can't be read.
+"""Finding prepared data sets in a TFDS data folder, including copies that can't be read.
 
-TFDS's default format is TFRecord, which only TensorFlow reads; this project reads and writes array_record. One version
-folder holds one format, so where a folder is taken already, ours lies beside it as a configuration of its own:
-`mnist/array_record/3.0.1`, which plain `tfds.data_source("mnist/array_record")` reads too.
+TFDS writes TFRecord by default, which only TensorFlow reads; this project reads and writes array_record. A version
+folder holds one format. If it is already taken, our copy goes beside it under a configuration of its own, such as
+`mnist/array_record/3.0.1`, which `tfds.data_source("mnist/array_record")` reads too.
 """
 
 import dataclasses
@@ -30,8 +30,8 @@ class Copy:
 
     Attributes:
         folder: `<data folder>/<name>/[<configuration>/]<version>`.
-        problem: empty, or why it can't be read: a sentence that starts with the folder or the file.
-        damaged: whether nobody can read it, so that it has no use.
+        problem: why this copy can't be read, starting with the folder or the file; empty if it can.
+        damaged: whether no program can read it.
     """
 
     folder: epath.Path
@@ -40,40 +40,45 @@ class Copy:
 
 
 def data_folder(data_dir: epath.PathLike | None = None) -> epath.Path:
-    """The given TFDS data folder; without one `$TFDS_DATA_DIR`, else `~/tensorflow_datasets`, as TFDS has it.
+    """The TFDS data folder: the given one, else `$TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
 
     Raises:
-        UsageError: it is the address of a bucket that can't be opened here, or no folder.
+        UsageError: it is a file, or a bucket that can't be opened.
     """
     data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     try:
         folder = epath.Path(expanded(data_dir, "--data-dir"))
-        is_other = folder.exists() and not folder.is_dir()  # a bucket's library is looked for only now
+        is_other = folder.exists() and not folder.is_dir()  # imports the library of a bucket
     except (ImportError, KeyError) as error:
         raise UsageError(f"--data-dir={data_dir} can't be opened: {error}; or mount the bucket as a folder") from error
     except OSError as error:
         raise UsageError(f"--data-dir={data_dir} can't be opened: {error.strerror}; name another folder") from error
     if is_other:
-        raise UsageError(f"--data-dir={data_dir} is no folder; name the one with the data sets, or a new one")
+        raise UsageError(f"--data-dir={data_dir} is not a folder; name the one with the data sets, or a new one")
     return folder
 
 
 def prepared_folder(
     name: str, data_dir: epath.PathLike | None = None, *, config: str | None = None
 ) -> epath.Path | None:
-    """The folder of the prepared TFDS data set, or None. Reads two small files and imports no TFDS.
+    """Finds the folder of a prepared TFDS data set without importing TFDS.
 
-    Of several configurations the best one (`DataSet.configs`) is taken, and a compact copy only where there is no
-    other: the largest one. Of several versions it is the one that this TFDS writes, else the newest. Copies in other
-    formats, and damaged ones, are passed over.
+    The best configuration comes first (`DataSet.configs`), compact copies last, the largest of them first. Among
+    versions, the one that TFDS writes now comes first, then the newest. Copies that can't be read are skipped.
 
-    config: this configuration, and no other.
+    Args:
+        name: the data set.
+        data_dir: as for `data_folder`.
+        config: the only configuration to accept; None accepts all.
+
+    Returns:
+        The version folder, or None if there is none.
     """
     return next((copy.folder for copy in _copies(name, data_dir, config) if not copy.problem), None)
 
 
 def unreadable_copy(name: str, data_dir: epath.PathLike | None = None, *, config: str | None = None) -> Copy | None:
-    """The first copy that lies there and can't be read, or None."""
+    """The first copy that can't be read, or None; arguments as for `prepared_folder`."""
     return next((copy for copy in _copies(name, data_dir, config) if copy.problem), None)
 
 
@@ -105,7 +110,7 @@ def _compact_copies(root: epath.Path, entry: DataSet) -> list[epath.Path]:
 
 
 def _children(folder: epath.Path) -> list[epath.Path]:
-    """What lies in a folder; nothing if there is no such folder."""
+    """The entries of a folder; none if it doesn't exist."""
     try:
         return list(folder.iterdir()) if folder.is_dir() else []
     except OSError as error:
@@ -117,7 +122,7 @@ def _is_version(name: str) -> bool:
 
 
 def _inspect(entry: DataSet, folder: epath.Path) -> Copy:
-    """What a version folder holds, by its two descriptions."""
+    """Checks a version folder by its two JSON files."""
     info_file, features_file = folder / "dataset_info.json", folder / "features.json"
     if not info_file.exists():
         return Copy(folder, f"{folder} is incomplete: it has no {info_file.name}", damaged=True)
@@ -127,7 +132,7 @@ def _inspect(entry: DataSet, folder: epath.Path) -> Copy:
     found = {str(info.get("fileFormat") or "tfrecord"), *map(str, info.get("alternativeFileFormats") or ())}
     if RANDOM_ACCESS_FORMAT not in found:
         other = min(found)
-        what = WITHOUT_TENSORFLOW.get(other, f"in {other} format, which isn't read here")
+        what = WITHOUT_TENSORFLOW.get(other, f"in {other} format, which is not supported")
         return Copy(folder, f"{folder} is {what}")
     splits = [split.get("name") for split in info.get("splits") or () if isinstance(split, dict)]
     missing = [split for split in (entry.train_split, entry.test_split) if split not in splits]
@@ -139,7 +144,7 @@ def _inspect(entry: DataSet, folder: epath.Path) -> Copy:
 
 
 def _read_object(file: epath.Path) -> dict[str, Any] | None:
-    """The JSON object in a file; None if there is no such thing in it."""
+    """The JSON object in a file; None if the file holds anything else."""
     try:
         content = json.loads(file.read_text())
     except (ValueError, OSError):

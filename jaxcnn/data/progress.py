@@ -1,6 +1,6 @@
-"""How the progress of long work on data is reported."""
+"""The type of the functions that report progress."""
 
 from collections.abc import Callable
 
-# progress(what, done, total): called while something long goes on; total is None where it isn't known.
+# progress(what, done, total): called repeatedly during long work; total is None if unknown.
 Progress = Callable[[str, int, int | None], None]

@@ -1,4 +1,4 @@
-"""Random access to the records of a data set, wherever it lies: `open_source("mnist", "train")[17]`."""
+"""Random access to the records of a data set: `open_source("mnist", "train")[17]`."""
 
 import functools
 import hashlib
@@ -17,12 +17,12 @@ from jaxcnn.errors import DataMissingError, RunStoppedError, UsageError
 
 
 def is_prepared(name: str, data_dir: epath.PathLike | None = None) -> bool:
-    """Whether `open_source` would find the data set; always true for the embedded ones."""
+    """Whether `open_source` would find the data set; always true for embedded data sets."""
     return data_set(name).embedded or prepared_folder(name, data_dir) is not None
 
 
-def _prepare_anew(entry: DataSet, folder: epath.Path) -> str:
-    """What to do about a damaged data set: its folder has no other use."""
+def _prepare_again(entry: DataSet, folder: epath.Path) -> str:
+    """The advice for a damaged data set: remove its folder and prepare it again."""
     depth = 2 if folder.parent.name == entry.tfds_name else 3  # name/version or name/configuration/version
     root = folder.parents[depth - 1]
     command = prepare_command(entry.name, None if root == data_folder() else root)
@@ -31,15 +31,15 @@ def _prepare_anew(entry: DataSet, folder: epath.Path) -> str:
 
 
 def how_to_mend(source: "Source") -> str:
-    """What to do about a damaged image in a data set: preparing it from the same archive may store the same image."""
-    folder = getattr(source, "folder", None)  # records in memory, in place of a source, have none
+    """The advice for a damaged image. It mentions the archive, from which the image may have come damaged."""
+    folder = getattr(source, "folder", None)  # records in memory have none
     if folder is None:
-        return "prepare the data set anew"
-    return f"make sure that its archive isn't damaged too, {_prepare_anew(data_set(source.name), folder)}"
+        return "prepare the data set again"
+    return f"make sure that its archive isn't damaged too, {_prepare_again(data_set(source.name), folder)}"
 
 
 class Record(TypedDict):
-    """One picture, JPEG or PNG bytes or uint8 [h, w, c], and its label, 0 … num_classes − 1."""
+    """One image, as JPEG or PNG bytes or uint8 [h, w, c], and its label, 0 … num_classes − 1."""
 
     image: bytes | np.ndarray
     label: int
@@ -48,14 +48,16 @@ class Record(TypedDict):
 class Source:
     """The records of one split: `source[i]` is `{"image": bytes or uint8 [h, w, c], "label": int}`.
 
-    Pictures of TFDS sets stay encoded (JPEG or PNG bytes). A source pickles as its name and folder, and
-    opens its files when the first record is asked for; any number of threads may read from it.
+    Images of TFDS data sets stay encoded (JPEG or PNG bytes). A source opens its files at the first access, is
+    pickled as its name and folder, and can be read from any number of threads.
 
     Attributes:
-        name, split: what was opened; split is "train" or "test".
-        num_classes, class_names: the labels, 0 … num_classes − 1, and a name for each.
-        folder: where the TFDS data set lies; None for the embedded sets.
-        note: empty, or a sentence on what sets this copy apart from the full data set.
+        name: the data set.
+        split: "train" or "test".
+        num_classes: labels are 0 … num_classes − 1.
+        class_names: the name of each label.
+        folder: the TFDS version folder; None for embedded data sets.
+        note: how this copy differs from the full data set, a sentence; empty if it doesn't.
     """
 
     def __init__(self, entry: DataSet, split: str, folder: epath.Path | None):
@@ -76,18 +78,18 @@ class Source:
         if self.folder is None:
             records = {"digits": embedded.Digits, "photos": embedded.Photos}[self.name](self.split)
             return records, records.class_names
-        import tensorflow_datasets as tfds  # takes half a second, and not everybody needs it
+        import tensorflow_datasets as tfds  # slow, and not needed by embedded data sets
 
         split = self._entry.train_split if self.split == "train" else self._entry.test_split
         skip = {"image": cast(Any, tfds.decode.SkipDecoding)()}
         try:
             builder = cast(Any, tfds.builder_from_directory(os.fspath(self.folder)))
-            # The format by its name: a folder may hold the same records in several.
+            # A folder may hold the same records in several formats.
             records = builder.as_data_source(split, decoders=skip, file_format=RANDOM_ACCESS_FORMAT)
             return records, tuple(builder.info.features["label"].names)
-        except Exception as error:  # a JSON file's, a protocol buffer's, a missing field's
-            anew = _prepare_anew(self._entry, self.folder)
-            raise DataMissingError(f"{self.folder}/*.json can't be read ({type(error).__name__}); {anew}") from error
+        except Exception as error:  # from JSON, protocol buffers, or a missing field
+            advice = _prepare_again(self._entry, self.folder)
+            raise DataMissingError(f"{self.folder}/*.json can't be read ({type(error).__name__}); {advice}") from error
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -95,27 +97,27 @@ class Source:
 
     @property
     def shorter_side(self) -> int | None:
-        """Of a compact copy: the pixels of its pictures' shorter sides, at most. None for any other."""
+        """The largest shorter side, in pixels, in a compact copy; None for any other copy."""
         return None if self.folder is None else compact_side(self.folder.parent.name)
 
     @property
     def note(self) -> str:
         full = self._entry.train_size if self.split == "train" else self._entry.test_size
-        found = [] if len(self) == full else [f"has {len(self):,} {self.split} pictures, the full set {full:,}"]
+        found = [] if len(self) == full else [f"has {len(self):,} {self.split} images, the full set {full:,}"]
         if self.shorter_side is not None:
-            found.append(f"is a compact one: JPEG again, the shorter side {self.shorter_side} pixels")
+            found.append(f"is compact: encoded as JPEG again, the shorter side {self.shorter_side} pixels")
         return f"this copy of {self.name} {', and '.join(found)}" if found else ""
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """What the split holds, wherever it lies: see `data.fingerprint`. Raises as `__getitems__` does."""
+        """A digest of the split's content; see `data.fingerprint`. Raises what `__getitems__` raises."""
         return fingerprint(self)
 
     @functools.cached_property
     def files_version(self) -> str:
-        """Sixteen hexadecimal digits that change whenever a file is written anew, be it with the same content.
+        """16 hexadecimal digits that change whenever a file is rewritten, even with the same content.
 
-        What was computed from the files goes by this: unlike the fingerprint it never misses a change.
+        Cached results use it as their key because, unlike the fingerprint, it never misses a change.
         """
         content = b"embedded"
         if self.folder is not None:
@@ -133,19 +135,19 @@ class Source:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int] | np.ndarray) -> list[Record]:
-        """Several records at once: about twice as fast as one by one.
+        """Reads several records at once, which is about twice as fast as one by one.
 
         Raises:
-            RunStoppedError: the files are damaged or gone.
+            RunStoppedError: the files are damaged or missing.
         """
         records = self._opened[0]
         if self.folder is None:
             return [records[int(index)] for index in indices]
         try:
             found = records.__getitems__([int(index) for index in indices])
-        except (RuntimeError, OSError) as error:  # array_record's own checksums, or a file that has gone
+        except (RuntimeError, OSError) as error:  # a checksum of array_record, or a missing file
             raise RunStoppedError(
-                f"{self.name} is damaged ({error}); {_prepare_anew(self._entry, self.folder)}"
+                f"{self.name} is damaged ({error}); {_prepare_again(self._entry, self.folder)}"
             ) from error
         return [{"image": record["image"], "label": int(record["label"])} for record in found]
 
@@ -154,13 +156,13 @@ def open_source(name: str, split: str, *, data_dir: epath.PathLike | None = None
     """Opens one split of a data set.
 
     Args:
-        name: one of `datasets.DATA_SETS`.
+        name: a name in `datasets.DATA_SETS`.
         split: "train", or "test" for the split that the papers report on.
-        data_dir: TFDS data folder or bucket address; `$TFDS_DATA_DIR` or `~/tensorflow_datasets` if None.
+        data_dir: TFDS data folder or bucket; `$TFDS_DATA_DIR` or `~/tensorflow_datasets` if None.
 
     Raises:
-        UsageError: no such data set or split.
-        DataMissingError: not prepared yet; the message has the command that does it.
+        UsageError: there is no such data set or split.
+        DataMissingError: the data set isn't prepared; the message has the command that prepares it.
     """
     entry = data_set(name)
     if split not in ("train", "test"):
@@ -171,7 +173,7 @@ def open_source(name: str, split: str, *, data_dir: epath.PathLike | None = None
     if folder is None:
         other = unreadable_copy(name, data_dir)
         if other is not None and other.damaged:
-            raise DataMissingError(f"{other.problem}; {_prepare_anew(entry, other.folder)}")
+            raise DataMissingError(f"{other.problem}; {_prepare_again(entry, other.folder)}")
         beside = f" ({other.problem})" if other is not None else ""
         raise DataMissingError(
             f"{name} is not in {data_folder(data_dir)} as {RANDOM_ACCESS_FORMAT}{beside}; "

@@ -1,4 +1,4 @@
-"""A network's errors on a split, by a test protocol: every picture counts exactly once."""
+"""The errors of a network on a split by a test protocol; every image counts exactly once."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +13,7 @@ from jaxcnn.data.loading.pipeline import test_batches
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.protocols import PROTOCOLS, Squares
-from jaxcnn.evaluation.whole_pictures import WholePictureEvaluator
+from jaxcnn.evaluation.whole_images import WholeImageEvaluator
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.training.metrics import divide
 from jaxcnn.training.out_of_memory import reporting_evaluation_memory
@@ -22,16 +22,20 @@ from jaxcnn.training.steps import make_evaluation_step
 Tree = Any
 
 
+def evaluation_rows(experiment: Experiment, images: int, batch_parts: int) -> int:
+    """The rows of a test batch, which divide over `batch_parts` devices; a mask leaves out those beyond the images."""
+    wanted = experiment.evaluation_batch_size or max(experiment.batch_size, 100)
+    return -(-min(wanted, images) // batch_parts) * batch_parts
+
+
 class Evaluator:
-    """Evaluates one experiment on one split; each protocol is compiled once."""
+    """Evaluates an experiment on a split, compiling each protocol once."""
 
     def __init__(self, experiment: Experiment, source: Source, devices: Devices) -> None:
         self._experiment, self._source, self._devices = experiment, source, devices
-        wanted = experiment.evaluation_batch_size or max(experiment.batch_size, 100)
-        count = devices.batch_parts
-        self._batch_size = -(-min(wanted, len(source)) // count) * count  # the mask takes care of the excess
+        self._batch_size = evaluation_rows(experiment, len(source), devices.batch_parts)
         self._compiled: dict[str, jax.stages.Compiled] = {}
-        self._whole_pictures = WholePictureEvaluator(experiment, source, devices, batch_size=self._batch_size)
+        self._whole_images = WholeImageEvaluator(experiment, source, devices, batch_size=self._batch_size)
         inputs = experiment.inputs
         self._whole = None
         if inputs.stored_size <= RESIDENT_PIXELS:
@@ -53,28 +57,29 @@ class Evaluator:
     def __call__(
         self, protocol: str, variables: Tree, *, progress: Callable[[int, int], None] | None = None
     ) -> dict[str, Any]:
-        """Errors in percent.
+        """Measures the errors by one protocol.
 
         Args:
-          protocol: a name in `protocols.PROTOCOLS` that suits the experiment (`protocols.check_protocol`).
-          variables: {"params", "batch_stats", "statistics"}, laid out as `Devices.placement` says.
-          progress: called with pictures done and pictures in all; at several scales each counts as often.
+          protocol: a name in `protocols.PROTOCOLS` that suits the experiment (see `protocols.check_protocol`).
+          variables: {"params", "batch_stats", "statistics"}, placed by `Devices.placement`.
+          progress: called with images done and images in total, each image counted once for each scale.
 
         Returns:
-          {"loss", "top1_error", "top5_error", "count"}; of whole pictures also "scales", their shorter sides.
+          {"loss", "top1_error", "top5_error", "count"}, errors in percent; with whole images also "scales", the
+          shorter sides in pixels.
 
         Raises:
           UsageError: the split is empty.
           JaxcnnError: there isn't enough memory.
         """
         if not len(self._source):
-            raise UsageError(f"{self._source.name} has no pictures in its {self._source.split} split.")
+            raise UsageError(f"{self._source.name} has no images in its {self._source.split} split.")
         chosen = PROTOCOLS[protocol]
         whole = not isinstance(chosen, Squares)
         with reporting_evaluation_memory(self._batch_size, self._devices.batch_parts, whole=whole):
             if isinstance(chosen, Squares):
                 return self._by_squares(protocol, chosen, variables, progress)
-            return self._whole_pictures(chosen, variables, progress=progress)
+            return self._whole_images(chosen, variables, progress=progress)
 
     def _by_squares(
         self, protocol: str, chosen: Squares, variables: Tree, progress: Callable[[int, int], None] | None
@@ -89,5 +94,5 @@ class Evaluator:
             totals = sums if totals is None else jax.tree.map(jnp.add, totals, sums)
             if progress is not None:
                 progress(min(number * self._batch_size, len(self._source)), len(self._source))
-        assert totals is not None, "the split has pictures"
+        assert totals is not None, "the split has images"
         return divide(totals)

@@ -1,7 +1,7 @@
 """The papers' test protocols, by name.
 
-Two kinds: crops of the square that training sees too, and views of whole pictures at one or more scales. In both,
-class probabilities (softmax outputs) are averaged over all views of a picture, each counting the same.
+There are two kinds: crops of the same stored square as in training, and views of whole images at one or more scales.
+Both average the class probabilities (softmax outputs) over all views of an image with equal weights.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from jaxcnn.models.layers.masked_apply import masked_apply
 from jaxcnn.training.state import init
 from jaxcnn.training.steps import convolutional
 
-LARGEST = 4  # times the network's input: a scale beyond was meant for another network
+LARGEST = 4  # limit of a scale in input sizes of the network; a larger one was meant for another network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,30 +33,30 @@ class Squares:
 
 
 @dataclasses.dataclass(frozen=True)
-class WholePictures:
-    """Whole pictures at each of some scales, and their mirror images.
+class WholeImages:
+    """Whole images and their mirror images at one or more scales.
 
-    Seen through windows; or densely, by the fully convolutional form of the network, whose class scores are averaged
-    over the picture before the softmax (VGG §3.2).
+    The network is applied to windows of the images, or densely: in its fully convolutional form, whose class scores are
+    averaged over the image before the softmax (VGG §3.2).
     """
 
     scales: Callable[[Scales], tuple[int, ...]]
-    windows: WindowLayout | None = None  # None: densely
+    windows: WindowLayout | None = None  # None: dense
 
 
-PROTOCOLS: dict[str, Squares | WholePictures] = {
+PROTOCOLS: dict[str, Squares | WholeImages] = {
     "center": Squares(crops.center),
     "ten_crop": Squares(crops.ten_crop),
-    "dense": WholePictures(lambda scales: scales.dense),
-    "multi_crop": WholePictures(lambda scales: scales.multi_crop, windows.grid),
-    "multi_scale": WholePictures(lambda scales: scales.multi_scale),
-    "144_crop": WholePictures(lambda scales: scales.crop_144, windows.squares),
-    "multi_scale_dense": WholePictures(lambda scales: scales.multi_scale_dense),
+    "dense": WholeImages(lambda scales: scales.dense),
+    "multi_crop": WholeImages(lambda scales: scales.multi_crop, windows.grid),
+    "multi_scale": WholeImages(lambda scales: scales.multi_scale),
+    "144_crop": WholeImages(lambda scales: scales.crop_144, windows.squares),
+    "multi_scale_dense": WholeImages(lambda scales: scales.multi_scale_dense),
 }
 
 
 def check_protocol(name: str, experiment: Experiment) -> None:
-    """Raises UsageError unless there is a protocol of this name, and it suits the experiment's network and scales."""
+    """Raises UsageError unless a protocol of this name exists and suits the experiment's network and scales."""
     if name not in PROTOCOLS:
         raise UsageError(f"there is no protocol {name!r}; {nearest(name, list(PROTOCOLS))}")
     protocol = PROTOCOLS[name]
@@ -79,7 +79,7 @@ def check_protocol(name: str, experiment: Experiment) -> None:
 
 
 def _why_not_densely(experiment: Experiment, scale: int) -> str | None:
-    """What keeps the network from running over a whole picture of this side; None if nothing does."""
+    """Why the network can't be applied densely to images of this side, in pixels; None if it can."""
     model, inputs = convolutional(experiment), experiment.inputs
 
     def run(side: int) -> jax.Array:
@@ -87,7 +87,7 @@ def _why_not_densely(experiment: Experiment, scale: int) -> str | None:
         images = jnp.zeros((1, side, side, inputs.channels))
         return masked_apply(model, variables, images, jnp.full((1, 2), side, jnp.int32))
 
-    # The network's own input first: what is larger only has more room, what is smaller may have too little.
+    # Larger images always work if the network's own input does; smaller ones need a check of their own.
     for side in dict.fromkeys((inputs.size, min(inputs.size, scale))):
         try:
             jax.eval_shape(lambda side=side: run(side))
@@ -96,15 +96,15 @@ def _why_not_densely(experiment: Experiment, scale: int) -> str | None:
     return None
 
 
-def check_pictures(name: str, experiment: Experiment, source: Source) -> None:
-    """Raises UsageError if a protocol looks at larger pictures than a compact copy of the data set has."""
+def check_image_sizes(name: str, experiment: Experiment, source: Source) -> None:
+    """Raises UsageError if a protocol needs larger images than a compact copy of the data set has."""
     if source.shorter_side is None:
         return
     protocol, side = PROTOCOLS[name], source.shorter_side
     wanted = (experiment.inputs.stored_size,) if isinstance(protocol, Squares) else protocol.scales(experiment.scales)
     if max(wanted) > side:
         raise UsageError(
-            f"protocol {name!r} looks at pictures whose shorter side has {max(wanted)} pixels, and this copy of "
-            f"{source.name} has {side}: prepare the full data set ({prepare_command(source.name)}), or choose "
+            f"protocol {name!r} needs images whose shorter side has {max(wanted)} pixels, and this copy of "
+            f"{source.name} has {side}; prepare the full data set ({prepare_command(source.name)}), or choose "
             "another protocol or smaller scales."
         )

@@ -1,4 +1,4 @@
-"""The pure steps over whole pictures: class probabilities of each, averaged over its views at one scale."""
+"""Pure steps over whole images: the class probabilities of each, averaged over its views at one scale."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,47 +17,53 @@ from jaxcnn.training.steps import convolutional
 
 Tree = Any
 Batch = dict[str, jax.Array]  # "image": uint8 [batch, height, width, channels]; "extent": int32 [batch, 2]; "label"
-Seen = dict[str, jax.Array]  # "probabilities": float32 [batch, classes], "loss": float32 [batch]; means over views
-View = Callable[[Tree, Batch], Seen]
+Averages = dict[str, jax.Array]  # "probabilities": float32 [batch, classes], "loss": float32 [batch]; means over views
+View = Callable[[Tree, Batch], Averages]
 
 
 def make_dense_view(experiment: Experiment) -> View:
-    """The network over the whole picture and over its mirror image (VGG §3.2)."""
+    """A step that applies the network to the whole image and to its mirror image (VGG §3.2)."""
     model = convolutional(experiment)
 
-    def dense_view(variables: Tree, batch: Batch) -> Seen:
+    def dense_view(variables: Tree, batch: Batch) -> Averages:
         images, extents = _normalise(batch["image"], experiment.inputs, variables), batch["extent"]
 
         def scores(mirrored: jax.Array) -> jax.Array:
-            seen = jnp.where(mirrored, mirror(images, extents[:, 1]), images)
-            return masked_apply(model, _network(variables), seen, extents)
+            view = jnp.where(mirrored, mirror(images, extents[:, 1]), images)
+            return masked_apply(model, _network(variables), view, extents)
 
-        # One after the other: twice as many pictures at once would take twice the memory.
+        # In turn, because both at once would need twice the memory.
         return _average(experiment, jax.lax.map(scores, jnp.array([False, True])), batch["label"])
 
     return dense_view
 
 
 def make_windows_view(experiment: Experiment, choose: WindowLayout, scale: int) -> View:
-    """The network at each window and at its mirror image. scale: the pictures' shorter side."""
+    """A step that applies the network to each window and its mirror image.
+
+    Args:
+      experiment: the network and its inputs.
+      choose: the windows of a protocol.
+      scale: the shorter side of the images, pixels.
+    """
     model, size = in_precision(experiment), experiment.inputs.size
 
-    def windows_view(variables: Tree, batch: Batch) -> Seen:
+    def windows_view(variables: Tree, batch: Batch) -> Averages:
         images = _normalise(batch["image"], experiment.inputs, variables)
         rows, channels = images.shape[0], images.shape[-1]
 
         def look(corners: jax.Array, side: int) -> jax.Array:
-            seen = cut(images, corners, side)
+            view = cut(images, corners, side)
             if side != size:
-                seen = jax.image.resize(seen, (rows, size, size, channels), "linear", antialias=True)
-            # Side by side, not one batch behind the other, so that devices keep their rows.
-            pairs = jnp.stack([seen, seen[:, :, ::-1]], axis=1).reshape(2 * rows, size, size, channels)
+                view = jax.image.resize(view, (rows, size, size, channels), "linear", antialias=True)
+            # A window and its mirror image in adjacent rows, so that devices keep their rows.
+            pairs = jnp.stack([view, view[:, :, ::-1]], axis=1).reshape(2 * rows, size, size, channels)
             outputs = model.apply(_network(variables), pairs, train=False)
             assert isinstance(outputs, jax.Array)
             return outputs.reshape(rows, 2, -1).swapaxes(0, 1)
 
         outputs = [
-            # One window after the other: all at once wouldn't fit into memory.
+            # In turn, because all windows at once wouldn't fit into memory.
             jax.lax.map(lambda corners, side=side: look(corners, side), corners)
             for corners, side in choose(batch["extent"], size, scale)
         ]
@@ -68,7 +74,7 @@ def make_windows_view(experiment: Experiment, choose: WindowLayout, scale: int) 
 
 
 def _normalise(images: jax.Array, inputs: Inputs, variables: Tree) -> jax.Array:
-    """As training does it, without its padding. A mean picture fits the square alone: here it is its channels' mean."""
+    """Normalises as in training, but without padding. A mean image, which fits only the square, becomes its mean."""
     statistics = {}
     if inputs.mean == "picture":
         statistics["mean"] = variables["statistics"]["mean"].mean(axis=(0, 1), keepdims=True)
@@ -79,14 +85,23 @@ def _network(variables: Tree) -> Tree:
     return {"params": variables["params"], "batch_stats": variables["batch_stats"]}
 
 
-def _average(experiment: Experiment, outputs: jax.Array, labels: jax.Array) -> Seen:
-    """outputs: float32 [views, batch, classes]."""
+def _average(experiment: Experiment, outputs: jax.Array, labels: jax.Array) -> Averages:
+    """Averages over the views; outputs: float32 [views, batch, classes]."""
     losses = jax.vmap(experiment.loss, (0, None))(outputs, labels)
     return {"probabilities": jax.nn.softmax(outputs).mean(axis=0), "loss": losses.mean(axis=0)}
 
 
 def cut(images: jax.Array, corners: jax.Array, side: int) -> jax.Array:
-    """A square of each picture. corners: int32 [batch, 2], top and left; result: [batch, side, side, channels]."""
+    """Cuts a square out of each image.
+
+    Args:
+      images: [batch, height, width, channels].
+      corners: int32 [batch, 2], top and left in pixels.
+      side: of the squares, pixels.
+
+    Returns:
+      [batch, side, side, channels].
+    """
 
     def one(image: jax.Array, corner: jax.Array) -> jax.Array:
         return jax.lax.dynamic_slice(image, (corner[0], corner[1], 0), (side, side, image.shape[-1]))
@@ -95,7 +110,7 @@ def cut(images: jax.Array, corners: jax.Array, side: int) -> jax.Array:
 
 
 def mirror(images: jax.Array, widths: jax.Array) -> jax.Array:
-    """Each picture mirrored within its own width, int32 [batch]; what lies to the right of it stays."""
+    """Mirrors each image within its own width, int32 [batch]; columns to the right of that are unchanged."""
     columns = jnp.arange(images.shape[2], dtype=jnp.int32)[None, :]
     sources = jnp.where(columns < widths[:, None], widths[:, None] - 1 - columns, columns)
     return jnp.take_along_axis(images, sources[:, None, :, None], axis=2)

@@ -10,6 +10,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32
 
 from jaxcnn.models.kernels.relu import relu
 from jaxcnn.models.layers.core import Conv, Dense, Dropout, Initializer
@@ -25,11 +26,16 @@ Maps = tuple[Count, Count, Count, Count, Count]  # of conv1 … conv5
 
 
 class AlexNet(CheckedModule):
-    """The network of 2012: two towers, joined at conv3 and in the fully connected layers.
+    """The network of 2012: two towers, connected at conv3 and in the fully connected layers.
 
     Input: float32 [batch, 227, 227, 3], mean-subtracted. Output: logits, float32 [batch, num_classes].
     Deviation: 227 pixels, where §3.5 says 224: its own 55×55 maps need 227 without padding. (The authors' code
     rounds the number of windows up, which makes 55 of 224.)
+
+    >>> init = partial(AlexNet().init, train=False)
+    >>> variables = jax.eval_shape(init, jax.random.key(0), jnp.zeros((1, 227, 227, 3)))
+    >>> sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
+    60965224
     """
 
     num_classes: Count = 1000
@@ -37,14 +43,14 @@ class AlexNet(CheckedModule):
     hidden_units: Count = 4096  # §3.5
     towers: Count = 2  # §3.2: conv2, conv4 and conv5 see only the maps of their own tower
     dropout_rate: DropoutRate = 0.5  # §4.2, in the first two fully connected layers
-    activation: Callable[[jax.Array], jax.Array] = relu  # §3.1; tanh is what it is compared with
-    use_lrn: bool = True  # §3.3; off: −1.4 / −1.2 % without it
+    activation: Callable[[jax.Array], jax.Array] = relu  # §3.1, which compares it with tanh
+    use_lrn: bool = True  # §3.3: it takes 1.4 / 1.2 points off the top-1 / top-5 error
     lrn_k: Positive = 2.0  # §3.3; Caffe: 1
     lrn_alpha: NonNegative = 1e-4  # §3.3, not divided by n = 5; Caffe divides it
     pool_size: Count = 3  # §3.4: overlapping, 3 at stride 2; 2 does not overlap
-    # The paper's towers meet at conv3 first (§3.2), so each normalises its own maps; Caffe's have all of them.
+    # The paper's towers first meet at conv3 (§3.2), so each normalises over its own maps; Caffe normalises over all.
     norm_across_towers: bool = False
-    pool_first: bool = False  # CaffeNet normalises after pooling, the paper before
+    pool_first: bool = False  # CaffeNet pools before the normalisation, the paper after it
     kernel_init: Initializer = Normal(0.01)  # §5
     bias_value: float = 1.0  # §5: conv2, conv4, conv5 and the hidden fully connected layers; 0 elsewhere
     dtype: Any = jnp.float32
@@ -56,13 +62,21 @@ class AlexNet(CheckedModule):
 
     @classmethod
     def as_in_caffe(cls, **fields: Any) -> "AlexNet":
-        """bvlc_alexnet, which normalises over the maps of both towers, with k = 1 and α / n; `pool_first`: CaffeNet."""
+        """Caffe's bvlc_alexnet; with `pool_first=True`, CaffeNet.
+
+        It normalises over the maps of both towers, with k = 1 and α divided by n.
+
+        Args:
+          **fields: other fields of the network.
+        """
         norm = LocalResponseNorm.from_caffe(alpha=1e-4)
         return cls(norm_across_towers=True, lrn_k=norm.k, lrn_alpha=norm.alpha).clone(**fields)
 
     @nn.compact
     @takes_images
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, images: Float[Array, "batch height width channels"], *, train: bool
+    ) -> Float32[Array, "batch {self.num_classes}"]:
         conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
         dense = partial(Dense, kernel_init=self.kernel_init, dtype=self.dtype)
         positive = Constant(self.bias_value)
@@ -86,10 +100,16 @@ class AlexNet(CheckedModule):
         return dense(self.num_classes, name="fc8")(x).astype(jnp.float32)
 
     def tower_axes(self, devices: int) -> dict[str, int]:
-        """Parameter → its axis that is divided over `devices`, each of which holds a tower.
+        """The axis along which each parameter is divided when every device holds one tower.
 
-        A tower has its own maps and units. Of fc8 it has the weights that its own units of fc7 send up to every
-        class, and the devices' sums are added.
+        A tower has its own maps and units. Of fc8 it has the weights from its own units of fc7 to every class; the
+        devices' partial sums are added.
+
+        Args:
+          devices: the number of devices.
+
+        Returns:
+          Path of a parameter, "conv1/kernel", → its axis. Parameters that aren't named are whole on every device.
 
         Raises:
           ValueError: the network can't be divided so; the message says why.
@@ -103,7 +123,10 @@ class AlexNet(CheckedModule):
         own = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
         return {f"{layer}/{name}": -1 for layer in own for name in ("kernel", "bias")} | {"fc8/kernel": 0}
 
-    def normalise_and_pool(self, x: jax.Array, number: int) -> jax.Array:
+    def normalise_and_pool(
+        self, x: Float[Array, "batch height width channels"], number: int
+    ) -> Float[Array, "batch rows columns channels"]:
+        """Response normalisation and max-pooling, layers "norm1" and "pool1" for `number` 1."""
         groups = 1 if self.norm_across_towers else self.towers
         respond = partial(LocalResponseNorm, k=self.lrn_k, alpha=self.lrn_alpha, groups=groups)
         norm = respond(name=f"norm{number}") if self.use_lrn else lambda images: images
@@ -127,7 +150,9 @@ class OneTowerAlexNet(CheckedModule):
 
     @nn.compact
     @takes_images
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, images: Float[Array, "batch height width channels"], *, train: bool
+    ) -> Float32[Array, "batch {self.num_classes}"]:
         conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
         dense = partial(Dense, kernel_init=self.kernel_init, dtype=self.dtype)
         f1, f2, f3, f4, f5 = self.features

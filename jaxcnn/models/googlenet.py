@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Float32
 
 from jaxcnn.models.kernels.relu import relu
 from jaxcnn.models.layers.batch_norm import BatchNorm
@@ -23,11 +24,13 @@ from jaxcnn.models.layers.pooling import AveragePool, GlobalAveragePool, MaxPool
 from jaxcnn.models.layers.shapes import Shape, require_map, takes_images
 from jaxcnn.ranges import Count, DropoutRate, NonNegative, OddCount, Positive
 
+Logits = Float32[Array, "batch {self.num_classes}"]
+
 
 class AdaptiveAveragePool(Layer):
-    """The means of a `size`×`size` grid of windows that cover the map, and overlap where it does not divide.
+    """The means of a `size`×`size` grid of windows that cover the map; they overlap where it can't be divided evenly.
 
-    torch's adaptive_avg_pool2d: of n pixels, window i has those from ⌊i·n/size⌋ up to ⌈(i + 1)·n/size⌉.
+    As torch's adaptive_avg_pool2d: of n pixels, window i covers those from ⌊i·n/size⌋ up to ⌈(i + 1)·n/size⌉.
     """
 
     kind: ClassVar[str] = "avgpool"
@@ -35,13 +38,15 @@ class AdaptiveAveragePool(Layer):
     size: Count
 
     @nn.compact
-    def __call__(self, images: jax.Array) -> jax.Array:
+    def __call__(
+        self, images: Float[Array, "batch height width channels"]
+    ) -> Float[Array, "batch {self.size} {self.size} channels"]:
         require_map(self, images.shape)
         rows, columns = (self.weights(pixels).astype(images.dtype) for pixels in images.shape[1:3])
         return jnp.einsum("ih,bhwc,jw->bijc", rows, images, columns)
 
-    def weights(self, pixels: int) -> np.ndarray:
-        """The share of each pixel in each window, [size, pixels]."""
+    def weights(self, pixels: int) -> Float[np.ndarray, "{self.size} {pixels}"]:
+        """The weight of each pixel in the mean of each window along one side."""
         starts = np.arange(self.size) * pixels // self.size
         ends = -(-np.arange(1, self.size + 1) * pixels // self.size)
         places = np.arange(pixels)[None, :]
@@ -53,12 +58,12 @@ class AdaptiveAveragePool(Layer):
 
 
 class Concatenate(Layer):
-    """Maps of one size, side by side along the channels."""
+    """Joins maps of one size along the channels."""
 
     kind: ClassVar[str] = "concat"
 
     @nn.compact
-    def __call__(self, *branches: jax.Array) -> jax.Array:
+    def __call__(self, *branches: Float[Array, "batch height width _"]) -> Float[Array, "batch height width channels"]:
         sizes = {branch.shape[:-1] for branch in branches}
         if len(sizes) != 1:
             raise ValueError(f"{name_of(self)} takes maps of one size, not {', '.join(map(str, sorted(sizes)))}.")
@@ -66,7 +71,7 @@ class Concatenate(Layer):
 
 
 def convolve_and_rectify(
-    images: jax.Array,
+    images: Float[Array, "batch height width channels"],
     features: int,
     kernel_size: int,
     strides: int = 1,
@@ -77,8 +82,15 @@ def convolve_and_rectify(
     bias_init: Initializer,
     dtype: Any,
     name: str,
-) -> jax.Array:
-    """A convolution that keeps the size (at stride 1) and a ReLU: with biases, or with batch norm instead."""
+) -> Float[Array, "batch rows columns {features}"]:
+    """A convolution that keeps the map's size at stride 1, then a ReLU.
+
+    Args:
+      images: the input.
+      features, kernel_size, strides, kernel_init, bias_init, dtype, name: of the convolution.
+      train: whether the network is being trained, for the batch normalisation.
+      batch_norm: whether batch normalisation stands in for the biases.
+    """
     conv = partial(Conv, kernel_size=kernel_size, strides=strides, padding=kernel_size // 2, name=name)
     conv = partial(conv, features, kernel_init=kernel_init, dtype=dtype)
     if not batch_norm:
@@ -88,14 +100,14 @@ def convolve_and_rectify(
 
 
 class Inception(CheckedModule):
-    """Figure 2(b): four branches, side by side along the channels."""
+    """Four branches, joined along the channels (figure 2b)."""
 
     features: tuple[Count, Count, Count, Count, Count, Count]  # a row of Table 1, from #1×1 to pool proj
     unit: Callable[..., jax.Array]
     large_kernel: OddCount
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[Array, "batch height width channels"]) -> Float[Array, "batch height width features"]:
         direct, reduce3, conv3, reduce5, conv5, projection = self.features
         branch1 = self.unit(x, direct, 1, name="1x1")
         branch2 = self.unit(self.unit(x, reduce3, 1, name="3x3_reduce"), conv3, 3, name="3x3")
@@ -105,7 +117,7 @@ class Inception(CheckedModule):
 
 
 class AuxiliaryHead(CheckedModule):
-    """A classifier half-way (§5): average pooling, 128 1×1 filters, 1024 units, dropout, classes."""
+    """A classifier on inner maps (§5): average pooling, 128 1×1 filters, 1024 units, dropout, logits."""
 
     num_classes: Count
     unit: Callable[..., jax.Array]
@@ -115,9 +127,11 @@ class AuxiliaryHead(CheckedModule):
     adaptive_pool: bool
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, x: Float[Array, "batch height width channels"], *, train: bool
+    ) -> Float32[Array, "batch {self.num_classes}"]:
         pool = AdaptiveAveragePool(4, name="avgpool") if self.adaptive_pool else AveragePool(5, 3, name="avgpool")
-        x = pool(x)  # 14×14 → 4×4; the average of 5×5 needs images of 79 pixels at least
+        x = pool(x)  # 14×14 → 4×4; windows of 5×5 need images of at least 79 pixels
         x = self.unit(x, 128, 1, name="conv")
         x = relu(self.dense(1024, bias_init=self.bias_init, name="fc")(x))
         x = Dropout(self.dropout_rate, name="dropout")(x, train=train)
@@ -129,10 +143,10 @@ class GoogLeNet(CheckedModule):
 
     Input: float32 [batch, 224, 224, 3], mean-subtracted. Output at test time: logits, float32
     [batch, num_classes]. Output in training: (logits, (logits of aux1, logits of aux2)); the loss is that of
-    the first plus 0.3 times those of the heads. `init` makes the heads' parameters (their paths begin with
-    "aux") whatever `train` is; otherwise they run in training alone.
-    Deviation: a full 7×7 convolution first. Table 1's 2.7K parameters fit only a separable one, which the
-    text does not describe.
+    the first plus 0.3 times those of the heads. The heads run in training alone, and in `init`, which makes
+    their parameters (with paths that begin with "aux") whatever `train` is.
+    Deviation: the first layer is a full 7×7 convolution. Table 1 counts 2.7K parameters, which fits only a
+    separable one that the text doesn't describe.
     """
 
     num_classes: Count = 1000
@@ -151,8 +165,14 @@ class GoogLeNet(CheckedModule):
 
     @classmethod
     def as_in_torchvision(cls, **fields: Any) -> "GoogLeNet":
-        """Batch norm (ε = 1e-3) for biases and LRN; 3×3 for 5×5, by a mistake of theirs; 2×2 in pool4; a 4×4 grid of
-        averages before the heads. Deviation: the linear layers' biases begin at 0; torchvision leaves torch's values.
+        """torchvision's network.
+
+        Batch normalisation (ε = 1e-3) replaces the biases and the response normalisation. The filters called 5×5 are
+        3×3, a mistake of theirs; pool4 has 2×2 windows; the heads begin with a 4×4 grid of averages.
+        Deviation: the linear layers' biases begin at 0; torchvision leaves torch's values.
+
+        Args:
+          **fields: other fields of the network.
         """
         net = cls(use_lrn=False, batch_norm=True, large_kernel=3, pool4_size=2, dropout_rate=0.2)
         net = net.clone(adaptive_aux_pool=True, kernel_init=TruncatedNormal(0.01), bias_value=0.0)
@@ -160,7 +180,9 @@ class GoogLeNet(CheckedModule):
 
     @nn.compact
     @takes_images
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array | tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    def __call__(
+        self, images: Float[Array, "batch height width channels"], *, train: bool
+    ) -> Logits | tuple[Logits, tuple[Logits, Logits]]:
         weights: dict[str, Any] = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         biases = Constant(self.bias_value)
         unit = partial(convolve_and_rectify, train=train, bias_init=biases, **weights)
@@ -206,5 +228,6 @@ class GoogLeNet(CheckedModule):
 
 
 def no_norm(*, name: str) -> Callable[[jax.Array], jax.Array]:
+    """The identity, in place of a normalisation layer of this name."""
     del name
     return lambda images: images

@@ -1,4 +1,4 @@
-"""Two networks that are called LeNet-5 and aren't the paper's: today's, and Caffe's."""
+"""Two networks that are called LeNet-5 but differ from the paper's: the textbooks' and Caffe's."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32
 
 from jaxcnn.models.kernels.relu import relu
 from jaxcnn.models.layers.core import Conv, Dense, Initializer
@@ -19,8 +20,8 @@ from jaxcnn.ranges import Count
 class ModernLeNet5(CheckedModule):
     """LeNet-5 as textbooks have it: full C3, average pooling, softmax; 61,706 parameters for 10 classes.
 
-    Call with images, float32 [batch, 28, 28, channels]; returns logits, float32 [batch, num_classes]. Any size
-    that leaves S4 a picture works, with other parameters.
+    Input: float32 [batch, 28, 28, channels]. Output: logits, float32 [batch, num_classes]. Other sizes give other
+    numbers of parameters.
     """
 
     num_classes: Count = 10
@@ -30,7 +31,9 @@ class ModernLeNet5(CheckedModule):
 
     @nn.compact
     @takes_images
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, images: Float[Array, "batch height width channels"], *, train: bool
+    ) -> Float32[Array, "batch {self.num_classes}"]:
         del train
         options: dict[str, Any] = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         x = self.activation(Conv(6, 5, padding=2, **options, name="C1")(images))  # 28×28
@@ -43,9 +46,9 @@ class ModernLeNet5(CheckedModule):
 
 
 class CaffeLeNet(CheckedModule):
-    """Caffe's `examples/mnist/lenet`: 431,080 parameters; there is no nonlinearity but the one after ip1.
+    """Caffe's `examples/mnist/lenet`: 431,080 parameters; its only nonlinearity is the ReLU after ip1.
 
-    Call with images, float32 [batch, 28, 28, 1], 0–1; returns logits, float32 [batch, num_classes].
+    Input: float32 [batch, 28, 28, 1], 0–1. Output: logits, float32 [batch, num_classes].
     """
 
     num_classes: Count = 10
@@ -54,7 +57,9 @@ class CaffeLeNet(CheckedModule):
 
     @nn.compact
     @takes_images
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, images: Float[Array, "batch height width channels"], *, train: bool
+    ) -> Float32[Array, "batch {self.num_classes}"]:
         del train
         options: dict[str, Any] = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         x = Conv(20, 5, **options, name="conv1")(images)  # 24×24

@@ -1,16 +1,16 @@
 """Network in Network: Lin, Chen & Yan, 2013.
 
 A convolution followed by two 1×1 convolutions ("cccp": cascaded cross-channel parametric pooling) is a small
-perceptron that slides over the picture (§3.1); the last one's maps, averaged, are the classes (§3.2). The
-filter counts and the standard deviations are those of the authors' configuration files.
+perceptron that slides over the image (§3.1). The last maps, one for each class, are averaged to its logit (§3.2).
+The numbers of filters and the standard deviations are those of the authors' configuration files.
 """
 
 from functools import partial
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32
 
 from jaxcnn.models.kernels.relu import relu
 from jaxcnn.models.layers.core import Conv, Dropout, Initializer
@@ -24,10 +24,13 @@ Widths = tuple[Count, Count, Count]
 
 
 class NIN(CheckedModule):
-    """The network for small pictures: CIFAR as it stands; `mnist` and `svhn` below have other widths.
+    """The network for small images: CIFAR-10's by default, and `cifar100`, `mnist` and `svhn`.
 
     Input: float32 [batch, height, width, channels]. Output: logits, float32 [batch, num_classes], never
     negative: there is a ReLU before the average. The pools round up: 32 → 16 → 8 pixels.
+
+    >>> NIN.mnist().num_classes, NIN.cifar100().num_classes
+    (10, 100)
     """
 
     num_classes: Count = 10
@@ -39,26 +42,33 @@ class NIN(CheckedModule):
     kernel_init: Initializer = Normal(0.05)
     conv1_init: Initializer = Normal(0.05)  # CIFAR-100: 0.001
     block1_init: Initializer = Normal(0.05)  # cccp1 and cccp2; CIFAR-100: 0.01
-    output_bias: float = 0.0  # of cccp6, at first; softmax doesn't see it, the ReLU behind cccp6 does
+    output_bias: float = (
+        0.0  # initial bias of cccp6: it keeps values above 0, so that the ReLU passes them; softmax ignores it
+    )
     dtype: Any = jnp.float32
 
     @classmethod
     def cifar100(cls, **fields: Any) -> "NIN":
+        """CIFAR-100's network: 100 classes, and smaller initial weights in the first block."""
         return cls(num_classes=100, conv1_init=Normal(0.001), block1_init=Normal(0.01)).clone(**fields)
 
     @classmethod
     def mnist(cls, **fields: Any) -> "NIN":
+        """MNIST's network: narrower, with 5×5 filters in the third block."""
         net = cls(block1=(96, 64, 48), block2=(128, 96, 48), block3=(128, 96), kernel_sizes=(5, 5, 5))
         return net.clone(**fields)
 
     @classmethod
     def svhn(cls, **fields: Any) -> "NIN":
+        """SVHN's network: wider after the first block, with 5×5 filters in the third."""
         net = cls(block1=(128, 96, 64), block2=(320, 256, 128), block3=(384, 256), kernel_sizes=(5, 5, 5))
         return net.clone(**fields)
 
     @nn.compact
     @takes_images
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, images: Float[Array, "batch height width channels"], *, train: bool
+    ) -> Float32[Array, "batch {self.num_classes}"]:
         conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
         k1, k2, k3 = self.kernel_sizes
 
@@ -93,7 +103,9 @@ class ImageNetNIN(CheckedModule):
 
     @nn.compact
     @takes_images
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, images: Float[Array, "batch height width channels"], *, train: bool
+    ) -> Float32[Array, "batch {self.num_classes}"]:
         conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
         outer = partial(Conv, kernel_init=self.outer_init, dtype=self.dtype)
 

@@ -4,8 +4,8 @@ from functools import partial
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32
 
 from jaxcnn.models.kernels.relu import relu
 from jaxcnn.models.layers.core import Conv, Dense, Dropout, Initializer
@@ -29,7 +29,9 @@ class PrimerCNN(CheckedModule):
 
     @nn.compact
     @takes_images
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, images: Float[Array, "batch height width channels"], *, train: bool
+    ) -> Float32[Array, "batch {self.num_classes}"]:
         conv = partial(Conv, kernel_init=self.kernel_init, dtype=self.dtype)
         dense = partial(Dense, kernel_init=self.kernel_init, dtype=self.dtype)
 

@@ -3,8 +3,8 @@
 from typing import Annotated, Any, Literal
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32
 
 from jaxcnn.models.kernels.relu import relu
 from jaxcnn.models.layers.batch_norm import BatchNorm
@@ -15,7 +15,7 @@ from jaxcnn.models.layers.pooling import GlobalAveragePool, MaxPool
 from jaxcnn.models.layers.shapes import takes_images
 from jaxcnn.ranges import NOT_EMPTY, Count
 
-# §3.3: A pads with zero channels, B projects where the shape changes, C projects always; "none": a plain net.
+# §3.3: A appends channels of zeros, B projects where the shape changes, C always projects; "none": a plain network.
 Shortcut = Literal["A", "B", "C", "none"]
 
 # Table 1: blocks in conv2_x … conv5_x, and whether they are bottlenecks.
@@ -29,9 +29,10 @@ DEPTHS: dict[int, tuple[tuple[int, ...], bool]] = {
 
 
 class ResidualBlock(CheckedModule):
-    """Two 3×3 convolutions, or the bottleneck 1×1, 3×3, 1×1 with four times the features last (figure 5).
+    """Two 3×3 convolutions, or the bottleneck of 1×1, 3×3 and 1×1 with four times the features last (figure 5).
 
-    Batch norm after each convolution; the last ReLU after the addition. Layers "a", "b" ("c") and "shortcut".
+    Batch normalisation follows each convolution, and the last ReLU the addition. The layers' names are "a", "b", for
+    a bottleneck "c", and "shortcut" for a projection.
     """
 
     features: Count
@@ -43,8 +44,12 @@ class ResidualBlock(CheckedModule):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        def unit(x: jax.Array, features: int, size: int, strides: int, name: str) -> jax.Array:
+    def __call__(
+        self, x: Float[Array, "batch height width channels"], *, train: bool
+    ) -> Float[Array, "batch rows columns features"]:
+        def unit(
+            x: Float[Array, "batch height width channels"], features: int, size: int, strides: int, name: str
+        ) -> Float[Array, "batch rows columns {features}"]:
             weights = {"use_bias": False, "kernel_init": self.kernel_init, "dtype": self.dtype}
             x = Conv(features, size, strides, size // 2, name=name, **weights)(x)
             return BatchNorm(dtype=self.dtype, name=f"{name}.bn")(x, train=train)
@@ -67,8 +72,19 @@ class ResidualBlock(CheckedModule):
         return relu(y + x)
 
 
-def identity_with_zeros(x: jax.Array, strides: int, channels: int) -> jax.Array:
-    """Option A: every `strides`-th pixel, and zeros for the channels that are new, at the end."""
+def identity_with_zeros(
+    x: Float[Array, "batch height width inputs"], strides: int, channels: int
+) -> Float[Array, "batch rows columns {channels}"]:
+    """Shortcut A: every `strides`-th pixel, with channels of zeros appended (§3.3).
+
+    Args:
+      x: the block's input.
+      strides: of the block.
+      channels: of the block's output.
+
+    Raises:
+      ValueError: the block has fewer channels than its input.
+    """
     if channels < x.shape[-1]:
         raise ValueError(f"shortcut A adds channels: it can't make {channels} of {x.shape[-1]}.")
     x = x[:, ::strides, ::strides]
@@ -76,9 +92,9 @@ def identity_with_zeros(x: jax.Array, strides: int, channels: int) -> jax.Array:
 
 
 class ResNet(CheckedModule):
-    """The ImageNet networks of Table 1; `ResNet.of_depth(50)` has the numbers.
+    """The ImageNet networks of Table 1, which `ResNet.of_depth(50)` and its like build.
 
-    Input: float32 [batch, 224, 224, 3], mean-subtracted; other sizes will do, as the last maps are averaged.
+    Input: float32 [batch, 224, 224, 3], mean-subtracted; other sizes work too, as the last maps are averaged.
     Output: logits, float32 [batch, num_classes].
     """
 
@@ -86,8 +102,9 @@ class ResNet(CheckedModule):
     blocks: Annotated[tuple[Count, ...], NOT_EMPTY] = (3, 4, 6, 3)  # each stage has half the pixels, twice the maps
     bottleneck: bool = True
     shortcut: Shortcut = "B"
-    stride_on_3x3: bool = False  # "v1.5", torchvision's: a bottleneck's stride on its 3×3, not its first 1×1
-    # The authors' Caffe rounds pool1's windows up, without padding: as many as with torch's 1 pixel, moved by one.
+    stride_on_3x3: bool = False  # torchvision's "v1.5": a bottleneck strides in its 3×3, not in its first 1×1
+    # The authors' Caffe pads nothing and rounds the number of pool1's windows up. There are as many as with the padding
+    # of 1 pixel that torch uses, but one pixel further to the bottom right.
     pool1_ceil: bool = False
     kernel_init: Initializer = HE_FAN_IN  # §3.4, after He et al. 2015; torchvision: HE_FAN_OUT
     dense_init: Initializer = HE_FAN_IN
@@ -95,7 +112,18 @@ class ResNet(CheckedModule):
 
     @classmethod
     def of_depth(cls, depth: int, **fields: Any) -> "ResNet":
-        """The network of 18, 34, 50, 101 or 152 layers."""
+        """The network of 18, 34, 50, 101 or 152 layers (Table 1).
+
+        >>> ResNet.of_depth(101).blocks
+        (3, 4, 23, 3)
+
+        Args:
+          depth: the number of layers with weights.
+          **fields: other fields of the network.
+
+        Raises:
+          ValueError: Table 1 has no network of this depth.
+        """
         if depth not in DEPTHS:
             raise ValueError(f"depth (={depth}) must be one of {', '.join(map(str, DEPTHS))}.")
         blocks, bottleneck = DEPTHS[depth]
@@ -103,7 +131,9 @@ class ResNet(CheckedModule):
 
     @nn.compact
     @takes_images
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, images: Float[Array, "batch height width channels"], *, train: bool
+    ) -> Float32[Array, "batch {self.num_classes}"]:
         weights = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         x = Conv(64, 7, 2, padding=3, use_bias=False, name="conv1", **weights)(images)  # 112×112×64
         x = relu(BatchNorm(dtype=self.dtype, name="conv1.bn")(x, train=train))

@@ -3,8 +3,8 @@
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32
 
 from jaxcnn.models.kernels.relu import relu
 from jaxcnn.models.layers.batch_norm import BatchNorm
@@ -26,7 +26,7 @@ class CifarResNet(CheckedModule):
     num_classes: Count = 10
     n: Count = 3  # 3, 5, 7, 9, 18, 200: 20, 32, 44, 56, 110, 1202 layers
     features: tuple[Count, Count, Count] = (16, 32, 64)
-    shortcut: Shortcut = "A"  # the only one here (§4.2); "B" is what others do
+    shortcut: Shortcut = "A"  # the only one that §4.2 uses
     kernel_init: Initializer = HE_FAN_IN
     dense_init: Initializer = HE_FAN_IN
     dtype: Any = jnp.float32
@@ -40,14 +40,27 @@ class CifarResNet(CheckedModule):
 
     @classmethod
     def of_depth(cls, depth: int, **fields: Any) -> "CifarResNet":
-        """The network of `depth` = 6n + 2 layers."""
+        """The network of 6n + 2 layers.
+
+        >>> CifarResNet.of_depth(110).n
+        18
+
+        Args:
+          depth: the number of layers with weights.
+          **fields: other fields of the network.
+
+        Raises:
+          ValueError: `depth` isn't 6n + 2.
+        """
         if depth < 8 or depth % 6 != 2:
             raise ValueError(f"depth (={depth}) must be 6n + 2: 20, 32, 44, 56, 110, 1202 in the paper.")
         return cls(n=depth // 6, **fields)
 
     @nn.compact
     @takes_images
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, images: Float[Array, "batch height width channels"], *, train: bool
+    ) -> Float32[Array, "batch {self.num_classes}"]:
         weights = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         x = Conv(self.features[0], 3, padding=1, use_bias=False, name="conv1", **weights)(images)  # 32×32×16
         x = relu(BatchNorm(dtype=self.dtype, name="conv1.bn")(x, train=train))

@@ -3,8 +3,8 @@
 from typing import Annotated, Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32
 
 from jaxcnn.models.kernels.relu import relu
 from jaxcnn.models.layers.batch_norm import BatchNorm
@@ -28,14 +28,15 @@ SHALLOW = ((5,), (5,), (5,), (5,), (5,))  # §4.1: B with one 5×5 for every two
 class DenseOverMap(Dense):
     """A fully connected layer made for a `size`×`size` map, slid over a larger one (§3.2).
 
-    [batch, height, width, channels] → [batch, height − size + 1, width − size + 1, features], with
-    the parameters of `Dense`. Patches and one matrix product rather than a convolution: on a `size`×`size`
-    map that is what `Dense` does, to the bit.
+    It has the parameters of `Dense`. It computes one matrix product over patches rather than a convolution: on a
+    `size`×`size` map that equals `Dense` to the bit.
     """
 
     size: Count = 1
 
-    def __call__(self, inputs: jax.Array) -> jax.Array:
+    def __call__(
+        self, inputs: Float[Array, "batch height width channels"]
+    ) -> Float[Array, "batch height-{self.size}+1 width-{self.size}+1 {self.features}"]:
         require_map(self, inputs.shape, self.size)
         batch, height, width, _ = inputs.shape
         rows, columns = height - self.size + 1, width - self.size + 1
@@ -56,10 +57,13 @@ class VGG(CheckedModule):
 
     Input: float32 [batch, 224, 224, 3], mean-subtracted. Output: logits, float32 [batch, num_classes].
 
-    The test protocol of §3.2 runs the fully connected layers over the map of a whole, larger picture:
-    `model.over_whole_pictures(224).apply(variables, images, train=False)` takes the same variables and gives
-    a class map, float32 [batch, rows, columns, num_classes], to be averaged; of a 224-pixel picture it is 1×1
-    and equal to the plain network's answer.
+    The test protocol of §3.2 runs the fully connected layers over the map of a whole, larger image:
+    `model.over_whole_pictures(224).apply(variables, images, train=False)` takes the same variables and returns
+    a class map, float32 [batch, rows, columns, num_classes], to be averaged. For a 224-pixel image the map is 1×1
+    and equals the logits of the plain network.
+
+    >>> sum(len(block) for block in VGG(blocks=E).blocks) + 3  # convolutions and fully connected layers
+    19
     """
 
     num_classes: Count = 1000
@@ -69,11 +73,12 @@ class VGG(CheckedModule):
     use_lrn: bool = False  # A-LRN: after the first convolution, with AlexNet's values
     batch_norm: bool = False  # torchvision's -bn: after every convolution, which keeps its bias
     dropout_rate: DropoutRate = 0.5  # §3.1, in the first two fully connected layers
-    # §3.1 says variance 10⁻², which is a standard deviation of 0.1. Deviation: 0.01, the one that Caffe and
-    # those who train these nets use. The paper also finds Glorot's enough to train without net A's weights.
+    # Deviation: a standard deviation of 0.01, which Caffe and those who train these networks use. §3.1 says a variance
+    # of 10⁻², which is a standard deviation of 0.1. With Glorot's initialisation, the paper found, training doesn't
+    # need the weights of net A.
     kernel_init: Initializer = Normal(0.01)
     dense_init: Initializer = Normal(0.01)
-    map_size: Count | None = None  # 7, say: fully connected layers made for 7×7 maps slide over larger ones
+    map_size: Count | None = None  # with 7, fully connected layers made for 7×7 maps slide over larger maps
     dtype: Any = jnp.float32
 
     def __post_init__(self) -> None:
@@ -82,10 +87,16 @@ class VGG(CheckedModule):
             raise RangeError(f"features (={self.features}) must have a value for each of blocks (={self.blocks}).")
 
     def over_whole_pictures(self, size: int = 224) -> "VGG":
-        """The fully convolutional form of a net that was trained on `size`×`size` pictures.
+        """The fully convolutional form of a network that was trained on `size`×`size` images (§3.2).
+
+        >>> VGG().over_whole_pictures(224).map_size
+        7
+
+        Args:
+          size: pixels of a side in training.
 
         Raises:
-          ValueError: no network is trained on pictures so small.
+          ValueError: `size` is smaller than this network can be trained on.
         """
         halved = 2 ** len(self.blocks)
         if size < halved:
@@ -94,7 +105,9 @@ class VGG(CheckedModule):
 
     @nn.compact
     @takes_images
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, images: Float[Array, "batch height width channels"], *, train: bool
+    ) -> Float32[Array, "batch *map {self.num_classes}"]:
         weights = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         x = images
         for block, kernel_sizes in enumerate(self.blocks, start=1):
@@ -116,6 +129,7 @@ class VGG(CheckedModule):
         return self.dense(self.num_classes, 1, name="fc8")(x).astype(jnp.float32)
 
     def dense(self, features: int, size: int | None, name: str) -> Dense:
+        """A fully connected layer for `size`×`size` maps, which slides over larger ones where `map_size` is set."""
         fields: dict[str, Any] = {"kernel_init": self.dense_init, "dtype": self.dtype, "name": name}
         if self.map_size is None or size is None:
             return Dense(features, **fields)

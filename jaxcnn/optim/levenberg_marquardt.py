@@ -9,12 +9,13 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
 
 class LevenbergMarquardtState(NamedTuple):
-    """`curvature`: h_kk of every parameter, shaped like the parameters; zeros until the first `refresh`."""
+    """The curvature that the last `refresh` put in."""
 
-    curvature: Any
+    curvature: Any  # h_kk of every parameter, a tree of the parameters' shapes; zeros before the first `refresh`
 
 
 def stochastic_diagonal_levenberg_marquardt(mu: float = 0.02) -> optax.GradientTransformationExtraArgs:
@@ -24,9 +25,9 @@ def stochastic_diagonal_levenberg_marquardt(mu: float = 0.02) -> optax.GradientT
       mu: keeps the step finite where a weight has no curvature (paper: 0.02).
 
     Returns:
-      A transformation whose `update` needs `learning_rate=` (η, a float or float32 scalar), as the paper's η
-      goes by passes. Curvature stays as it is until `refresh` puts a new estimate in; before the first one it is
-      zero, and every weight's rate is η / μ.
+      A transformation whose `update` needs `learning_rate=` (η, a float or float32 scalar), as the paper's η depends
+      on the pass. The curvature changes only when `refresh` puts in a new estimate. Before the first one it is zero,
+      and every weight's rate is η / μ.
     """
 
     def init(params: Any) -> LevenbergMarquardtState:
@@ -37,14 +38,19 @@ def stochastic_diagonal_levenberg_marquardt(mu: float = 0.02) -> optax.GradientT
         steps = jax.tree.map(lambda g, h: -learning_rate / (mu + h) * g, updates, state.curvature)
         return steps, state
 
-    # Optax's type for `update` doesn't know the extra arguments that this class is there for.
+    # Optax's type for `update` lacks the extra arguments, which are what this class is for.
     return optax.GradientTransformationExtraArgs(init, cast(Any, update))
 
 
 def refresh(opt_state: Any, curvature: Any) -> Any:
     """`opt_state` with this curvature in its LevenbergMarquardtState, wherever an `optax.chain` has put it.
 
-    Raises ValueError where there is none.
+    Args:
+      opt_state: the optimizer's state.
+      curvature: as `diagonal_curvature` returns it.
+
+    Raises:
+      ValueError: `opt_state` has no LevenbergMarquardtState.
     """
 
     def is_ours(node: Any) -> bool:
@@ -60,22 +66,24 @@ def refresh(opt_state: Any, curvature: Any) -> Any:
     )
 
 
-def diagonal_curvature(features: Callable[[Any, jax.Array], jax.Array], params: Any, images: jax.Array) -> Any:
-    """The diagonal of the Gauss–Newton matrix of E = mean over pictures of the squared distance to the target.
+def diagonal_curvature(
+    features: Callable[[Any, jax.Array], jax.Array], params: Any, images: Float[Array, "batch height width channels"]
+) -> Any:
+    """The diagonal of the Gauss–Newton matrix of E, the squared distance to the target, averaged over images.
 
     E = Σ (x − target)² gives ∂²E/∂x² = 2 for each output x of the features, whatever the target is, so labels
-    aren't needed. From there the second derivatives go back through the layers like first ones, with squared
-    weights, inputs and slopes; what a shared weight gets is summed over its connections. Cross terms between
-    the connections that share a weight, and terms with f'', are left out, as in the paper.
+    aren't needed. The second derivatives are then propagated back through the layers like first ones, but with squared
+    weights, inputs and slopes; those of a shared weight are summed over its connections. Cross terms between the
+    connections that share a weight, and terms with f'', are left out, as in the paper.
 
     Args:
       features: (params, images) → [batch, n], whose reverse mode carries second derivatives:
         `lambda params, images: model.apply({"params": params}, images, curvature=True, method="features")`.
       params: the parameters.
-      images: the sample, as the model takes it (paper: 500 training pictures, before each pass).
+      images: the sample, as the model takes it (paper: 500 training images, before each pass).
 
     Returns:
-      A tree like `params`, nothing in it negative.
+      h_kk of every parameter, a tree like `params`; no value is negative.
     """
     outputs, backward = jax.vjp(lambda tree: features(tree, images), params)
     (curvature,) = backward(jnp.full_like(outputs, 2.0 / images.shape[0]))

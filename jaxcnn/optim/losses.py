@@ -1,28 +1,36 @@
-"""Losses, one value an example, in float32."""
+"""Losses: one float32 value for each example."""
 
 import dataclasses
 
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float, Float32, Int
 
 from jaxcnn.ranges import NonNegative, Positive, check
+
+Logits = Float[Array, "batch classes"]
+Labels = Int[Array, "batch"]
 
 
 @dataclasses.dataclass(frozen=True)
 class SoftmaxCrossEntropy:
-    """−log softmax(logits)[label]."""
+    """−log softmax(logits)[label].
 
-    def __call__(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
-        """outputs: logits [batch, classes]; labels: int32 [batch]; result: float32 [batch]."""
+    >>> SoftmaxCrossEntropy()(jnp.zeros((1, 10)), jnp.array([3])).round(4)  # log 10
+    Array([2.3026], dtype=float32)
+    """
+
+    def __call__(self, outputs: Logits, labels: Labels) -> Float32[Array, "batch"]:
+        """The loss of each example, from the network's logits."""
         return optax.softmax_cross_entropy_with_integer_labels(outputs.astype(jnp.float32), labels)
 
 
 @dataclasses.dataclass(frozen=True)
 class AuxiliaryCrossEntropy:
-    """Softmax cross-entropy of the logits, and `weight` times that of each auxiliary head (GoogLeNet §5).
+    """Softmax cross-entropy of the logits, plus `weight` times that of each auxiliary head (GoogLeNet §5).
 
-    The heads exist in training alone; at test time it is the cross-entropy of the logits.
+    The heads run in training alone; at test time the loss is the cross-entropy of the logits.
     """
 
     weight: NonNegative = 0.3
@@ -30,8 +38,8 @@ class AuxiliaryCrossEntropy:
     def __post_init__(self) -> None:
         check(self)
 
-    def __call__(self, outputs: jax.Array | tuple[jax.Array, tuple[jax.Array, ...]], labels: jax.Array) -> jax.Array:
-        """outputs: logits [batch, classes], or (logits, (logits of a head, …)); result: float32 [batch]."""
+    def __call__(self, outputs: Logits | tuple[Logits, tuple[Logits, ...]], labels: Labels) -> Float32[Array, "batch"]:
+        """The loss of each example, from logits or from (logits, (logits of a head, …))."""
         logits, heads = outputs if isinstance(outputs, tuple) else (outputs, ())
         loss = SoftmaxCrossEntropy()
         return loss(logits, labels) + self.weight * sum((loss(head, labels) for head in heads), jnp.zeros(()))
@@ -41,8 +49,8 @@ class AuxiliaryCrossEntropy:
 class MaximumAPosteriori:
     """LeNet-5's criterion: y_D + log(e^−j + Σ_i e^−y_i), with y the distances (LeCun et al. 1998, eq. 9).
 
-    The constant j is the cost of a "rubbish" class that keeps the penalty of wrong classes that are far off
-    anyway from growing; the paper gives no value.
+    The constant j is the cost of a "rubbish" class: wrong classes that are already far away are not pushed further.
+    The paper gives no value.
     """
 
     j: Positive
@@ -50,8 +58,8 @@ class MaximumAPosteriori:
     def __post_init__(self) -> None:
         check(self)
 
-    def __call__(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
-        """outputs: scores −y, [batch, classes]; labels: int32 [batch]; result: float32 [batch]."""
+    def __call__(self, outputs: Logits, labels: Labels) -> Float32[Array, "batch"]:
+        """The loss of each example, from the scores −y."""
         scores = outputs.astype(jnp.float32)
         rubbish = jnp.full((scores.shape[0], 1), -self.j)
         correct = jnp.take_along_axis(scores, labels[:, None], axis=1)[:, 0]

@@ -1,6 +1,7 @@
-"""Optimizers as the papers write them. Each takes the step's rate as `learning_rate=` in `update`."""
+"""Optimizers as the papers write them. Their `update` takes the step's rate as `learning_rate=`."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import optax
@@ -10,7 +11,7 @@ from jaxcnn.ranges import Count, Decay, NonNegative, Positive, check
 
 
 def scale_by_given_rate() -> optax.GradientTransformationExtraArgs:
-    """Multiplies by −learning_rate, which `update` is given: the rate is an input of a step, not hidden state."""
+    """Multiplies by −learning_rate, an argument of `update`: the rate is an input of the step, not hidden state."""
 
     def update(updates, state, params=None, **extra):
         del params
@@ -20,13 +21,19 @@ def scale_by_given_rate() -> optax.GradientTransformationExtraArgs:
     return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
 
 
-def is_weight(params):
-    """True for kernels, False for biases and the scales of a normalisation: what Caffe's networks decay."""
+def is_weight(params: Any) -> Any:
+    """Which parameters are kernels: True for them, False for biases and the scales of a normalisation.
+
+    Caffe's networks decay kernels alone.
+
+    >>> is_weight({"kernel": jax.numpy.zeros((3, 3)), "bias": jax.numpy.zeros(3)})
+    {'bias': False, 'kernel': True}
+    """
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
 
 
 def scale_biases(factor: float) -> optax.GradientTransformation:
-    """Multiplies the updates of everything but kernels."""
+    """Multiplies the updates of all parameters except kernels."""
 
     def scale(update: jax.Array, kernel: bool) -> jax.Array:
         return update if kernel else factor * update
@@ -38,19 +45,20 @@ def scale_biases(factor: float) -> optax.GradientTransformation:
 class Momentum:
     """v ← momentum·v − weight_decay·ε·w − ε·∇; w ← w + v (Krizhevsky et al. 2012, §5).
 
-    The rate ε stands inside the velocity, so a drop of the rate leaves the velocity as it was;
-    `optax.sgd` and `torch.optim.SGD` multiply the velocity by the rate, which differs after every drop.
+    The rate ε is part of the velocity, so a drop of the rate leaves the velocity as it is. `optax.sgd` and
+    `torch.optim.SGD` multiply the velocity by the rate instead, which differs after every drop.
     """
 
     momentum: Decay = 0.9
     weight_decay: NonNegative = 0.0
-    decay_biases: bool = True  # the paper's equation decays every w; False: kernels alone
-    bias_rate: NonNegative = 1.0  # times the rate for everything but kernels; 2 in Caffe's and cuda-convnet's networks
+    decay_biases: bool = True  # the paper's equation decays every w; False: only kernels
+    bias_rate: NonNegative = 1.0  # multiplies the rate of all but kernels; Caffe's and cuda-convnet's networks: 2
 
     def __post_init__(self) -> None:
         check(self)
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
+        """The optax transformation, whose `update` needs `learning_rate=`."""
         mask = None if self.decay_biases else is_weight
         return optax.chain(
             optax.add_decayed_weights(self.weight_decay, mask),
@@ -62,17 +70,15 @@ class Momentum:
 
 @dataclasses.dataclass(frozen=True)
 class LevenbergMarquardt:
-    """Stochastic diagonal Levenberg–Marquardt: ε_k = η / (μ + h_kk) (LeCun et al. 1998, §III-B, appendix C).
-
-    `scale` multiplies η: 1 is the paper's, for batches of 1.
-    """
+    """Stochastic diagonal Levenberg–Marquardt: ε_k = η / (μ + h_kk) (LeCun et al. 1998, §III-B, Appendix C)."""
 
     mu: Positive = 0.02
-    samples: Count = 500  # images for the curvature, estimated anew before each pass
-    scale: Positive = 1.0
+    samples: Count = 500  # images for the estimate of the curvature, which is renewed before each pass
+    scale: Positive = 1.0  # multiplies η; the paper's is 1, for batches of 1
 
     def __post_init__(self) -> None:
         check(self)
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
+        """The optax transformation, whose `update` needs `learning_rate=`."""
         return optax.chain(stochastic_diagonal_levenberg_marquardt(self.mu), optax.scale(self.scale))

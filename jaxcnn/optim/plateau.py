@@ -1,27 +1,31 @@
 """The plateau controller: "divide the rate by 10 when the validation error stops improving" (AlexNet §5).
 
-Its state is part of the train state, so a resumed run knows how long it has waited.
+Its state is part of the train state, so that a resumed run continues to wait where it stopped.
 """
 
 import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float32, Int32
 
 from jaxcnn.config.experiment import Plateau
+
+Scalar = jax.Array | np.ndarray  # on the devices as part of a train state, on the host where it is decided
 
 
 @flax.struct.dataclass
 class PlateauState:
-    """scale: what the schedule's rate is multiplied by. best: lowest error so far, percent. All are scalars."""
+    """What a plateau controller remembers, as scalars."""
 
-    scale: jax.Array
-    best: jax.Array
-    waited: jax.Array  # evaluations since the best
-    reductions: jax.Array
+    scale: Float32[Scalar, ""]  # multiplies the schedule's rate
+    best: Float32[Scalar, ""]  # lowest validation error so far, percent
+    waited: Int32[Scalar, ""]  # evaluations since the best one
+    reductions: Int32[Scalar, ""]  # reductions of the rate so far
 
     @classmethod
     def create(cls) -> "PlateauState":
+        """The state before the first evaluation."""
         return cls(
             scale=jnp.ones((), jnp.float32),
             best=jnp.full((), jnp.inf, jnp.float32),
@@ -31,7 +35,17 @@ class PlateauState:
 
 
 def observe(plateau: Plateau, state: PlateauState, error: float) -> PlateauState:
-    """The state after an evaluation with this validation error. On the host: it happens once an epoch."""
+    """The state after an evaluation. It is computed on the host, as it is needed once an epoch.
+
+    >>> state = observe(Plateau(patience=1, factor=0.5, reductions=2), PlateauState.create(), 40.0)
+    >>> float(state.best), float(state.scale)
+    (40.0, 1.0)
+
+    Args:
+      plateau: the experiment's.
+      state: the state before the evaluation.
+      error: validation error, percent.
+    """
     scale, best, waited, reductions = (
         np.asarray(jax.device_get(value)) for value in (state.scale, state.best, state.waited, state.reductions)
     )
@@ -41,4 +55,4 @@ def observe(plateau: Plateau, state: PlateauState, error: float) -> PlateauState
         waited = np.int32(waited + 1)
         if waited >= plateau.patience and reductions < plateau.reductions:
             scale, reductions, waited = np.float32(scale * plateau.factor), np.int32(reductions + 1), np.int32(0)
-    return PlateauState(*(jnp.asarray(value) for value in (scale, best, waited, reductions)))
+    return PlateauState(*(np.asarray(value) for value in (scale, best, waited, reductions)))

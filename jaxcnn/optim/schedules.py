@@ -1,6 +1,7 @@
-"""Learning rates as values. `build` gives an optax schedule: step → rate.
+"""Learning-rate schedules as values, which are equal when their numbers are equal.
 
-A schedule's shape belongs to the experiment: it does not change when a run is told to stop early or late.
+`build(steps_per_epoch=…, total_steps=…)` returns an optax schedule, a function from the step to the rate. Both
+arguments describe the experiment's recipe: a run that is shorter or longer follows the same schedule.
 """
 
 import dataclasses
@@ -13,13 +14,13 @@ import optax
 from jaxcnn.errors import UsageError
 from jaxcnn.ranges import NOT_EMPTY, Count, NonNegative, Positive, Range, check
 
-Rate = NonNegative  # at 0 everything but running statistics stands still
+Rate = NonNegative  # at 0 only running statistics change
 Rates = Annotated[tuple[Rate, ...], NOT_EMPTY]
 
 
 @dataclasses.dataclass(frozen=True)
 class Constant:
-    """The same rate throughout (a plateau may still divide it)."""
+    """The same rate at every step; a plateau controller may still divide it."""
 
     rate: Rate
 
@@ -33,7 +34,12 @@ class Constant:
 
 @dataclasses.dataclass(frozen=True)
 class PerEpoch:
-    """`rates[i]` for `epochs[i]` passes over the training set, or parts of one; the last rate holds from there on."""
+    """`rates[i]` for `epochs[i]` passes over the training set, whole or in part; then the last rate for good.
+
+    >>> schedule = PerEpoch(rates=(0.1, 0.01), epochs=(2, 1)).build(steps_per_epoch=100, total_steps=300)
+    >>> [round(float(schedule(step)), 6) for step in (0, 199, 200)]
+    [0.1, 0.1, 0.01]
+    """
 
     rates: Rates
     epochs: Annotated[tuple[Positive, ...], NOT_EMPTY]
@@ -54,7 +60,7 @@ class PerEpoch:
 
 @dataclasses.dataclass(frozen=True)
 class PerStep:
-    """`rates[i]` until step `until[i]`; the last rate holds from there on, and has no `until`."""
+    """`rates[i]` for the steps before `until[i]`; then the last rate, which has no `until`, for good."""
 
     rates: Rates
     until: tuple[Count, ...]
@@ -76,7 +82,7 @@ class PerStep:
 
 @dataclasses.dataclass(frozen=True)
 class StepDecay:
-    """The rate, multiplied by `factor` after every `epochs` passes over the training set."""
+    """`rate`, multiplied by `factor` after every `epochs` passes over the training set."""
 
     rate: Rate
     factor: Annotated[float, Range(0, 1, low_open=True)]
@@ -88,6 +94,7 @@ class StepDecay:
     def build(self, *, steps_per_epoch: int, total_steps: int) -> optax.Schedule:
         del total_steps
         every = steps_per_epoch * self.epochs
+        # `optax.exponential_decay(staircase=True)` floors a float32 quotient: some steps come one too late.
         return lambda step: self.rate * self.factor ** (jnp.asarray(step) // every).astype(jnp.float32)
 
 
@@ -109,7 +116,7 @@ class InverseDecay:
 
 @dataclasses.dataclass(frozen=True)
 class Cosine:
-    """From `rate` to 0 along half a cosine, over the experiment's own length, after a linear warm-up."""
+    """From `rate` to 0 along half a cosine, which ends with the recipe, after a linear warm-up from 0."""
 
     rate: Rate
     warmup_epochs: NonNegative = 0.0
@@ -130,7 +137,11 @@ class Cosine:
 
 
 def how_to_lower(schedule: object) -> str:
-    """The setting that lowers the rate of this schedule, whichever of our fields it has."""
+    """The `--set` flag that lowers the rate of a schedule, for a message.
+
+    >>> how_to_lower(Constant(0.1))
+    '--set schedule.rate=…'
+    """
     for field in ("rate", "rates"):
         if hasattr(schedule, field):
             return f"--set schedule.{field}={'(…)' if field == 'rates' else '…'}"

@@ -7,32 +7,35 @@ from jax.stages import Compiled, Lowered
 
 from jaxcnn.errors import UsageError
 
-# XLA's default CPU fusion (YNNPACK) gives wrong numbers for some batched matrix products since jaxlib 0.10.2, and
-# is several times slower on some weight gradients: it stays off. `launch.py doctor` runs the case.
+# Turns off XLA's default CPU fusion (YNNPACK), which since jaxlib 0.10.2 computes some batched matrix products wrongly
+# and some weight gradients several times slower. `launch.py doctor` tests for the error.
 CPU_OPTIONS: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
-# XLA's default order of instructions on CPU is for doing several at once: what is to be computed late, because it needs
-# memory, is computed early.
+# By default XLA orders instructions on CPU for concurrency, and computes early what should come late to save memory.
 SAVING_OPTIONS: dict[str, Any] = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
 
-# LLVM's level 1 instead of 3, for what runs once: the making of GoogLeNet's weights compiles in 6.5 s instead of 13.3,
-# VGG-16's in 1.3 instead of 3.8, and the weights are the same to the bit. Steps don't compile faster by it.
+# LLVM's optimization level 1 instead of 3, for programs that run once, such as weight initialization: these compile in
+# half the time or less, with bit-equal results. Train steps don't compile faster.
 ONCE_OPTIONS: dict[str, Any] = {"xla_backend_optimization_level": 1}
 
 
 def check_compiling() -> None:
-    """Raises UsageError where JAX was told not to compile: it can't run what is compiled ahead of time then."""
+    """Raises UsageError if JAX's compilation is disabled, because it can't run ahead-of-time compiled programs then."""
     if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
         raise UsageError("JAX_DISABLE_JIT is set, and every step here is compiled ahead of time; unset it.")
 
 
 def compile_step(lowered: Lowered, platform: str, *, save_memory: bool = False, runs_once: bool = False) -> Compiled:
-    """Compiles with our options on CPU; an option that this jaxlib doesn't know is dropped.
+    """Compiles a lowered program, on CPU with our options; options unknown to this jaxlib are dropped.
 
-    runs_once: compiling quickly matters more than running quickly. JAX's own setting, of less still, is left alone.
+    Args:
+      lowered: the program.
+      platform: the platform that it was lowered for.
+      save_memory: prefer an order of instructions that needs less memory.
+      runs_once: prefer fast compilation to fast execution, unless JAX is configured for even less optimization.
 
     Raises:
-      UsageError: JAX was told not to compile.
+      UsageError: JAX's compilation is disabled.
     """
     check_compiling()
     once = ONCE_OPTIONS if runs_once and not jax.config.read("jax_disable_most_optimizations") else {}

@@ -1,6 +1,6 @@
-"""What the processes of a run say to each other beside JAX's own collectives, through JAX's coordination service.
+"""Communication between the processes of a run through JAX's coordination service, besides JAX's own collectives.
 
-With one process there is nobody to talk to, and nothing is said.
+With one process, these functions communicate nothing.
 """
 
 import itertools
@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import jax
-from jax._src import distributed
 
 from jaxcnn.errors import DataMissingError, JaxcnnError, RunStoppedError, UsageError, first_line
 from jaxcnn.parallel.processes import connected
+from jaxcnn.runtime.private_jax import coordination_client
 
 Result = TypeVar("Result")
 
-MEET_SECONDS = 3600  # how much longer one process may compile than another
+MEET_SECONDS = 3600  # how long processes wait for each other, for example while one still compiles
 POLL_MILLISECONDS = 60_000
 SHARED_ERRORS = {error.__name__: error for error in (UsageError, DataMissingError, RunStoppedError, JaxcnnError)}
 
@@ -24,15 +24,14 @@ _turns, _meetings, _gatherings = (itertools.count() for _ in range(3))  # the sa
 
 
 def in_turn(action: Callable[[], Result]) -> Result:
-    """`action()` in process 0, then in all others at once, so that these find what it made.
+    """Runs `action()` in process 0 first, then in all others at once, so that they find its results.
 
     Raises:
-      JaxcnnError: whatever the action raised in process 0, in every process.
+      JaxcnnError: in every process, if the action raises in process 0.
     """
     if not connected() or jax.process_count() == 1:
         return action()
-    client, key = distributed.global_state.client, f"jaxcnn/turn/{next(_turns)}"
-    assert client is not None
+    client, key = coordination_client(), f"jaxcnn/turn/{next(_turns)}"
     if jax.process_index() == 0:
         try:
             result = action()
@@ -43,34 +42,31 @@ def in_turn(action: Callable[[], Result]) -> Result:
         return result
     while True:
         try:
-            told = client.blocking_key_value_get(key, POLL_MILLISECONDS)
+            outcome = client.blocking_key_value_get(key, POLL_MILLISECONDS)
             break
         except jax.errors.JaxRuntimeError as error:  # process 0 may be preparing a data set for hours
             if "DEADLINE_EXCEEDED" not in str(error):
                 raise
-    if told != "done":
-        name, message = json.loads(told)
+    if outcome != "done":
+        name, message = json.loads(outcome)
         raise SHARED_ERRORS.get(name, JaxcnnError)(message)
     return action()
 
 
 def gathered(mine: list[Any]) -> list[Any]:
-    """What all processes bring, in their order; values are JSON's. Every process has to call it equally often."""
+    """Concatenates the lists of all processes in their order. Items must be JSON types; every process must call it."""
     if not connected() or jax.process_count() == 1:
         return mine
-    client, number, index = distributed.global_state.client, next(_gatherings), jax.process_index()
-    assert client is not None
+    client, number, index = coordination_client(), next(_gatherings), jax.process_index()
     client.key_value_set(f"jaxcnn/gathering/{number}/{index}", json.dumps(mine))
     keys = [f"jaxcnn/gathering/{number}/{each}" for each in range(jax.process_count())]
     found = [json.loads(client.blocking_key_value_get(key, 1000 * MEET_SECONDS)) for key in keys]
-    if number:  # all have come here, so all have read what was brought before
+    if number:  # every process has reached this call, so all have read the previous values
         client.key_value_delete(f"jaxcnn/gathering/{number - 1}/{index}")
     return [item for items in found for item in items]
 
 
 def meet() -> None:
-    """Waits for all processes: the first operation over all of them gives up on those that come 30 s late (Gloo)."""
+    """Waits for all processes, because Gloo's first collective operation fails if one is more than 30 s late."""
     if connected() and jax.process_count() > 1:
-        client = distributed.global_state.client
-        assert client is not None
-        client.wait_at_barrier(f"jaxcnn/meeting/{next(_meetings)}", 1000 * MEET_SECONDS)
+        coordination_client().wait_at_barrier(f"jaxcnn/meeting/{next(_meetings)}", 1000 * MEET_SECONDS)

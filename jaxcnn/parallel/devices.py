@@ -14,6 +14,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jax.stages import Compiled, Lowered
 
 from jaxcnn.errors import UsageError
+from jaxcnn.models.kernels.backend import compiled_for
 from jaxcnn.models.sharding.towers import BATCH_AXIS, TOWER_AXIS
 from jaxcnn.parallel import coordination
 from jaxcnn.parallel.compilation import compile_step
@@ -136,11 +137,18 @@ class Devices:
         return jax.tree.map(assemble, batch)
 
     def _assemble(self, sharding: NamedSharding, values: Any, shape: tuple[int, ...]) -> jax.Array:
-        return jax.make_array_from_process_local_data(sharding, np.asarray(values), shape)
+        with jax.transfer_guard("allow"):  # JAX 0.10 takes this call for an implicit transfer
+            return jax.make_array_from_process_local_data(sharding, np.asarray(values), shape)
 
-    def _tracing(self) -> contextlib.AbstractContextManager:
-        """Programs traced within know that the towers are divided (`models.sharding.towers`)."""
-        return jax.set_mesh(self.mesh) if self._towers > 1 else contextlib.nullcontext()
+    def lower(self, jitted: Any, *arguments: Tree) -> Lowered:
+        """Traces a function of `jax.jit` or `jax.pmap` for these devices: its layers take the kernels for them."""
+        with compiled_for(self.platform, len(self.devices)):
+            return jitted.lower(*arguments)
+
+    def _lower_divided(self, jitted: Any, *arguments: Tree) -> Lowered:
+        """The same; the network knows that its towers are divided, where they are (`models.sharding.towers`)."""
+        with jax.set_mesh(self.mesh) if self._towers > 1 else contextlib.nullcontext():
+            return self.lower(jitted, *arguments)
 
     def compile(self, step: Callable, state: Tree, batch: Tree, *resident: Tree, save_memory: bool = False) -> Compiled:
         """Compiles `step(state, batch, *resident) -> (state, …)` for these arguments (arrays or their shapes).
@@ -157,7 +165,7 @@ class Devices:
                 devices=self.devices,
                 donate_argnums=(0,),
             )
-            return compile_step(mapped.lower(state, batch, *resident), self.platform, save_memory=save_memory)
+            return compile_step(self.lower(mapped, state, batch, *resident), self.platform, save_memory=save_memory)
         laid_out = self.placement(state)
         jitted = jax.jit(
             step,
@@ -165,8 +173,7 @@ class Devices:
             out_shardings=(laid_out, self.replicated) if self._towers > 1 else self.replicated,
             donate_argnums=(0,),
         )
-        with self._tracing():
-            lowered = jitted.lower(state, batch, *resident)
+        lowered = self._lower_divided(jitted, state, batch, *resident)
         return self._compile_everywhere(lowered, save_memory=save_memory)
 
     def compile_evaluation(self, step: Callable, variables: Tree, batch: Tree, *, rows: bool = False) -> Compiled:
@@ -176,9 +183,7 @@ class Devices:
         """
         results = self.divided if rows and self.processes == 1 else self.replicated
         jitted = jax.jit(step, in_shardings=(self.placement(variables), self.divided), out_shardings=results)
-        with self._tracing():
-            lowered = jitted.lower(variables, batch)
-        return self._compile_everywhere(lowered)
+        return self._compile_everywhere(self._lower_divided(jitted, variables, batch))
 
     def _compile_everywhere(self, lowered: Lowered, *, save_memory: bool = False) -> Compiled:
         compiled = compile_step(lowered, self.platform, save_memory=save_memory)

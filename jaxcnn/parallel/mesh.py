@@ -1,4 +1,4 @@
-"""`--mesh=data=4,model=2`: how many devices share a batch, and over how many the network's towers are divided."""
+"""`--mesh=data=4,model=2`: the number of devices that share a batch, and that share the network's towers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,15 +16,16 @@ AXES = (BATCH_AXIS, TOWER_AXIS)
 
 
 def parse_mesh(text: str | None, devices: int, *, parallel: str = "jit") -> dict[str, int]:
-    """ "data=4,model=2" as {"data": 4, "model": 2}; an axis that isn't named has 1, and None puts all on data.
+    """Parses "data=4,model=2" into {"data": 4, "model": 2}.
 
     Args:
-      text: axes and their sizes, whose product is the number of devices.
-      devices: how many there are, over all processes.
-      parallel: "jit", or "pmap", which has the one axis only.
+      text: axes and their sizes, whose product must be the number of devices. A missing axis has size 1; None means all
+        devices on the data axis.
+      devices: the number of devices over all processes.
+      parallel: "jit", or "pmap", which supports the data axis only.
 
     Raises:
-      UsageError: no such axis, or sizes that don't fit.
+      UsageError: there is no such axis, or the sizes don't fit the devices.
     """
     if text is None:
         return {BATCH_AXIS: devices, TOWER_AXIS: 1}
@@ -36,7 +37,7 @@ def parse_mesh(text: str | None, devices: int, *, parallel: str = "jit") -> dict
                 f"--mesh={text}: there is no axis {axis!r}; allowed: {', '.join(AXES)}, as in data=4,model=2."
             )
         if axis in sizes:
-            raise UsageError(f"--mesh={text}: {axis} is there twice.")
+            raise UsageError(f"--mesh={text}: {axis} occurs twice; give each axis once.")
         if not (size.isascii() and size.isdigit() and int(size)):
             raise UsageError(f"--mesh={text}: {axis} (={size}) must be a positive whole number.")
         sizes[axis] = int(size)
@@ -55,10 +56,10 @@ def parse_mesh(text: str | None, devices: int, *, parallel: str = "jit") -> dict
 
 
 def tower_axes(experiment: Experiment, devices: int) -> dict[str, int]:
-    """Parameter → its axis that is divided over the `devices` of the model axis; empty for one.
+    """Maps each sharded parameter to its axis that is divided over the model axis; empty for one device.
 
     Raises:
-      UsageError: the network can't be divided so.
+      UsageError: the network can't be divided over this many devices.
     """
     if devices == 1:
         return {}
@@ -76,9 +77,13 @@ def tower_axes(experiment: Experiment, devices: int) -> dict[str, int]:
 
 
 def placement(tree: Tree, mesh: Mesh, axes: Mapping[str, int]) -> Tree:
-    """The sharding of every leaf: a parameter in `axes`, or what the optimizer keeps for it, is divided among the
-    towers' devices; everything else is on every device. tree: arrays or their shapes; a path in it ends in
-    layer/parameter."""
+    """The sharding of every leaf: parameters in `axes` and their optimizer state are divided, the rest is replicated.
+
+    Args:
+      tree: arrays or their shapes; paths must end in layer/parameter.
+      mesh: the devices.
+      axes: from `tower_axes`.
+    """
 
     def place(path: tuple[Any, ...], leaf: Any) -> NamedSharding:
         name = "/".join(str(key.key) for key in path[-2:] if isinstance(key, DictKey))

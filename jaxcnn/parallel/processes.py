@@ -1,7 +1,6 @@
-"""`--distributed`: several processes, on one host or many, as one run: how they come together, and how they part.
+"""`--distributed`: several processes, on one host or many, as one run; how they connect and how they end.
 
-They part by the coordination service that process 0 hosts. JAX has no public way to its key–value store; Orbax uses
-the same private one.
+They use the key–value store of the coordination service that process 0 hosts.
 """
 
 import contextlib
@@ -15,27 +14,27 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import jax
-from jax._src import distributed
 
 from jaxcnn.errors import JaxcnnError, UsageError, first_line
 from jaxcnn.runtime import program, signals, standard_streams
+from jaxcnn.runtime.private_jax import coordination_client
 
 VARIABLES: tuple[str, ...] = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 JOIN_SECONDS = 300  # how long a process waits for the others at the start
-HEARTBEAT_SECONDS = 30  # a process that says nothing for so long is lost, and the others stop
-TOGETHER_SECONDS = 10  # how far apart the same error may end the processes
+HEARTBEAT_SECONDS = 30  # a process without a heartbeat for this long is lost, and the others stop
+TOGETHER_SECONDS = 10  # how far apart in time the same error may end the processes
 LEAVE_SECONDS = 60  # how long a process waits for the others at the end
-# How the errors of a collective operation begin to tell of a lost process: CPU's, NVIDIA's, and JAX's own.
+# Words in the errors of collective operations after the loss of a process: on CPU, on NVIDIA GPUs, and in JAX itself.
 LOST = ("Gloo", "NCCL", "coordination service", "CoordinationService", "heartbeat", "arrier timed out")
 
-_kept: list[Any] = []  # what C holds pointers to
+_kept: list[Any] = []  # objects that C code has pointers to
 
 
 def settings(environment: Mapping[str, str]) -> dict[str, Any]:
-    """What `jax.distributed.initialize` is told: the three variables, or nothing where a cluster is found by itself.
+    """Arguments for `jax.distributed.initialize` from the three variables; none if JAX shall detect a cluster.
 
     Raises:
-      UsageError: some of the variables are missing, or are no numbers.
+      UsageError: some of the variables are missing or invalid.
     """
     given = {name: environment[name] for name in VARIABLES if environment.get(name)}
     if not given:
@@ -51,7 +50,7 @@ def settings(environment: Mapping[str, str]) -> dict[str, Any]:
     if not (count.isdigit() and index.isdigit() and int(index) < int(count)):
         raise UsageError(
             f"JAX_PROCESS_ID (={index}) must be from 0 to one less than JAX_NUM_PROCESSES (={count}), "
-            "another one in each process."
+            "and different in each process."
         )
     return {
         "coordinator_address": address,
@@ -62,11 +61,11 @@ def settings(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def connect() -> None:
-    """Makes this process one of several. Comes before the first touch of a device.
+    """Connects this process with the others. Must be called before the first use of a device.
 
     Raises:
-      UsageError: neither a cluster nor the variables say who this process is.
-      JaxcnnError: the others didn't come.
+      UsageError: neither a cluster nor the variables identify this process.
+      JaxcnnError: the processes couldn't connect.
     """
     known = settings(os.environ)
     _survive_aborts()
@@ -91,9 +90,9 @@ def connect() -> None:
 
 
 def _pass_on(number: int, frame: object) -> None:
-    """A signal before the first step: as JAX's SIGTERM it ends all of them after that step.
+    """Forwards a signal before the first step as SIGTERM, with which JAX ends all processes after that step.
 
-    A second Ctrl-C acts at once; a second signal of a machine changes nothing.
+    A second SIGINT or SIGTERM acts at once; repetitions of other signals are ignored.
     """
     del frame
     if number in signals.INSISTENT:
@@ -105,7 +104,7 @@ def _pass_on(number: int, frame: object) -> None:
 
 
 def _keep_standard_output() -> None:
-    """Sends what C libraries print (Gloo its connections) to standard error; Python's output stays where it was."""
+    """Redirects the output of C libraries, such as Gloo, to standard error; Python's output is not affected."""
     sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)
@@ -113,6 +112,7 @@ def _keep_standard_output() -> None:
 
 
 def connected() -> bool:
+    """Whether this process is one of several, or the only one of a distributed run."""
     return jax.distributed.is_initialized()
 
 
@@ -122,7 +122,7 @@ def is_first() -> bool:
 
 
 class LostProcessError(JaxcnnError):
-    """Another process of the run went away."""
+    """Another process of the run ended or doesn't answer."""
 
     def __init__(self, why: str) -> None:
         super().__init__(
@@ -137,10 +137,10 @@ class Closable(Protocol):
 
 @contextlib.contextmanager
 def closing(thing: Closable) -> Iterator[None]:
-    """Closes `thing` in the end, unless that would wait for a lost process.
+    """Closes `thing` at the end, unless that would wait for a lost process.
 
     Raises:
-      LostProcessError: for the errors of a collective operation whose other side went away.
+      LostProcessError: in place of an error of a collective operation that lost a process.
     """
     try:
         yield
@@ -155,11 +155,10 @@ def closing(thing: Closable) -> Iterator[None]:
 
 @functools.cache
 def all_end() -> bool:
-    """Whether the other processes end, too: asked by one that an error ends, which may be its own alone."""
+    """Whether the other processes are ending too; called by a process that ends by an error, perhaps its own alone."""
     if not connected():
         return True
-    client, count = distributed.global_state.client, jax.process_count()
-    assert client is not None
+    client, count = coordination_client(), jax.process_count()
     deadline = time.monotonic() + TOGETHER_SECONDS
     try:
         client.key_value_set(f"jaxcnn/ends/{jax.process_index()}", "")
@@ -172,10 +171,15 @@ def all_end() -> bool:
 
 
 def leave(status: int, *, wait: bool = True) -> int:
-    """Ends this process's part in the run with this exit status, after it has waited for the others.
+    """Leaves the run with an exit status, after waiting for the other processes.
 
-    It doesn't wait for those that don't know of an error here: they'd wait for this process. They miss it soon.
-    It only comes back with status 0: threads that still wait for a lost process would keep Python from ending.
+    After an error in this process alone it doesn't wait, because the others would wait for this process; they detect
+    the loss at the next heartbeat. It returns only with status 0; otherwise it ends the process, because threads that
+    wait for a lost process would keep Python from ending.
+
+    Args:
+      status: the exit status.
+      wait: whether to wait for the other processes.
     """
     if not connected():
         return status
@@ -193,17 +197,17 @@ def leave(status: int, *, wait: bool = True) -> int:
 
 
 def _survive_aborts(status: int = 1) -> None:
-    """Makes `abort` end the process with this exit status and a line that says what to do.
+    """Makes `abort` end the process with this exit status and a one-line message.
 
-    JAX's client aborts as soon as process 0 is gone or any process is said to be dead, from a thread of its own. Its
-    callback for that can't be used from Python (jaxlib 0.10.2 throws std::bad_cast), and Python's handlers of signals
-    only run in the main thread, which may be waiting for the lost process; so the handler is set through C.
+    JAX's client aborts from its own thread when it loses process 0 or learns of a dead process. Its callback can't be
+    used from Python (jaxlib 0.10.2 throws std::bad_cast), and Python's signal handlers run only in the main thread,
+    which may be waiting for the lost process. The handler is therefore set through C.
     """
 
     def end(number: int) -> None:
         del number
-        told = "JAX's runtime gave up, as it says above"
-        os.write(2, f"{program.name()}: {LostProcessError(told) if connected() else told}\n".encode())
+        reason = "JAX's runtime gave up, as it says above"
+        os.write(2, f"{program.name()}: {LostProcessError(reason) if connected() else reason}\n".encode())
         os._exit(status)
 
     handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(end)

@@ -1,4 +1,4 @@
-"""What a person sees of a long run: a live bar on a terminal, plain lines elsewhere. All on standard error."""
+"""Progress on standard error: a live bar on a terminal, lines of text elsewhere."""
 
 import contextlib
 import sys
@@ -10,28 +10,30 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-MAIN = "train"  # the stretch that a run consists of
+MAIN = "train"  # the main task of a run; the others come and go
 
 
 class Display(Protocol):
-    """Shows a run's progress."""
+    """Shows the messages and the progress of a run."""
 
     def message(self, text: str) -> None:
-        """A line of its own."""
+        """Shows a line of text."""
         ...
 
     def advance(self, what: str, done: int, total: int | None, note: str = "") -> None:
-        """`done` of `total` (None: unknown): steps, pictures, bytes."""
+        """Shows that `done` of `total` steps, images or bytes of the task `what` are done; total None is unknown."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Removes the live bars, if there are any."""
+        ...
 
 
 @contextlib.contextmanager
-def where_it_can_be_shown() -> Iterator[None]:
-    """A line that can't be written is dropped: a terminal that is gone, or a log's full disk, is no end of a run.
+def ignoring_failed_writes() -> Iterator[None]:
+    """Drops output that can't be written: a closed terminal or a full disk must not end a run.
 
-    Where a reader closed its pipe, as `head` does, it wants no more: BrokenPipeError goes on.
+    BrokenPipeError is raised, because the reader of a pipe, such as `head`, has asked for no more output.
     """
     try:
         yield
@@ -55,7 +57,7 @@ class Silent:
 
 
 class TimeLeft:
-    """Estimates the seconds left from the pace of this process, which may have started anywhere."""
+    """Estimates the seconds left of a task from the pace since its first call, which may be in its middle."""
 
     def __init__(self) -> None:
         self._first: tuple[float, int] | None = None
@@ -63,7 +65,7 @@ class TimeLeft:
 
     def __call__(self, done: int, total: int | None) -> float | None:
         now = time.monotonic()
-        if self._first is None or done < self._before:  # a new stretch
+        if self._first is None or done < self._before:  # the task started again
             self._first = (now, done)
         self._before = done
         began, start = self._first
@@ -73,7 +75,7 @@ class TimeLeft:
 
 
 class Plain:
-    """The first line with a note, then a line every few seconds, and always the last one of a stretch."""
+    """Lines of text: one for the first note of a task, then one every few seconds, and one at its end."""
 
     def __init__(self, stream: TextIO | None = None, *, every_seconds: float = 5.0) -> None:
         self._stream = stream or sys.stderr
@@ -83,17 +85,17 @@ class Plain:
         self._left: dict[str, TimeLeft] = {}
 
     def message(self, text: str) -> None:
-        with where_it_can_be_shown():
+        with ignoring_failed_writes():
             print(text, file=self._stream, flush=True)
 
     def advance(self, what: str, done: int, total: int | None, note: str = "") -> None:
         left = self._left.setdefault(what, TimeLeft())(done, total)
         now = time.monotonic()
         shown = self._shown.setdefault(what, now)
-        if what != MAIN and done == total and now - shown < self._every:  # it was short: not worth a line
+        if what != MAIN and done == total and now - shown < self._every:  # too short for a line of its own
             del self._shown[what]
             return
-        first_note = note != "" and what not in self._noted  # the first loss says that training has begun
+        first_note = note != "" and what not in self._noted  # the first loss shows that training has begun
         if done != total and now - shown < self._every and not first_note:
             return
         self._shown[what] = now
@@ -107,7 +109,7 @@ class Plain:
 
 
 class Bars(Progress):
-    """A line of its own for each bar's note, which would push the bar and the numbers off a narrow terminal."""
+    """Progress bars with their notes on separate lines, so that a narrow terminal still shows bars and numbers."""
 
     def get_renderables(self) -> Iterator[RenderableType]:
         yield self.make_tasks_table(self.tasks)
@@ -130,15 +132,15 @@ class Live:
         self._progress = Bars(*columns, console=console or Console(stderr=True), refresh_per_second=4)
         self._tasks = {}
         self._left: dict[str, TimeLeft] = {}
-        with where_it_can_be_shown():
+        with ignoring_failed_writes():
             self._progress.start()
 
     def message(self, text: str) -> None:
-        with where_it_can_be_shown():
+        with ignoring_failed_writes():
             self._progress.console.print(text, markup=False, highlight=False)
 
     def advance(self, what: str, done: int, total: int | None, note: str = "") -> None:
-        with where_it_can_be_shown():
+        with ignoring_failed_writes():
             self._advance(what, done, total, note)
 
     def _advance(self, what: str, done: int, total: int | None, note: str) -> None:
@@ -151,7 +153,7 @@ class Live:
             del self._left[what]
 
     def close(self) -> None:
-        with where_it_can_be_shown():
+        with ignoring_failed_writes():
             self._progress.stop()
 
 
@@ -164,5 +166,5 @@ def _left(seconds: float | None) -> str:
 
 
 def automatic() -> Display:
-    """Live on a terminal, plain lines elsewhere."""
+    """`Live` if standard error is a terminal, otherwise `Plain`."""
     return Live() if sys.stderr.isatty() else Plain()

@@ -1,4 +1,4 @@
-"""metrics.jsonl, one JSON object an event, and the same numbers as TensorBoard events."""
+"""A run's metrics: metrics.jsonl, with one JSON object for each event, and the same numbers for TensorBoard."""
 
 import functools
 import json
@@ -9,16 +9,24 @@ from typing import Any
 
 from jaxcnn.errors import JaxcnnError
 
-FINAL = "final_"  # begins the names of the events that say what summary.json says
+FINAL = "final_"  # prefix of the events that repeat the content of summary.json
 
 
 class Record:
-    """Appends to a run's metrics.jsonl and event file.
+    """Appends to a run's metrics.jsonl and TensorBoard event file.
 
-    Resuming at a step drops the events after it, and the last evaluation's: they will come again. So do, with
-    `evaluates_again`, those of the evaluation at that step itself. Dropped as well is a last line
-    that a killed run left half written. Where one process of several writes, the others only remember the events: what
-    a run decides by them, every process has to decide.
+    Resuming drops the events that will be written again: those after the step, those of the final evaluation, and an
+    incomplete last line. With several processes, one writes and the others keep the events in memory, because
+    every process needs them for the decisions of the run.
+
+    Args:
+      workdir: the run's folder.
+      step: the step at which the run resumes; 0 for a new run.
+      writes: whether this process writes the files.
+      evaluates_again: whether the evaluation at `step` itself will be repeated.
+
+    Raises:
+      JaxcnnError: a line of metrics.jsonl is damaged.
     """
 
     def __init__(self, workdir: Path, *, step: int, writes: bool = True, evaluates_again: bool = False) -> None:
@@ -38,11 +46,11 @@ class Record:
 
     @functools.cached_property
     def _board(self) -> Any:
-        # purge_step makes TensorBoard drop what an interrupted run wrote past this step.
+        # purge_step makes TensorBoard ignore events that an interrupted run wrote after this step.
         return _summary_writer()(str(self.path.parent), purge_step=self._resumed_at + 1 if self._resumed_at else None)
 
     def write(self, step: int, event: str, **numbers: Any) -> None:
-        """One event. Floats that JSON can't hold become null."""
+        """Writes one event. Floats that aren't finite become null in metrics.jsonl."""
         fields = {name: _finite(value) for name, value in numbers.items()}
         if self._remembered is not None:
             self._remembered.append({"step": step, "event": event, **fields})
@@ -54,9 +62,9 @@ class Record:
                 self._board.add_scalar(f"{event}/{name}", value, step)
 
     def train_means(self, *, since: int) -> dict[str, float]:
-        """The training metrics after step `since`, each window weighted by its examples; empty before the first.
+        """Mean training metrics after step `since`, weighted by examples, and their "count"; empty if there are none.
 
-        A window that a stop cut short ("early") counts until the whole one is there, which holds it.
+        A window that an interruption ended early counts only until the complete window is written, which includes it.
         """
         events = read_events(self.path) if self._remembered is None else self._remembered
         events = [event for event in events if event["event"] == "train" and event["step"] > since]
@@ -75,11 +83,11 @@ class Record:
 
 
 def _summary_writer() -> Any:
-    """tensorboardX's writer, without torch, which it imports for nothing where that is installed: 1.2 s, 180 MB."""
+    """The writer class of tensorboardX, imported without torch, which it would load needlessly if installed."""
     modules: dict[str, Any] = sys.modules
     hides = "torch" not in modules
     if hides:
-        modules["torch"] = None  # Python's way to say that there is none
+        modules["torch"] = None  # makes `import torch` fail
     try:
         from tensorboardX import SummaryWriter
     finally:
@@ -89,10 +97,10 @@ def _summary_writer() -> Any:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """The events of a metrics.jsonl, without a last line that is incomplete; nothing where there is no file.
+    """The events of a metrics.jsonl without an incomplete last line; none if there is no file.
 
     Raises:
-      JaxcnnError: another line is damaged.
+      JaxcnnError: a complete line is damaged.
     """
     if not path.exists():
         return []
@@ -107,7 +115,7 @@ def _event(line: bytes, where: str) -> dict[str, Any]:
             return event
     except (ValueError, AttributeError):
         pass
-    raise JaxcnnError(f"{where} is damaged; remove that line, and the same command goes on.")
+    raise JaxcnnError(f"{where} is damaged; remove that line, then run the same command again.")
 
 
 def _finite(value: Any) -> Any:

@@ -38,7 +38,8 @@ class Checkpoints:
         if step == self.latest_step():
             return
         arguments = ocp.args.Composite(state=ocp.args.StandardSave(state), record=ocp.args.JsonSave(record))
-        self._manager.save(step, args=arguments)
+        with jax.transfer_guard("allow"):  # Orbax copies to the host, and lets processes meet, implicitly
+            self._manager.save(step, args=arguments)
 
     def restore(self, like: TrainState, placement: Tree) -> tuple[TrainState, dict[str, Any]]:
         """The newest state and its record, whatever devices saved it.
@@ -120,7 +121,8 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Until everything saved is on disk; raises what went wrong in writing it."""
-        self._manager.wait_until_finished()
+        with jax.transfer_guard("allow"):
+            self._manager.wait_until_finished()
 
     def close(self) -> None:
         self._manager.close()
@@ -144,6 +146,7 @@ class PatientLoop(asyncio.SelectorEventLoop):
 
     Orbax reads a checkpoint's arrays all at once, in an event loop that it closes as soon as one of them fails. The
     answers to the others then find the loop closed, and each prints a traceback past our one line of error.
+    Orbax 0.12.8 does so: eight restores of truncated arrays printed 136 tracebacks without this class, none with it.
     """
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from jaxcnn.data.preparation.choose import Choice, choose
 from jaxcnn.data.sources import Source, open_source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluator import Evaluator
-from jaxcnn.evaluation.protocols import check_pictures, check_protocol
+from jaxcnn.evaluation.protocols import check_image_sizes, check_protocol
 from jaxcnn.parallel.compilation import check_compiling
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.reporting.progress import Display, Silent
@@ -57,7 +57,7 @@ def evaluate(
 
     Returns:
       {"experiment", "variant", "step", "data", "split", "protocols": {name: {"top1_error", "top5_error", "loss",
-      "count"}}}, errors in percent; a protocol that looks at whole pictures also has its "scales".
+      "count"}}}, errors in percent; a protocol that looks at whole images also has its "scales".
 
     Raises:
       UsageError, DataMissingError: see `jaxcnn.errors`.
@@ -81,7 +81,7 @@ def evaluate(
     choice = choose(name, name, None, data_dir=data_dir, manual_dir=manual_dir, progress=display.advance)
     source = open_source(choice.name, "test", data_dir=data_dir)
     for protocol in protocols:
-        check_pictures(protocol, experiment, source)
+        check_image_sizes(protocol, experiment, source)
     for note in other_data(workdir, saved, source):
         display.message(note)
     devices = Devices()

@@ -14,7 +14,7 @@ from jaxcnn.data.datasets import data_set
 from jaxcnn.data.preparation.choose import Choice, choose
 from jaxcnn.data.sources import Source, is_prepared, open_source
 from jaxcnn.errors import UsageError, nearest
-from jaxcnn.evaluation.protocols import check_pictures, check_protocol
+from jaxcnn.evaluation.protocols import check_image_sizes, check_protocol
 from jaxcnn.models.sharding.towers import TOWER_AXIS
 from jaxcnn.parallel import coordination
 from jaxcnn.parallel.devices import Devices, Mode
@@ -95,7 +95,7 @@ def plan_run(
     experiment = resolve(experiment, choice, settings, train_source.num_classes)
     for protocol in experiment.protocols:
         check_protocol(protocol, experiment)
-        check_pictures(protocol, experiment, test_source)
+        check_image_sizes(protocol, experiment, test_source)
     return Plan(
         experiment=experiment,
         choice=choice,

@@ -7,7 +7,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import jax.numpy as jnp
+import jax
+import numpy as np
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.optim.plateau import observe
@@ -33,11 +34,11 @@ class Controllers:
     def after_window(self, state: TrainState, step: int, error: float) -> TrainState:
         """Ends the warm-up as soon as the training error since the last log, in percent, is low enough."""
         warmup = self._warmup
-        if warmup is None or error >= warmup.until_error or float(state.warmup["factor"]) == 1.0:
+        if warmup is None or error >= warmup.until_error or float(jax.device_get(state.warmup["factor"])) == 1.0:
             return state
         self._write(step, "warmup", top1_error=error)
         self._say(f"step {step:,}: training error {error:.2f} %; the warm-up is over")
-        full = {"factor": jnp.ones((), jnp.float32)}
+        full = {"factor": np.ones((), np.float32)}
         return dataclasses.replace(state, warmup=self._replicate(full))
 
     def after_evaluation(self, state: TrainState, step: int, error: float, *, since: int) -> TrainState:
@@ -50,7 +51,7 @@ class Controllers:
             if not means:
                 return state
             error = means["top1_error"]
-        before, observed = float(state.plateau.scale), observe(plateau, state.plateau, error)
+        before, observed = float(jax.device_get(state.plateau.scale)), observe(plateau, state.plateau, error)
         if float(observed.scale) != before:
             self._write(step, "plateau", scale=float(observed.scale))
             self._say(f"step {step:,}: no better for a while; rate × {float(observed.scale):g}")

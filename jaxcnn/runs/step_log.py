@@ -18,7 +18,7 @@ class StepLog:
     Args:
       write: an event's step, name and numbers, to the record.
       say: a message, to the person.
-      streams: whether pictures come from the host while training; then waiting for them is warned of.
+      streams: whether images come from the host while training; then waiting for them is warned of.
       saved: the step of the newest checkpoint, or None.
     """
 

@@ -1,4 +1,4 @@
-"""Folders as a person names them, by a flag or in Python."""
+"""Folders that the user names, by a flag or in Python."""
 
 import os
 from pathlib import Path
@@ -7,11 +7,11 @@ from jaxcnn.errors import UsageError
 
 
 def expanded(path: str | os.PathLike[str], flag: str) -> str:
-    """The path with a leading `~` or `~user` replaced by that home folder: few shells do so behind a flag's `=`.
+    """Replaces a leading `~` or `~user` by that home folder, which few shells do after the `=` of a flag.
 
     Args:
-      path: a folder, or a bucket's address.
-      flag: how it is called in an error, as in "--workdir".
+      path: a folder, or the URL of a bucket.
+      flag: the name of the value in error messages, such as "--workdir".
 
     Raises:
       UsageError: there is no such home folder.
@@ -20,5 +20,5 @@ def expanded(path: str | os.PathLike[str], flag: str) -> str:
     whole = os.path.expanduser(given)
     if whole.startswith("~"):
         home = Path(given).parts[0]
-        raise UsageError(f"{flag}={given}: {home} is nobody's home folder; for a folder of that name write ./{given}.")
+        raise UsageError(f"{flag}={given}: there is no home folder {home}; for a folder of that name write ./{given}.")
     return whole

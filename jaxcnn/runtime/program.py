@@ -1,4 +1,4 @@
-"""Where this program lies, in a checkout or installed from a wheel, and what it is called in messages and advice."""
+"""The location of this program, a checkout or an installed wheel, and its name in messages."""
 
 from pathlib import Path
 
@@ -8,25 +8,25 @@ _started_as: tuple[str, str] | None = None
 
 
 def checkout() -> Path | None:
-    """The repository that this package lies in; None where it was installed from a wheel.
+    """The repository that contains this package; None if the package was installed from a wheel.
 
-    A wheel has the papers' files inside the package, a checkout has them beside it.
+    A wheel has the folder `experiments/` inside the package; a checkout has it beside the package.
     """
     return None if any((PACKAGE / "experiments").glob("*.py")) else PACKAGE.parent
 
 
 def name() -> str:
-    """The name that usage and errors begin with: "launch.py" or "jaxcnn"."""
+    """The name at the beginning of usage and error messages: "launch.py" or "jaxcnn"."""
     return _names()[0]
 
 
 def command() -> str:
-    """What a person types before a command's flags, as in "python launch.py"."""
+    """The shell command without its flags, such as "python launch.py"."""
     return _names()[1]
 
 
 def started_as(name: str, command: str) -> None:
-    """Sets both names for this process. Without it they follow from where the package lies."""
+    """Sets the results of `name` and `command` for this process, which otherwise follow from the package's location."""
     global _started_as
     _started_as = name, command
 

@@ -1,16 +1,14 @@
-"""The signals that end a run, and what they do where no training step has to be finished first: end at once.
+"""Handlers that end the process at once on a signal. During training, `runs.interrupt` saves the state first.
 
-SIGTERM and Ctrl-C come from a person, or from a machine that is shut down; SIGHUP from a terminal that is gone, as when
-an ssh connection is lost; SIGUSR1 from SLURM some time before the end of a job (`--signal=USR1@120`). In training each
-of them lets the state be saved first (`runs.interrupt`). The exit status is 128 + the signal's number: 143, 130,
-129, and on Linux 138. SIGHUP and SIGUSR1 are left alone where somebody else has a use for them: under `nohup`, which
-ignores SIGHUP, and in a program with a handler of its own.
+SIGTERM and SIGINT come from a person or a shutdown, SIGHUP from a closed terminal or a lost ssh connection, and SIGUSR1
+from SLURM some time before the end of a job (`--signal=USR1@120`). The exit status is 128 + the signal's number: 143,
+130, 129, and on Linux 138. SIGHUP and SIGUSR1 keep an existing setting, such as that of `nohup`, which ignores SIGHUP.
 
-An exception raised by a handler could be lost: it comes up inside whatever runs just then, and JAX's cache and the
-garbage collector's callbacks swallow what is raised in them. So the handler ends the process itself.
+The handler ends the process itself, because an exception could be lost: it would be raised in whatever code is running,
+and JAX's cache and callbacks of the garbage collector suppress exceptions.
 
-Python runs it in the main thread, and only between two steps of the interpreter: not while XLA compiles, which may take
-a minute. A thread waits for such signals, too.
+Python runs handlers in the main thread and only between two instructions of the interpreter, not while XLA compiles,
+which may take a minute. A second thread therefore waits for signals too.
 """
 
 import contextlib
@@ -22,22 +20,22 @@ from collections.abc import Callable, Iterator
 
 from jaxcnn.runtime import program
 
-INSISTENT = (signal.SIGTERM, signal.SIGINT)  # a second one means: now
+INSISTENT = (signal.SIGTERM, signal.SIGINT)  # the second one ends the process at once
 WORDS = {signal.SIGTERM: "terminated", signal.SIGINT: "interrupted"} | {
     getattr(signal, name): word  # Windows has neither
     for name, word in (("SIGHUP", "ended by SIGHUP"), ("SIGUSR1", "ended by SIGUSR1"))
     if hasattr(signal, name)
 }
-PATIENCE_SECONDS = 1.0  # what the main thread has before the other one does it
+PATIENCE_SECONDS = 1.0  # how long the second thread waits for the main thread to end the process
 
 _note = ""
 _cleanups: list[Callable[[], object]] = []
-_wakes: int | None = None  # a pipe's end, into which C writes the numbers of signals
-_ending = threading.RLock()  # one thread does it; two signals may follow each other closely in that one
+_wakes: int | None = None  # the end of a pipe to which Python's C handler writes the numbers of signals
+_ending = threading.RLock()  # for the thread that ends the process; reentrant, as a second signal may follow in it
 
 
 def install() -> None:
-    """For a process that is ours alone; other programs that call us keep their own handlers."""
+    """Installs the handlers. Only for our own command line: programs that import us keep their handlers."""
     global _wakes
     for number in caught():
         signal.signal(number, end)
@@ -48,13 +46,13 @@ def install() -> None:
 
 
 def caught() -> tuple[signal.Signals, ...]:
-    """The signals that are ours: SIGTERM and SIGINT always, the others where nobody has set anything for them."""
+    """The signals to handle: SIGTERM and SIGINT always, the others unless they have another setting."""
     free = (signal.SIG_DFL, end)
     return tuple(number for number in WORDS if number in INSISTENT or signal.getsignal(number) in free)
 
 
 def watch(on: bool) -> None:
-    """Whether the thread minds signals: not while SIGTERM and SIGINT have other handlers. For the main thread."""
+    """Turns the second thread on or off; off while SIGTERM and SIGINT have other handlers. Main thread only."""
     if _wakes is not None:
         signal.set_wakeup_fd(_wakes if on else -1, warn_on_full_buffer=False)
 
@@ -67,14 +65,14 @@ def _wait(reader: int) -> None:
 
 
 def set_exit_note(note: str) -> None:
-    """From now on the line that a signal leaves ends with this note."""
+    """Sets the end of the message that is printed when a signal ends the process."""
     global _note
     _note = note
 
 
 @contextlib.contextmanager
 def cleaning(action: Callable[[], object]) -> Iterator[None]:
-    """Inside, a signal that ends the process calls `action` first: no `finally` would run."""
+    """Within this context, a signal calls `action` before it ends the process, in which no `finally` runs."""
     _cleanups.append(action)
     try:
         yield
@@ -83,18 +81,19 @@ def cleaning(action: Callable[[], object]) -> Iterator[None]:
 
 
 def end(number: int, frame: object) -> None:
+    """The handler: runs the clean-up actions, prints a message and ends the process."""
     del frame
-    for each in caught():  # a second signal doesn't wait for the cleaning
+    for each in caught():  # a second signal doesn't wait for the clean-up
         signal.signal(each, signal.SIG_DFL)
     _end(number)
 
 
 def _end(number: int) -> None:
-    _ending.acquire()  # for good
+    _ending.acquire()  # never released
     for action in reversed(_cleanups):
         with contextlib.suppress(Exception):
             action()
-    shown = "\x1b[?25h\n" if os.isatty(2) else ""  # a live display has hidden the cursor, and stands in the last line
+    shown = "\x1b[?25h\n" if os.isatty(2) else ""  # shows the cursor, which a live display hides, below its last line
     with contextlib.suppress(OSError):
         os.write(2, f"{shown}{program.name()}: {WORDS[signal.Signals(number)]}{_note}\n".encode())
     os._exit(128 + number)

@@ -1,11 +1,10 @@
-"""XLA's flags that have no other way in, set before the first device is touched, when XLA reads XLA_FLAGS.
+"""Flags that must be set through XLA_FLAGS, which XLA reads at the first use of a device.
 
-The cure: on CPU, the default fusion of jaxlib 0.10.2 to 0.12.0.1 gives wrong numbers for some batched matrix products.
-Our own steps are compiled with an option against it (`parallel.devices`); eager operations, notebooks and other
-libraries are reached only by XLA_FLAGS.
+Fusion: on CPU, the default fusion of jaxlib 0.10.2 to 0.12.0.1 computes some batched matrix products wrongly. Our own
+steps are compiled without it (`parallel.compilation`); XLA_FLAGS also covers eager operations and other libraries.
 
-Patience: simulated devices take turns on the same cores. XLA aborts the process (status 134) where one of them waits a
-minute for the others at a sum, as it does on a busy machine or in a large step.
+Timeouts: simulated devices share cores. XLA aborts the process (status 134) if one of them waits a minute for others
+in a collective operation, which happens on a busy machine or in a large step.
 """
 
 import importlib.metadata
@@ -13,24 +12,24 @@ import os
 import warnings
 
 CURE = "--xla_cpu_experimental_ynn_fusion_type="
-# Each was run, and has both the fault and the flag (0.10.0 and 0.10.1 compute rightly). An unknown flag would abort the
-# process, so others stay as they are; `launch.py doctor` shows whether one of them computes rightly.
+# These versions were tested and have both the error and the flag (0.10.0 and 0.10.1 compute correctly). Other versions
+# aren't changed, because an unknown flag would abort the process; `launch.py doctor` tests whether they are correct.
 AFFECTED = {"0.10.2", "0.11.0", "0.11.1", "0.11.2", "0.12.0", "0.12.0.1"}
 
 SIMULATED = "--xla_force_host_platform_device_count"
-# Seconds until XLA writes that a device may be stuck, and from then until it aborts (its own: 20 and 40).
+# Seconds until XLA reports that a device may be stuck, and from then until it aborts (defaults: 20 and 40).
 PATIENCE = (
     "--xla_cpu_collective_call_warn_stuck_timeout_seconds=300",
     "--xla_cpu_collective_call_terminate_timeout_seconds=3600",
 )
-PATIENT = AFFECTED | {"0.10.0", "0.10.1"}  # these were run with the flags
+PATIENT = AFFECTED | {"0.10.0", "0.10.1"}  # versions tested with these flags
 
 
 def apply(*, too_late: bool) -> None:
-    """Appends what this jaxlib and these devices need to XLA_FLAGS, but no flag that the user has set already.
+    """Appends the flags that this jaxlib and these devices need to XLA_FLAGS, unless the user has set them.
 
     Args:
-      too_late: a device has been touched already, so that XLA won't read the flags any more.
+      too_late: whether a device was already used, so that XLA won't read the flags any more.
     """
     if (
         not too_late
@@ -43,14 +42,14 @@ def apply(*, too_late: bool) -> None:
 
 
 def append(flag: str) -> None:
-    """To XLA_FLAGS, unless the flag is there with another value."""
+    """Appends a flag to XLA_FLAGS, unless it is already set."""
     flags = os.environ.get("XLA_FLAGS", "")
     if flag.split("=")[0] not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {flag}".strip()
 
 
 def cure(*, too_late: bool) -> None:
-    """Appends the cure on an affected jaxlib, or warns that it is too late for it."""
+    """Appends the flag that turns the fusion off on an affected jaxlib, or warns if it is too late."""
     name = CURE.split("=")[0]
     if importlib.metadata.version("jaxlib") not in AFFECTED or name in os.environ.get("XLA_FLAGS", ""):
         return

@@ -15,7 +15,7 @@ from jaxcnn.training.state import TrainState
 
 
 def curvature_samples(experiment: Experiment) -> int:
-    """How many training pictures are wanted before each pass; 0 for optimizers without curvature."""
+    """How many training images are wanted before each pass; 0 for optimizers without curvature."""
     optimizer = experiment.optimizer
     return optimizer.samples if isinstance(optimizer, LevenbergMarquardt) else 0
 

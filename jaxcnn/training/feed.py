@@ -20,21 +20,21 @@ from jaxcnn.training.steps import on_resident
 
 Batch = dict[str, np.ndarray]
 
-RESIDENT_BYTES = 2**30  # data sets of small pictures live on the device if they take no more than this
+RESIDENT_BYTES = 2**30  # data sets of small images live on the device if they take no more than this
 BATCHES_AHEAD = 2  # on their way to the device while a step runs
 
 
-def lives_on_device(inputs: Inputs, pictures: int) -> bool:
-    """Whether a training set of so many pictures is kept on the device as a whole."""
+def lives_on_device(inputs: Inputs, images: int) -> bool:
+    """Whether a training set of so many images is kept on the device as a whole."""
     size = inputs.training_size
-    small = size <= RESIDENT_PIXELS and pictures * size**2 * inputs.channels <= RESIDENT_BYTES
+    small = size <= RESIDENT_PIXELS and images * size**2 * inputs.channels <= RESIDENT_BYTES
     return inputs.crop is None and small  # a crop of the host's is another one each time
 
 
 class Feed:
     """The training set as a run's steps see it; which records make batch n follows from the seed and n alone.
 
-    on_damage: told of the step (from 0) and the picture when a damaged one was replaced; from any thread.
+    on_damage: told of the step (from 0) and the image when a damaged one was replaced; from any thread.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Feed:
 
     @property
     def streams(self) -> bool:
-        """Whether pictures are read and decoded while steps run, instead of living on the devices."""
+        """Whether images are read and decoded while steps run, instead of living on the devices."""
         return self._whole is None
 
     def batches(self, start_step: int, times: StepTimes | None = None) -> Generator[Any]:

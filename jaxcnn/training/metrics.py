@@ -7,8 +7,9 @@ import numpy as np
 Sums = dict[str, jax.Array]  # "loss", "top1_errors", "top5_errors", "count": float32 []
 
 
-def zero_sums() -> Sums:
-    return {name: jnp.zeros((), jnp.float32) for name in ("loss", "top1_errors", "top5_errors", "count")}
+def zero_sums() -> dict[str, np.ndarray]:
+    """Where the sums begin, on the host."""
+    return {name: np.zeros((), np.float32) for name in ("loss", "top1_errors", "top5_errors", "count")}
 
 
 def sum_metrics(scores: jax.Array, labels: jax.Array, losses: jax.Array, mask: jax.Array) -> Sums:

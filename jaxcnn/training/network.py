@@ -33,7 +33,7 @@ def has_field(model: Any, name: str) -> bool:
     return name in {field.name for field in dataclasses.fields(model)}
 
 
-def initialised(model: Any, inputs: Inputs, seed: int = 0) -> dict[str, Tree]:
+def initialised(model: Any, inputs: Inputs, seed: int | jax.Array = 0) -> dict[str, Tree]:
     """The variables of a Flax module for inputs of this size.
 
     Raises:

@@ -39,7 +39,7 @@ def create(
     optimizer: optax.GradientTransformation,
     inputs: Inputs,
     *,
-    seed: int,
+    seed: int | jax.Array,
     mean: np.ndarray | None = None,
     statistics: Tree = None,
     averaging: float | None = None,

@@ -1,4 +1,4 @@
-"""The pure steps. Nothing is read from outside; `axis_name` is None under `jit` and the batch's axis under `pmap`."""
+"""The training and evaluation steps: pure functions of their arguments."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float32, Int, Shaped
 
 from jaxcnn.augmentation.augment import augment, normalise, photometric
 from jaxcnn.config.experiment import Experiment
@@ -20,14 +21,17 @@ from jaxcnn.training.remat import value_and_pull_back
 from jaxcnn.training.state import TrainState
 
 Tree = Any
-Batch = dict[str, jax.Array]  # "image": uint8 [batch, stored, stored, channels], "label": int32 [batch]
+Batch = dict[
+    str, Shaped[Array, "batch ..."]
+]  # "image": uint8 [batch, stored, stored, channels], "label": int32 [batch]
+Rate = Float32[Array, ""]
 
 
 def convolutional(experiment: Experiment) -> nn.Module:
-    """The experiment's model in its precision, fully convolutional: it takes the same variables and larger images.
+    """The fully convolutional form of the experiment's model, with the same variables, for larger images.
 
-    A network that ends in global average pooling is one already: to average over the larger map and then classify
-    is to classify at each place and then average the scores, since the classifier is linear (ResNet §3.4).
+    A network that ends in global average pooling is fully convolutional already: its classifier is linear, so the
+    scores of the average are the average of the scores at each place (ResNet §3.4).
     """
     model = in_precision(experiment)
     form = getattr(model, "over_whole_pictures", None)
@@ -40,11 +44,21 @@ def make_train_step(
     optimizer: optax.GradientTransformationExtraArgs,
     schedule: optax.Schedule,
     axis_name: str | None,
-) -> Callable[[TrainState, Batch], tuple[TrainState, jax.Array]]:
-    """`train_step(state, batch) -> (state, rate)`: augment, forward, loss, backward, clip, update."""
+) -> Callable[[TrainState, Batch], tuple[TrainState, Rate]]:
+    """The training step: augmentation, forward pass, loss, backward pass, clipping, update.
+
+    Args:
+      experiment: the recipe.
+      optimizer: its `update` takes `learning_rate=`.
+      schedule: step → rate.
+      axis_name: the batch's axis under `pmap`; None under `jit`.
+
+    Returns:
+      `train_step(state, batch) -> (state, rate)`.
+    """
     model = in_precision(experiment)
 
-    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Rate]:
         count = batch["label"].shape[0]
         first, _ = batch_position(count)
         key = jax.random.fold_in(jax.random.key(state.seed), state.step)
@@ -53,7 +67,7 @@ def make_train_step(
         keys = jax.vmap(jax.random.fold_in, (None, 0))(augment_key, examples)
 
         def part(rows: Tree, batch_stats: Tree) -> tuple[Tree, Sums, Tree]:
-            """(mean gradients, metrics' sums, new batch_stats) of some rows of the batch, {…, "key": […]}."""
+            """Mean gradients, sums of the metrics and new batch_stats of some rows of the batch, {…, "key": […]}."""
             images = photometric(rows["image"], rows["key"], experiment.inputs)
             images = normalise(images, experiment.inputs, state.statistics)
             images = augment(images, rows["key"], experiment.inputs)
@@ -69,13 +83,13 @@ def make_train_step(
 
             outputs, pull_back, updated = value_and_pull_back(forward, state.params, experiment.remat)
 
-            def mean_loss(outputs: Any) -> tuple[jax.Array, jax.Array]:
+            def mean_loss(outputs: Any) -> tuple[Float32[Array, ""], Float32[Array, "batch"]]:
                 losses = experiment.loss(outputs, rows["label"])
                 return losses.mean(), losses
 
             cotangents, losses = jax.grad(mean_loss, has_aux=True)(outputs)
             gradients = pull_back(cotangents)
-            logits = outputs[0] if isinstance(outputs, tuple) else outputs  # beside those of auxiliary heads
+            logits = outputs[0] if isinstance(outputs, tuple) else outputs  # without those of auxiliary heads
             return gradients, sum_metrics(logits, rows["label"], losses, jnp.ones_like(losses)), updated["batch_stats"]
 
         rows = {**batch, "key": keys}
@@ -105,10 +119,19 @@ def make_train_step(
     return train_step
 
 
-def on_resident(step: Callable) -> Callable[[TrainState, jax.Array, Batch], tuple[TrainState, jax.Array]]:
-    """The same step for a data set that lives on the device: `step(state, indices, whole)`, indices int32 [batch]."""
+def on_resident(step: Callable) -> Callable[[TrainState, jax.Array, Batch], tuple[TrainState, Rate]]:
+    """The same step for a data set in the device's memory.
 
-    def resident_step(state: TrainState, indices: jax.Array, whole: Batch) -> tuple[TrainState, jax.Array]:
+    Args:
+      step: `train_step(state, batch)`.
+
+    Returns:
+      `step(state, indices, whole)`, where `indices` are the batch's rows of the data set `whole`.
+    """
+
+    def resident_step(
+        state: TrainState, indices: Int[Array, "batch"], whole: dict[str, Shaped[Array, "images ..."]]
+    ) -> tuple[TrainState, Rate]:
         return step(state, {name: rows[indices] for name, rows in whole.items()})
 
     return resident_step
@@ -117,9 +140,15 @@ def on_resident(step: Callable) -> Callable[[TrainState, jax.Array, Batch], tupl
 def make_evaluation_step(
     experiment: Experiment, crops: Callable[[jax.Array, int], list[jax.Array]]
 ) -> Callable[[Tree, Batch], Sums]:
-    """`evaluation_step({"params", "batch_stats", "statistics"}, batch) -> sums`; batch has "mask" float32 [batch].
+    """The evaluation step, which averages class probabilities over an image's crops (AlexNet §4.1).
 
-    Class probabilities are averaged over the crops of a picture (AlexNet §4.1).
+    Args:
+      experiment: the recipe.
+      crops: (images, size) → the crops.
+
+    Returns:
+      `evaluation_step({"params", "batch_stats", "statistics"}, batch) -> sums`. The batch also has "mask", float32
+      [batch]: 0 for rows that don't count.
     """
     model = in_precision(experiment)
 

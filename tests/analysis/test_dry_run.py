@@ -36,13 +36,13 @@ def test_the_figures_of_a_linear_network(mode, tmp_path):
     memory = found["memory"]
     assert found["parameters"] == PARAMETERS and memory["parameters"] == 4 * PARAMETERS
     assert memory["optimizer_state"] == 4 * PARAMETERS  # the velocity
-    assert memory["other_state"] == pytest.approx(4 * 16 * 16, abs=64)  # the mean picture, and some numbers
+    assert memory["other_state"] == pytest.approx(4 * 16 * 16, abs=64)  # the mean image, and some numbers
     assert memory["resident_data"] == 1438 * (256 + 4)
-    assert memory["batch"] == pytest.approx(8 * 4, abs=16)  # places of eight pictures a device
+    assert memory["batch"] == pytest.approx(8 * 4, abs=16)  # places of eight images a device
     assert memory["activations"] > 0
     assert memory["peak"] >= sum(memory[name] for name in ("parameters", "optimizer_state", "resident_data"))
     assert memory["process"]["peak"] > 2**27  # Python with JAX
-    # On each of 8 devices 8 pictures: forward and weight gradient.
+    # On each of 8 devices 8 images: forward and weight gradient.
     assert found["flops_per_step"] == 2 * 2 * 8 * 256 * 64
     assert found["collectives"].keys() == {"all-reduce"}
     assert 4 * PARAMETERS <= found["collectives"]["all-reduce"]["bytes"] <= 1.05 * 4 * (PARAMETERS + 4)

@@ -105,7 +105,7 @@ def test_counts_are_positive(experiment, field, value):
         dataclasses.replace(experiment, **{field: value})
 
 
-def test_the_input_is_no_larger_than_the_padded_picture(experiment):
+def test_the_input_is_no_larger_than_the_padded_image(experiment):
     inputs = dataclasses.replace(experiment.inputs, size=28, stored_size=24, pad=2)
     dataclasses.replace(experiment, inputs=inputs)  # just fits
     with pytest.raises(UsageError, match=r"size \(=29\) must not exceed .*\(=28\)"):

@@ -12,7 +12,7 @@ import jaxcnn
 from jaxcnn.config.inputs import Affine, Photometric, Whitening
 from jaxcnn.config.overrides import field_types, override, set_path, value_at
 from jaxcnn.errors import UsageError
-from jaxcnn.models.lenet import FanInUniform
+from jaxcnn.models.lenet_layers import FanInUniform
 
 WORDS = ("'x'", "{}")  # of no type that any of these fields has
 COUNT = (("1", "7"), ("0", "-1", "1.5", "True", *WORDS))

@@ -22,8 +22,8 @@ def test_sizes_and_labels_are_those_that_the_table_of_data_sets_says(name, split
 
 
 def test_the_digits_are_scikit_learns_each_in_one_split():
-    pictures, _ = load_digits(return_X_y=True)
-    expected = sorted(np.round(picture * 255 / 16).astype(np.uint8).tobytes() for picture in pictures)
+    images, _ = load_digits(return_X_y=True)
+    expected = sorted(np.round(values * 255 / 16).astype(np.uint8).tobytes() for values in images)
     ours = [
         Digits(split)[index]["image"].tobytes() for split in ("train", "test") for index in range(len(Digits(split)))
     ]
@@ -54,7 +54,7 @@ def test_training_and_test_patches_share_no_pixel():
             mask[top : top + side, left : left + side] = True
     for label in range(10):
         assert not (covered["train"][label] & covered["test"][label]).any()
-        # Half of the picture at least is looked at: the classes aren't one corner each.
+        # The patches cover at least half of the image, not one corner of it.
         assert (covered["train"][label] | covered["test"][label]).mean() > 0.5
 
 

@@ -34,16 +34,16 @@ def png(image: np.ndarray, level: int) -> bytes:
     return encoded.getvalue()
 
 
-def test_a_copy_and_one_prepared_anew_are_the_same_data(small_mnist, tmp_path, monkeypatch):
+def test_a_copy_and_one_prepared_again_are_the_same_data(small_mnist, tmp_path, monkeypatch):
     from jaxcnn.data import datasets
 
     shutil.copytree(small_mnist.data_dir / "mnist", tmp_path / "copy" / "mnist")
     for path in (tmp_path / "copy" / "mnist" / "3.0.1").iterdir():
         os.utime(path, (1, 1))
     monkeypatch.setitem(datasets.DATA_SETS, "mnist", small_mnist.entry)
-    prepare("mnist", data_dir=tmp_path / "anew", manual_dir=small_mnist.archives)
+    prepare("mnist", data_dir=tmp_path / "again", manual_dir=small_mnist.archives)
     for split in ("train", "test"):
-        folders = (small_mnist.data_dir, tmp_path / "copy", tmp_path / "anew")
+        folders = (small_mnist.data_dir, tmp_path / "copy", tmp_path / "again")
         sources = [open_source("mnist", split, data_dir=folder) for folder in folders]
         assert len({source.fingerprint for source in sources}) == 1
         # What was computed from the files doesn't rely on a sample.

@@ -72,7 +72,7 @@ def test_the_cifar10_subset_says_what_it_is(tmp_path):
     prepare("cifar10", data_dir=tmp_path, manual_dir=archives("cifar10"))
     source = open_source("cifar10", "train", data_dir=tmp_path)
     assert source.class_names[:3] == ("airplane", "automobile", "bird")
-    assert source.note.startswith(f"this copy of cifar10 has {len(source):,} train pictures")
+    assert source.note.startswith(f"this copy of cifar10 has {len(source):,} train images")
     labels = load_resident(source, size=32, channels=3)["label"]
     assert np.ptp(np.bincount(labels, minlength=10)) == 0
 

@@ -15,12 +15,12 @@ from jaxcnn.errors import DataMissingError, RunStoppedError, UsageError
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_every_picture_of_the_archive_is_there_once_with_its_label(small_mnist, split):
+def test_every_image_of_the_archive_is_there_once_with_its_label(small_mnist, split):
     source = open_source("mnist", split, data_dir=small_mnist.data_dir)
     assert len(source) == len(small_mnist.images[split])
     assert source.class_names == tuple("0123456789") and source.num_classes == 10
     assert source.folder is not None
-    # TFDS shuffles while it writes: compare as sets of (picture, label).
+    # TFDS shuffles while it writes: compare as sets of (image, label).
     ours = sorted(
         (decode(record["image"], size=28, channels=1).tobytes(), record["label"])
         for record in source.__getitems__(range(len(source)))
@@ -39,7 +39,7 @@ def test_plain_tfds_reads_what_we_write(small_mnist):
         assert record["label"] == theirs[index]["label"]
 
 
-def test_pictures_stay_encoded_and_labels_are_integers(small_mnist):
+def test_images_stay_encoded_and_labels_are_integers(small_mnist):
     record = open_source("mnist", "train", data_dir=small_mnist.data_dir)[3]
     assert isinstance(record["image"], bytes) and record["image"].startswith(b"\x89PNG")
     assert type(record["label"]) is int
@@ -89,7 +89,7 @@ def test_a_wrong_split_is_named():
 
 def test_a_subset_says_that_it_is_one(small_mnist):
     source = open_source("mnist", "train", data_dir=small_mnist.data_dir)
-    assert source.note == "this copy of mnist has 1,000 train pictures, the full set 60,000"
+    assert source.note == "this copy of mnist has 1,000 train images, the full set 60,000"
     assert open_source("digits", "train").note == ""
 
 
@@ -118,8 +118,8 @@ def test_damaged_files_stop_the_run_with_the_way_out(small_mnist, tmp_path, harm
     source = open_source("mnist", "train", data_dir=tmp_path)
     with pytest.raises(RunStoppedError, match="mnist is damaged") as caught:
         source.__getitems__(range(len(source)))
-    anew = f"remove {tmp_path}/mnist/3.0.1, then run: python launch.py prepare --data=mnist --data-dir={tmp_path}"
-    assert str(caught.value).endswith(anew)
+    command = f"remove {tmp_path}/mnist/3.0.1, then run: python launch.py prepare --data=mnist --data-dir={tmp_path}"
+    assert str(caught.value).endswith(command)
 
 
 @pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
@@ -155,4 +155,4 @@ def test_a_damaged_image_comes_with_a_command_that_doesnt_leave_it_there(tiny, t
     with pytest.raises(RunStoppedError) as caught:
         read_batch(source, [3], size=28, channels=1)
     assert str(caught.value).endswith(expected)
-    assert "mnist, test split, record 3: not a readable picture" in str(caught.value)
+    assert "mnist, test split, record 3: not a readable image" in str(caught.value)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from jaxcnn.evaluation.crops import center, ten_crop
 
 
-def pictures(height: int, width: int) -> np.ndarray:
-    """Two pictures of two channels in which every number stands once."""
+def numbered(height: int, width: int) -> np.ndarray:
+    """Two images of two channels in which every number stands once."""
     return np.arange(2 * height * width * 2, dtype=np.float32).reshape(2, height, width, 2)
 
 
@@ -26,7 +26,7 @@ def crop(images: np.ndarray, top: int, left: int, size: int, mirrored: bool) -> 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(3, 9), st.integers(3, 9), st.integers(1, 3))
 def test_ten_crops_are_the_corners_the_centre_and_their_mirror_images(height, width, size):
-    images = pictures(height, width)
+    images = numbered(height, width)
     bottom, right = height - size, width - size
     places = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)]
     expected = [crop(images, *place, size, mirrored) for mirrored in (False, True) for place in places]
@@ -38,6 +38,6 @@ def test_ten_crops_are_the_corners_the_centre_and_their_mirror_images(height, wi
 
 @pytest.mark.parametrize(("stored", "size", "margin"), [(256, 227, 14), (256, 224, 16), (32, 32, 0)])
 def test_the_centre(stored, size, margin):
-    images = pictures(stored, stored)
+    images = numbered(stored, stored)
     (found,) = center(jnp.asarray(images), size)
     np.testing.assert_array_equal(found, images[:, margin : margin + size, margin : margin + size])

@@ -11,7 +11,7 @@ from jaxcnn.data.sources import open_source
 from jaxcnn.evaluation.evaluator import Evaluator
 from jaxcnn.parallel.devices import Devices
 
-TEST = open_source("digits", "test")  # 359 pictures: no multiple of 8 devices
+TEST = open_source("digits", "test")  # 359 images: no multiple of 8 devices
 
 
 def weights(features: int) -> dict:
@@ -46,7 +46,7 @@ def errors_by_numpy(scores: np.ndarray, labels: np.ndarray) -> tuple[float, floa
     ("batch_size", "wanted"),
     [(16, None), (120, None), (16, 1), (16, 7), (16, 64), (16, 359), (16, 5000)],
 )
-def test_every_picture_counts_once_whatever_the_batch(linear, batch_size, wanted):
+def test_every_image_counts_once_whatever_the_batch(linear, batch_size, wanted):
     experiment = dataclasses.replace(linear, batch_size=batch_size, evaluation_batch_size=wanted)
     params = weights(64)
     seen = []
@@ -65,8 +65,8 @@ def test_every_picture_counts_once_whatever_the_batch(linear, batch_size, wanted
 
 
 @pytest.mark.parametrize("protocol", ["center", "ten_crop"])
-def test_large_pictures_are_streamed_and_crops_averaged(linear, protocol):
-    """Pictures over 64 pixels don't live on the device. Softmax outputs are averaged, not scores."""
+def test_large_images_are_streamed_and_crops_averaged(linear, protocol):
+    """Images over 64 pixels don't live on the device. Softmax outputs are averaged, not scores."""
     inputs = dataclasses.replace(linear.inputs, stored_size=66, size=64)
     experiment = dataclasses.replace(linear, inputs=inputs)
     params = weights(64 * 64)
@@ -79,7 +79,7 @@ def test_large_pictures_are_streamed_and_crops_averaged(linear, protocol):
     averaged = np.mean([softmax(scores_by_numpy(view, params)) for view in views], axis=0)
     first, fifth = errors_by_numpy(averaged, everything["label"])
     assert found["count"] == 359
-    # Softmax in float32 may round two probabilities to the same number: a picture's worth of difference at most.
+    # Softmax in float32 may round two probabilities to the same number: an image's worth of difference at most.
     np.testing.assert_allclose([found["top1_error"], found["top5_error"]], [first, fifth], atol=100 / 359 + 1e-6)
 
 

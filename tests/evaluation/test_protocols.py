@@ -59,7 +59,7 @@ def test_windows_suit_any_network_for_photographs(linear):
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_small_pictures_have_their_square_alone(linear, name):
+def test_small_images_have_their_square_alone(linear, name):
     cifar = with_model(linear, NIN(), Inputs(size=32, channels=3, stored_size=32))
     with pytest.raises(UsageError, match=r"is more than 4 times the network's input \(32 pixels\).*Use center or ten"):
         check_protocol(name, cifar)

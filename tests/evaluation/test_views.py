@@ -1,4 +1,4 @@
-"""What the network sees of whole pictures, against loops over one picture at a time."""
+"""What the network sees of whole images, against loops over one image at a time."""
 
 import dataclasses
 from typing import Any
@@ -37,7 +37,7 @@ def entropy(scores: Any, labels: np.ndarray) -> np.ndarray:
 
 
 def random_variables(model: nn.Module, side: int, channels: int) -> dict:
-    """Spread so that probabilities differ from picture to picture."""
+    """Spread so that probabilities differ from image to image."""
     generator = np.random.default_rng(0)
     shapes = jax.eval_shape(
         lambda: model.init(jax.random.key(0), jnp.zeros((1, side, side, channels)), train=False)["params"]
@@ -51,7 +51,7 @@ def random_variables(model: nn.Module, side: int, channels: int) -> dict:
 
 
 def batch_of(extents: list[tuple[int, int]], shape: tuple[int, int], channels: int) -> dict[str, np.ndarray]:
-    """Noise, outside of the pictures too."""
+    """Noise, outside of the images too."""
     generator = np.random.default_rng(1)
     images = generator.integers(0, 256, (len(extents), *shape, channels), np.uint8)
     labels = generator.integers(0, 10, len(extents)).astype(np.int32)
@@ -71,7 +71,7 @@ def see(view: Any, variables: dict, batch: dict) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def narrow(linear) -> tuple[Experiment, dict]:
-    """VGG with few filters, for pictures of 224 pixels."""
+    """VGG with few filters, for images of 224 pixels."""
     experiment = dataclasses.replace(linear, model=NARROW, inputs=PHOTOGRAPHS)
     return experiment, random_variables(NARROW, 224, 3)
 
@@ -81,7 +81,7 @@ def test_dense_is_the_plain_network_of_224_pixels(narrow):
     batch = batch_of([(224, 224)] * 2, (224, 224), 3)
     found = see(make_dense_view(experiment), variables, batch)
     images = normalise(jnp.asarray(batch["image"]), PHOTOGRAPHS, {})
-    network = {"params": variables["params"]}
+    network = {"params": jax.tree.map(jnp.asarray, variables["params"])}
     scores = [NARROW.apply(network, seen, train=False) for seen in (images, images[:, :, ::-1])]
     np.testing.assert_allclose(found["probabilities"], np.mean([softmax(part) for part in scores], axis=0), rtol=1e-4)
     losses = np.mean([entropy(part, batch["label"]) for part in scores], axis=0)
@@ -89,7 +89,7 @@ def test_dense_is_the_plain_network_of_224_pixels(narrow):
 
 
 def slide(variables: dict, image: np.ndarray) -> np.ndarray:
-    """The fully connected layers, by NumPy, at every 7×7 window of the last pooled map of one picture."""
+    """The fully connected layers, by NumPy, at every 7×7 window of the last pooled map of one image."""
     seen = {}
 
     def keep(call, args, kwargs, context):
@@ -99,7 +99,8 @@ def slide(variables: dict, image: np.ndarray) -> np.ndarray:
         return outputs
 
     with nn.intercept_methods(keep):
-        NARROW.over_whole_pictures(224).apply({"params": variables["params"]}, image[None], train=False)
+        params = jax.tree.map(jnp.asarray, variables["params"])
+        NARROW.over_whole_pictures(224).apply({"params": params}, jnp.asarray(image[None]), train=False)
     maps, scores = np.asarray(seen["pool5"])[0], []
     for top in range(maps.shape[0] - 6):
         for left in range(maps.shape[1] - 6):
@@ -112,15 +113,15 @@ def slide(variables: dict, image: np.ndarray) -> np.ndarray:
     return np.array(scores)
 
 
-def test_dense_is_the_mean_of_a_network_that_slides_over_the_picture(narrow):
+def test_dense_is_the_mean_of_a_network_that_slides_over_the_image(narrow):
     """VGG §3.2. Landscape, portrait and an odd size share the batch; scores are averaged before the softmax."""
     experiment, variables = narrow
     extents = [(256, 320), (256, 256), (301, 230)]
     batch = batch_of(extents, (320, 352), 3)
     found = see(make_dense_view(experiment), variables, batch)["probabilities"]
     for row, (height, width) in enumerate(extents):
-        picture = jnp.asarray(batch["image"][row : row + 1, :height, :width])
-        image = np.asarray(normalise(picture, PHOTOGRAPHS, {}))[0]
+        cropped = jnp.asarray(batch["image"][row : row + 1, :height, :width])
+        image = np.asarray(normalise(cropped, PHOTOGRAPHS, {}))[0]
         places = [slide(variables, seen) for seen in (image, image[:, ::-1])]
         assert len(places[0]) == (height // 32 - 6) * (width // 32 - 6)
         expected = np.mean([softmax(part.mean(axis=0)) for part in places], axis=0)
@@ -154,16 +155,16 @@ def windows_by_loop(height: int, width: int, size: int, name: str) -> list[tuple
 
 @pytest.mark.parametrize(("choose", "count"), [(grid, 50), (squares, 36)])
 def test_windows_are_seen_one_by_one_and_mirrored(linear, choose, count):
-    """Of landscape, portrait and square pictures: VGG's 50 a scale, GoogLeNet's 144 at four."""
+    """Of landscape, portrait and square images: VGG's 50 a scale, GoogLeNet's 144 at four."""
     variables = random_variables(linear.model, 8, 1)
     extents = [(12, 19), (17, 12), (12, 12), (12, 20)]
     batch = batch_of(extents, (20, 20), 1)
     found = see(make_windows_view(linear, choose, 12), variables, batch)
     for row, (height, width) in enumerate(extents):
-        picture = (batch["image"][row, :height, :width].astype(np.float64) - 64.0) / 255
+        pixels = (batch["image"][row, :height, :width].astype(np.float64) - 64.0) / 255
         views = []
         for top, left, side in windows_by_loop(height, width, 8, choose.__name__):
-            view = picture[top : top + side, left : left + side]
+            view = pixels[top : top + side, left : left + side]
             view = view if side == 8 else resized(view, 8)
             views += [view, view[:, ::-1]]
         scores = np.array([linear_scores(variables, view) for view in views])
@@ -173,19 +174,19 @@ def test_windows_are_seen_one_by_one_and_mirrored(linear, choose, count):
         np.testing.assert_allclose(found["loss"][row], losses.mean(), rtol=1e-4)
 
 
-def test_a_mean_picture_becomes_its_channels_mean(linear):
-    """It belongs to the square; a whole picture at another scale has no such pixels."""
+def test_a_mean_image_becomes_its_channels_mean(linear):
+    """It belongs to the square; a whole image at another scale has no such pixels."""
     inputs = Inputs(size=8, channels=3, stored_size=10, mean="picture", scale=1 / 100)
     variables = random_variables(linear.model, 8, 3)
     mean = np.random.default_rng(2).uniform(0, 255, (10, 10, 3)).astype(np.float32)
     batch = batch_of([(12, 16)] * 2, (12, 20), 3)
-    by_picture = dataclasses.replace(linear, inputs=inputs)
+    by_image = dataclasses.replace(linear, inputs=inputs)
     by_channel = dataclasses.replace(
         linear, inputs=dataclasses.replace(inputs, mean=tuple(float(value) for value in mean.mean(axis=(0, 1))))
     )
     found = [
         see(make_windows_view(experiment, grid, 12), {**variables, "statistics": statistics}, batch)["probabilities"]
-        for experiment, statistics in ((by_picture, {"mean": mean}), (by_channel, {}))
+        for experiment, statistics in ((by_image, {"mean": mean}), (by_channel, {}))
     ]
     np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
     assert np.ptp(found[0], axis=1).min() > 0.01

@@ -1,4 +1,4 @@
-"""The windows of whole pictures, against loops, and against the papers' counts."""
+"""The windows of whole images, against loops, and against the papers' counts."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -52,7 +52,7 @@ def test_three_squares_and_five_crops_of_each(scale, more, portrait, size):
 
 
 @pytest.mark.parametrize("choose", [grid, squares])
-def test_windows_lie_inside_of_their_own_picture(choose):
+def test_windows_lie_inside_of_their_own_image(choose):
     extents = np.array([(224, 224), (224, 336), (400, 224)], np.int32)
     for corners, side in choose(jnp.asarray(extents), 224, 224):
         assert np.asarray(corners).min() >= 0

@@ -23,7 +23,8 @@ from jaxcnn.models.layers.local_response_norm import LocalResponseNorm
 from jaxcnn.models.layers.module import CheckedModule
 from jaxcnn.models.layers.pooling import AveragePool, GlobalAveragePool, MaxPool
 from jaxcnn.models.layers.rbf import EuclideanRBF
-from jaxcnn.models.lenet import FanInUniform, FeatureMaps, FullyConnected, LeNet5, SquashedUnits, Subsampling
+from jaxcnn.models.lenet import LeNet5
+from jaxcnn.models.lenet_layers import FanInUniform, FeatureMaps, FullyConnected, SquashedUnits, Subsampling
 from jaxcnn.models.lenet_variants import CaffeLeNet, ModernLeNet5
 from jaxcnn.models.nin import NIN, ImageNetNIN
 from jaxcnn.models.primer import PrimerCNN

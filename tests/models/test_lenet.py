@@ -8,7 +8,8 @@ import pytest
 
 from jaxcnn.analysis.layer_table import model_table
 from jaxcnn.models.layers.rbf import EuclideanRBF, digit_prototypes
-from jaxcnn.models.lenet import C3_TABLE, FeatureMaps, LeNet5, Subsampling, squash
+from jaxcnn.models.lenet import C3_TABLE, LeNet5
+from jaxcnn.models.lenet_layers import FeatureMaps, Subsampling, squash
 
 # LeCun et al. 1998, §II-B: output, parameters, connections; multiply-accumulates counted by hand.
 PAPER = {
@@ -138,7 +139,7 @@ def test_bitmaps_are_ten_different_pictures_of_plus_and_minus_one():
 @pytest.mark.parametrize("power", [0.5, 1.0])
 def test_initial_weights_fill_their_range(power):
     # U(±2.4 / F^power); the fan-in of a C3 map is 25 for each S2 map that it sees.
-    images = np.zeros((1, 32, 32, 1), np.float32)
+    images = jnp.zeros((1, 32, 32, 1))
     params = LeNet5(fan_in_power=power).init(jax.random.key(3), images, train=False)["params"]
     params = jax.tree.map(np.asarray, params)
     for name, fan_in in {"C1": 25, "C5": 400, "F6": 120}.items():
@@ -168,5 +169,5 @@ def test_other_classes_and_sizes_are_refused():
 
     with pytest.raises(ValueError, match=r"num_classes \(=7\) must be 10"):
         shapes(LeNet5(num_classes=7), 32)
-    with pytest.raises(ValueError, match="pad 28×28 pictures by 2"):
+    with pytest.raises(ValueError, match="pad 28×28 images by 2"):
         shapes(LeNet5(), 28)

@@ -1,5 +1,6 @@
 """Schedules of VGG, GoogLeNet and ResNet against torch's."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -46,3 +47,12 @@ def test_passes_may_be_parts_of_one():
 def test_how_to_lower_a_rate_names_a_field_that_is_there():
     assert how_to_lower(Constant(0.1)) == "--set schedule.rate=…"
     assert how_to_lower(PerEpoch((0.1, 0.01), (1, 1))) == "--set schedule.rates=(…)"
+
+
+@pytest.mark.parametrize("steps_per_epoch", [41, 94, 109, 2504])
+def test_a_decay_comes_at_the_very_step(steps_per_epoch):
+    """Compiled, 41 / 41 and 94 / 94 in float32 are less than 1."""
+    schedule = jax.jit(jax.vmap(StepDecay(1.0, 0.5, 1).build(steps_per_epoch=steps_per_epoch, total_steps=1)))
+    ends = steps_per_epoch * np.arange(1, 20, dtype=np.int32)
+    np.testing.assert_array_equal(schedule(ends), 0.5 ** np.arange(1, 20))
+    np.testing.assert_array_equal(schedule(ends - 1), 0.5 ** np.arange(19))

@@ -192,7 +192,7 @@ def test_a_run_on_a_mesh_goes_on_and_is_evaluated_without(tmp_path, monkeypatch)
 
 @pytest.mark.slow
 def test_the_papers_network_equals_one_device():
-    """All of its 61 million parameters, 227 pixels, 4 pictures."""
+    """All of its 61 million parameters, 227 pixels, 4 images."""
     experiment = set_path(jaxcnn.load("alexnet_2012"), "model.kernel_init", HE_FAN_IN)
     experiment = override(experiment, "inputs.scale=0.015625")
     two, one = (jax.device_get(Trained(1, model, experiment, 4).state.params) for model in (2, 1))
@@ -216,7 +216,7 @@ def test_meshes(text, expected):
     ("text", "message"),
     [
         ("data=4,tower=2", r"--mesh=data=4,tower=2: there is no axis 'tower'; allowed: data, model"),
-        ("data=4,data=2", "data is there twice"),
+        ("data=4,data=2", "data occurs twice"),
         ("data=four", r"data \(=four\) must be a positive whole number"),
         ("data=0", r"data \(=0\) must be"),
         ("", "there is no axis ''"),

@@ -103,7 +103,7 @@ def test_two_processes_equal_one(tmp_path, monkeypatch):
     for name in ("top1_error", "top5_error", "count"):
         assert summary["evaluation"]["center"][name] == alone["evaluation"]["center"][name]
         assert summary["train"][name] == alone["train"][name]
-    assert summary["evaluation"]["center"]["count"] == 359  # each of the test pictures once
+    assert summary["evaluation"]["center"]["count"] == 359  # each of the test images once
     assert len(list((tmp_path / "together").glob("events.out.tfevents.*"))) == 1
 
     experiment = jaxcnn.override(jaxcnn.load(EXPERIMENT), *SETTINGS)
@@ -207,8 +207,8 @@ def test_rows_of_each_process(owners, expected):
     assert [rows_of_process(mesh, process) for process in range(len(expected))] == expected  # pyright: ignore
 
 
-def test_every_test_picture_counts_once_over_processes():
-    """359 pictures in batches of 100 on four processes: the last batch leaves one of them nothing but padding."""
+def test_every_test_image_counts_once_over_processes():
+    """359 images in batches of 100 on four processes: the last batch leaves one of them nothing but padding."""
     source = open_source("digits", "test")
     shards = [
         list(evaluation_batches(source, size=8, channels=1, batch_size=100, shard=(index, 4))) for index in range(4)

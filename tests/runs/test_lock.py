@@ -2,8 +2,11 @@
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
+from project_files import ROOT
 
 from jaxcnn.cli.main import main
 from jaxcnn.errors import UsageError
@@ -28,17 +31,41 @@ def test_one_at_a_time(folder):
         pass
 
 
+HOLD = """
+import sys
+from pathlib import Path
+from jaxcnn.runs.lock import held
+
+with held(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_lock_ends_with_its_process_and_the_file_stays_as_it_is(folder):
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        with pytest.raises(UsageError, match="another process is training"), held(folder):
+            pass
+        process.kill()
+        process.wait()
+        with held(folder):
+            pass
+    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("experiment.json", "{}")]
+
+
 def test_a_file_system_without_locks(folder, monkeypatch):
     def refusal(number):
-        def refuse(descriptor, operation):
+        def refuse(descriptor, *, blocking):
             raise OSError(number, os.strerror(number))
 
         return refuse
 
-    monkeypatch.setattr(lock_module.fcntl, "flock", refusal(errno.ENOLCK))
+    monkeypatch.setattr(lock_module, "lock_descriptor", refusal(errno.ENOLCK))
     with held(folder), held(folder):
         pass
-    monkeypatch.setattr(lock_module.fcntl, "flock", refusal(errno.EIO))
+    monkeypatch.setattr(lock_module, "lock_descriptor", refusal(errno.EIO))
     with pytest.raises(OSError), held(folder):
         pass
 

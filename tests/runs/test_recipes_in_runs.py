@@ -11,10 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from linear_network import LINEAR
+from train_steps import fresh_state, train_step
 
 from jaxcnn.augmentation.augment import normalise
 from jaxcnn.augmentation.random_crops import AreaCrop
-from jaxcnn.config.experiment import Experiment, Paper, Plateau, WarmUp
+from jaxcnn.config.experiment import Experiment, Plateau, WarmUp
 from jaxcnn.config.inputs import Inputs, Photometric, Whitening
 from jaxcnn.errors import UsageError
 from jaxcnn.models.layers.core import Dense
@@ -26,7 +28,6 @@ from jaxcnn.parallel.devices import Devices
 from jaxcnn.runs.evaluate import evaluate, restore_state
 from jaxcnn.runs.fit import fit
 from jaxcnn.training import state as train_state
-from jaxcnn.training.steps import make_train_step
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")
 
@@ -46,19 +47,15 @@ class WithHead(nn.Module):
         return (logits, (head,)) if train else logits
 
 
-DIGITS = Experiment(
-    paper=Paper(title="t", authors="a", year=2000, venue="v"),
+DIGITS = dataclasses.replace(
+    LINEAR,
     model=WithHead(),
-    data="digits",
     inputs=Inputs(size=8, channels=1, stored_size=8, mean=64.0, scale=1 / 64),
     loss=AuxiliaryCrossEntropy(),
-    optimizer=Momentum(),
     schedule=Constant(0.01),
-    batch_size=16,
     steps=24,
     evaluation_batch_size=360,
     name="small",
-    variant="test",
 )
 
 
@@ -222,11 +219,8 @@ def test_eight_devices_equal_one(mode):
     images, labels = generator.integers(0, 256, (16, 8, 8, 3), np.uint8), generator.integers(0, 10, 16, np.int32)
 
     def train(devices: Devices) -> train_state.TrainState:
-        optimizer = experiment.optimizer.transformation()
-        create = jax.jit(lambda: train_state.create_for(experiment, optimizer, seed=3, statistics=statistics))
-        state = devices.replicate(jax.device_get(create()))
-        schedule = experiment.schedule.build(steps_per_epoch=10, total_steps=100)
-        step = make_train_step(experiment, optimizer=optimizer, schedule=schedule, axis_name=devices.axis_name)
+        state = fresh_state(experiment, devices, statistics=statistics)
+        step = train_step(experiment, devices)
         placed = devices.shard_batch({"image": images, "label": labels})
         compiled = devices.compile(step, state, placed)
         for _ in range(3):

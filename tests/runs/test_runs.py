@@ -100,7 +100,7 @@ def alone(launcher) -> tuple[Path, Ended]:
 @pytest.fixture(scope="module")
 def troubled(launcher, alone) -> tuple[Path, dict[str, Ended]]:
     """After `alone`, so that everything is compiled and a run isn't over before its signal comes."""
-    workdir, chance = launcher.folder / "troubled", random.Random()
+    workdir, chance = launcher.folder / "troubled", random.Random(0)
     return workdir, {
         "killed": run(launcher, workdir, number=signal.SIGKILL, at=chance.randint(1, 70)),
         "terminated": run(launcher, workdir, number=signal.SIGTERM, at=chance.randint(90, 150)),
@@ -226,7 +226,7 @@ def wait_for_step(process: subprocess.Popen, workdir: Path, step: int) -> None:
 @pytest.mark.parametrize("repetition", range(10))
 def test_stopped_continued_and_terminated_it_saves(launcher, alone, repetition):
     """As Ctrl-Z, `fg` and a machine's shutdown do, at random moments and in quick succession."""
-    workdir, chance = launcher.folder / f"stopped-{repetition}", random.Random()
+    workdir, chance = launcher.folder / f"stopped-{repetition}", random.Random(repetition)
     process = launcher.start(*COMMAND, f"--workdir={workdir}", "--steps=100000")
     try:
         wait_for_step(process, workdir, chance.randint(0, 300))

@@ -116,7 +116,7 @@ def test_of_any_chain_of_layers_it_is_the_arithmetic(layers):
         (
             "lenet5_1998",
             ("inputs.size=28",),
-            "here: LeNet5: images (1, 28, 28, 1) must be [batch, 32, 32, 1]; pad 28×28 pictures by 2.",
+            "here: LeNet5: images (1, 28, 28, 1) must be [batch, 32, 32, 1]; pad 28×28 images by 2.",
         ),
     ],
 )

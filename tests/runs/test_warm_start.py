@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,25 +13,24 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from linear_network import LINEAR
 
-from jaxcnn.config.experiment import Experiment, Paper
+from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Inputs, Whitening
 from jaxcnn.data.sources import open_source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluator import Evaluator
 from jaxcnn.models.layers.batch_norm import BatchNorm
 from jaxcnn.models.layers.core import Dense
-from jaxcnn.optim.losses import SoftmaxCrossEntropy
-from jaxcnn.optim.optimizers import Momentum
 from jaxcnn.optim.schedules import Constant
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.reporting.progress import Silent
-from jaxcnn.runs.checkpoints import Checkpoints
 from jaxcnn.runs.evaluate import evaluate, restore_state
 from jaxcnn.runs.fit import fit
-from jaxcnn.runs.initial_state import first_state
+from jaxcnn.runs.initial_state import create_state, image_statistics
 from jaxcnn.runs.warm_start import InitialWeights, read
 from jaxcnn.training import state as train_state
+from jaxcnn.training.program import Program
 
 
 class Normalised(nn.Module):
@@ -48,19 +48,14 @@ class Normalised(nn.Module):
 
 
 IMAGE = Inputs(size=8, channels=1, stored_size=8, mean="picture", scale=1 / 64)
-BASE = Experiment(
-    paper=Paper(title="t", authors="a", year=2000, venue="v"),
+BASE = dataclasses.replace(
+    LINEAR,
     model=Normalised(),
-    data="digits",
     inputs=IMAGE,
-    loss=SoftmaxCrossEntropy(),
-    optimizer=Momentum(),
     schedule=Constant(0.02),
-    batch_size=16,
     steps=12,
     evaluation_batch_size=360,
     name="normalised",
-    variant="test",
 )
 
 
@@ -78,25 +73,16 @@ def taking(folder: Path | str, base: Experiment = BASE, **fields: Any) -> Experi
     return dataclasses.replace(base, init_from=str(folder), **fields)
 
 
-def beginning(experiment: Experiment, workdir: Path, data: str = "digits") -> tuple[Any, InitialWeights]:
+def beginning(experiment: Experiment, data: str = "digits") -> tuple[Any, InitialWeights]:
     """The state that a run of this experiment begins with, and what it took."""
     devices = Devices()
     initial = read(experiment, devices)
-    checkpoints = Checkpoints(workdir)
-    try:
-        state, record = first_state(
-            experiment,
-            experiment.optimizer.transformation(),
-            devices,
-            checkpoints,
-            open_source(data, "train"),
-            seed=5,
-            progress=Silent().advance,
-            initial=initial,
-        )
-    finally:
-        checkpoints.close()
-    assert record is None
+    source = open_source(data, "train")
+    program = Program(experiment, devices, steps_per_epoch=1, total_steps=1, images=len(source), on_device=True)
+    creation: Future = Future()
+    creation.set_result(program.lower_creation()())
+    statistics = image_statistics(experiment.inputs, source, initial, progress=Silent().advance)
+    state = create_state(program, creation, 5, statistics, devices, initial)
     return state, initial
 
 
@@ -118,7 +104,7 @@ def test_an_evaluation_right_after_says_what_the_source_said(source, tmp_path, f
         folder = tmp_path / "A"
         summary = fit(dataclasses.replace(BASE, **fields), workdir=folder)
     experiment = taking(folder, **fields)
-    state, initial = beginning(experiment, tmp_path / "B")
+    state, initial = beginning(experiment)
     evaluator = Evaluator(experiment, open_source("digits", "test"), Devices())
     assert evaluator("center", train_state.evaluation_variables(state)) == summary["evaluation"]["center"]
     theirs = restore_state(dataclasses.replace(BASE, **fields), folder, Devices())
@@ -130,7 +116,7 @@ def test_an_evaluation_right_after_says_what_the_source_said(source, tmp_path, f
 
 
 def test_other_data_is_shown_to_the_network_as_the_source_showed_its_own(source, tmp_path):
-    state, _ = beginning(taking(source[0]), tmp_path / "B", data="photos")
+    state, _ = beginning(taking(source[0]), data="photos")
     theirs = restore_state(BASE, source[0], Devices())
     chex.assert_trees_all_equal(state.statistics, theirs.statistics)
 
@@ -138,7 +124,7 @@ def test_other_data_is_shown_to_the_network_as_the_source_showed_its_own(source,
 def test_layers_are_whole_and_the_rest_is_the_runs_own(source, tmp_path):
     """Some layers alone: their batch statistics with them, the other layers random, the mean image the data's own."""
     experiment = taking(source[0], init_layers=("fc1", "bn1"))
-    state, initial = beginning(experiment, tmp_path / "B", data="photos")
+    state, initial = beginning(experiment, data="photos")
     theirs = restore_state(BASE, source[0], Devices())
     for name in ("fc1", "bn1"):
         chex.assert_trees_all_equal(state.params[name], theirs.params[name])
@@ -146,7 +132,7 @@ def test_layers_are_whole_and_the_rest_is_the_runs_own(source, tmp_path):
     assert not np.array_equal(state.params["fc2"]["kernel"], theirs.params["fc2"]["kernel"])
     assert float(jnp.abs(state.statistics["mean"] - theirs.statistics["mean"]).max()) > 1
     assert "2 of 3 layers (fc1, bn1)" in initial.notes[0] and "isn't the whole network" in initial.notes[0]
-    only, _ = beginning(taking(source[0], init_layers=("fc1",)), tmp_path / "C")
+    only, _ = beginning(taking(source[0], init_layers=("fc1",)))
     assert float(jnp.abs(only.batch_stats["bn1"]["mean"]).max()) == 0
 
 
@@ -161,7 +147,7 @@ def test_layers_are_whole_and_the_rest_is_the_runs_own(source, tmp_path):
 )
 def test_other_inputs_have_their_own_statistics(source, tmp_path, inputs, why, notes):
     experiment = taking(source[0], inputs=inputs)
-    state, initial = beginning(experiment, tmp_path / "B")
+    state, initial = beginning(experiment)
     assert initial.notes[0].endswith(why) and len(initial.notes) == notes
     if notes > 1:
         assert initial.notes[1].startswith("note: the layers were trained on other values of the pixels: inputs.")

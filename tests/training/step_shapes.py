@@ -4,11 +4,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from train_steps import train_step
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.training import state as train_state
-from jaxcnn.training.steps import make_train_step
 
 
 def state_shapes(experiment: Experiment) -> train_state.TrainState:
@@ -20,12 +20,7 @@ def state_shapes(experiment: Experiment) -> train_state.TrainState:
 def compiled_step(experiment: Experiment, devices: Devices) -> Any:
     """The step for the experiment's batch, streamed from the host."""
     inputs, rows = experiment.inputs, experiment.batch_size
-    step = make_train_step(
-        experiment,
-        optimizer=experiment.optimizer.transformation(),
-        schedule=experiment.schedule.build(steps_per_epoch=10, total_steps=100),
-        axis_name=devices.axis_name,
-    )
+    step = train_step(experiment, devices)
     leading = (rows,) if devices.mode == "jit" else (len(devices.devices), rows // len(devices.devices))
     shape = (*leading, inputs.training_size, inputs.training_size, inputs.channels)
     batch = {"image": jax.ShapeDtypeStruct(shape, jnp.uint8), "label": jax.ShapeDtypeStruct(leading, jnp.int32)}

@@ -2,49 +2,32 @@
 
 import dataclasses
 
-import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from linear_network import LINEAR, Linear
+from train_steps import fresh_state, train_step
 
 import jaxcnn
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Inputs
 from jaxcnn.errors import UsageError
-from jaxcnn.models.layers.core import Dense
-from jaxcnn.optim.losses import SoftmaxCrossEntropy
 from jaxcnn.optim.optimizers import Momentum
 from jaxcnn.optim.schedules import Constant
 from jaxcnn.parallel.devices import Devices
-from jaxcnn.training import state as train_state
-from jaxcnn.training.steps import make_train_step
 
 ROWS, RATE, DECAY = 16, 0.5, 0.1
 
 
-class Linear(nn.Module):
-    num_classes: int = 3
-    dtype: object = jnp.float32
-
-    @nn.compact
-    def __call__(self, images, *, train):
-        del train
-        return Dense(self.num_classes, name="fc")(images)
-
-
 @pytest.fixture
 def experiment() -> Experiment:
-    return Experiment(
-        paper=jaxcnn.load("cnn_primer").paper,
-        model=Linear(),
-        data="digits",
+    return dataclasses.replace(
+        LINEAR,
+        model=Linear(num_classes=3),
         inputs=Inputs(size=4, channels=1, stored_size=4, mean=100.0, scale=0.01),
-        loss=SoftmaxCrossEntropy(),
         optimizer=Momentum(0.9, weight_decay=DECAY),
         schedule=Constant(RATE),
         batch_size=ROWS,
-        epochs=1,
     )
 
 
@@ -53,18 +36,10 @@ def one_step(experiment: Experiment, devices: Devices) -> tuple[dict, dict, dict
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (ROWS, 4, 4, 1), dtype=np.uint8)
     labels = generator.integers(0, 3, ROWS, dtype=np.int32)
-    optimizer = experiment.optimizer.transformation()
-    create = jax.jit(lambda: train_state.create(experiment.model, optimizer, experiment.inputs, seed=3, mean=None))
-    state = devices.replicate(jax.device_get(create()))
+    state = fresh_state(experiment, devices)
     before = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), jax.device_get(state.params["fc"]))
-    step = make_train_step(
-        experiment,
-        optimizer=optimizer,
-        schedule=experiment.schedule.build(steps_per_epoch=1, total_steps=1),
-        axis_name=devices.axis_name,
-    )
     placed = devices.shard_batch({"image": images, "label": labels})
-    state, _ = devices.compile(step, state, placed)(state, placed)
+    state, _ = devices.compile(train_step(experiment, devices), state, placed)(state, placed)
 
     inputs = (images.reshape(ROWS, 16).astype(np.float64) - 100) * 0.01
     scores = np.exp(inputs @ before["kernel"] + before["bias"])

@@ -1,22 +1,18 @@
 """A user's own Flax modules: what is trained as it is, and what is refused in a line."""
 
+import dataclasses
 from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 import pytest
+from linear_network import LINEAR
 
-from jaxcnn.config.experiment import Experiment, Paper
-from jaxcnn.config.inputs import Inputs
+from jaxcnn.config.experiment import Experiment
 from jaxcnn.errors import UsageError
-from jaxcnn.optim.losses import SoftmaxCrossEntropy
-from jaxcnn.optim.optimizers import Momentum
-from jaxcnn.optim.schedules import Constant
 from jaxcnn.runs.evaluate import evaluate
 from jaxcnn.runs.fit import fit
 from jaxcnn.training.network import check_outputs, count_outputs, has_batch_norm, in_precision, initialised
-
-INPUTS = Inputs(size=8, channels=1, stored_size=8, mean=64.0, scale=1 / 255)
 
 
 def flat(images: Any) -> Any:
@@ -97,21 +93,7 @@ class Empty(Plain):
 
 
 def experiment(model: nn.Module, **fields: Any) -> Experiment:
-    return Experiment(
-        paper=Paper(title="t", authors="a", year=2000, venue="v"),
-        model=model,
-        data="digits",
-        inputs=INPUTS,
-        loss=SoftmaxCrossEntropy(),
-        optimizer=Momentum(),
-        schedule=Constant(0.1),
-        batch_size=16,
-        steps=4,
-        evaluation_batch_size=360,
-        name="own",
-        variant="test",
-        **fields,
-    )
+    return dataclasses.replace(LINEAR, model=model, steps=4, evaluation_batch_size=360, name="own", **fields)
 
 
 def test_a_module_without_dtype_is_trained_and_evaluated(tmp_path):
@@ -155,7 +137,7 @@ def test_outputs_are_counted_where_no_field_says_them():
 )
 def test_what_is_no_classifier_is_refused_in_a_line(model, said):
     with pytest.raises(UsageError, match=said) as caught:
-        initialised(model, INPUTS)
+        initialised(model, LINEAR.inputs)
     assert "\n" not in str(caught.value)
 
 

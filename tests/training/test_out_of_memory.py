@@ -8,18 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from linear_network import LINEAR
 
 from jaxcnn.analysis.bench import bench
 from jaxcnn.analysis.dry_run import dry_run
-from jaxcnn.config.experiment import Experiment, Paper
-from jaxcnn.config.inputs import Inputs
+from jaxcnn.config.experiment import Experiment
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.evaluation.evaluator import Evaluator
 from jaxcnn.models.layers.batch_norm import BatchNorm
 from jaxcnn.models.layers.core import Dense
-from jaxcnn.optim.losses import SoftmaxCrossEntropy
-from jaxcnn.optim.optimizers import Momentum
-from jaxcnn.optim.schedules import Constant
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.runs.fit import fit
 from jaxcnn.runs.run import Run
@@ -43,19 +40,7 @@ class Net(nn.Module):
         return BatchNorm(name="bn")(x, train=train) if self.batch_norm else x
 
 
-SMALL = Experiment(
-    paper=Paper(title="t", authors="a", year=2000, venue="v"),
-    model=Net(),
-    data="digits",
-    inputs=Inputs(size=8, channels=1, stored_size=8, mean=64.0, scale=1 / 255),
-    loss=SoftmaxCrossEntropy(),
-    optimizer=Momentum(),
-    schedule=Constant(0.1),
-    batch_size=64,
-    steps=2,
-    name="net",
-    variant="test",
-)
+SMALL = dataclasses.replace(LINEAR, model=Net(), batch_size=64, steps=2, name="net")
 HUGE = 2**62  # images: beyond any memory, on every machine
 EXHAUSTED = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 5368709120 bytes.")
 
@@ -164,7 +149,7 @@ def test_the_benchmark_has_no_run_to_go_on_with(monkeypatch):
     def short(*_: Any) -> None:
         raise EXHAUSTED
 
-    monkeypatch.setattr(Devices, "divide", short)
+    monkeypatch.setattr(Devices, "shard_batch", short)
     with pytest.raises(JaxcnnError, match=r"; try --set remat=sums or --set accumulate=2 or --set batch_size=32\."):
         bench(SMALL)
 
@@ -178,7 +163,7 @@ def test_an_evaluation_names_its_own_batch(monkeypatch):
     def short(*_: Any) -> None:
         raise EXHAUSTED
 
-    monkeypatch.setattr(devices, "divide_rows", short)
+    monkeypatch.setattr(devices, "shard_rows", short)
     with pytest.raises(JaxcnnError) as caught, reporting_step_memory(SMALL, 8):  # a run's: the nearest one speaks
         evaluator("center", {})
     assert str(caught.value) == (

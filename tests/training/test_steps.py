@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from train_steps import fresh_state, train_step
 
 import jaxcnn
 from jaxcnn.analysis.collectives import count_collectives
@@ -19,7 +20,7 @@ from jaxcnn.optim.optimizers import Momentum
 from jaxcnn.optim.schedules import Constant
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.training import state as train_state
-from jaxcnn.training.steps import make_train_step, on_resident
+from jaxcnn.training.steps import on_resident
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")
 
@@ -42,20 +43,6 @@ def batch(experiment: Experiment, number: int) -> dict[str, np.ndarray]:
         "image": generator.integers(0, 256, (ROWS, size, size, channels), dtype=np.uint8),
         "label": generator.integers(0, 5, ROWS, dtype=np.int32),
     }
-
-
-def fresh_state(experiment: Experiment, devices: Devices) -> train_state.TrainState:
-    size, channels = experiment.inputs.stored_size, experiment.inputs.channels
-    mean = np.full((size, size, channels), 120.0, np.float32) if experiment.inputs.mean == "picture" else None
-    optimizer = experiment.optimizer.transformation()
-    create = jax.jit(lambda: train_state.create(experiment.model, optimizer, experiment.inputs, seed=3, mean=mean))
-    return devices.replicate(jax.device_get(create()))
-
-
-def train_step(experiment: Experiment, devices: Devices):
-    schedule = experiment.schedule.build(steps_per_epoch=10, total_steps=100)
-    optimizer = experiment.optimizer.transformation()
-    return make_train_step(experiment, optimizer=optimizer, schedule=schedule, axis_name=devices.axis_name)
 
 
 def train(experiment: Experiment, devices: Devices) -> train_state.TrainState:

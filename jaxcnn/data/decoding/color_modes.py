@@ -1,65 +1,65 @@
-"""From any of Pillow's modes to 8-bit grey or RGB, by scaling where Pillow's own `convert` would clip.
+"""Conversion of every Pillow mode to 8-bit grey or RGB, scaling values where Pillow's own `convert` would clip them.
 
-| mode | comes from | becomes |
+| mode | source | result |
 | --- | --- | --- |
-| 1, L, P, RGB, RGBX, CMYK, YCbCr, HSV, LAB | most files | what Pillow's `convert` makes of it |
-| LA, La, PA, RGBA, RGBa | files with transparency | the colours; the transparency is dropped |
-| I;16, I;16L, I;16B, I;16N | PNG, TIFF, JPEG 2000 of 16 bit; TIFF of 12 bit | the upper eight bits |
-| I | TIFF of 32 bit, PGM of 16 bit | scaled by its range, see `_scaled` |
-| F | TIFF and PFM of floating point | scaled by its range, see `_scaled` |
+| 1, L, P, RGB, RGBX, CMYK, YCbCr, HSV, LAB | most files | that of Pillow's `convert` |
+| LA, La, PA, RGBA, RGBa | files with transparency | the colours, without the transparency |
+| I;16, I;16L, I;16B, I;16N | 16-bit PNG, TIFF and JPEG 2000; 12-bit TIFF | the upper eight bits |
+| I | 32-bit TIFF, 16-bit PGM | scaled by its range, see `_scaled` |
+| F | floating-point TIFF and PFM | scaled by its range, see `_scaled` |
 """
 
 import numpy as np
 from PIL import Image
 
-BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339  # TIFF's tags
+BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339  # TIFF tags
 UNSIGNED = 1
 
 
-def to_mode(picture: Image.Image, mode: str) -> Image.Image:
-    """The picture as "L" (grey, by the luma weights of ITU-R 601) or "RGB", 0–255.
+def to_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Converts an image to "L" (grey, by the luma weights of ITU-R 601) or "RGB", 0–255.
 
     Raises:
-        ValueError: it has values that aren't finite.
+        ValueError: the image has values that aren't finite.
     """
-    if picture.mode == "F" or picture.mode.split(";")[0] == "I":
-        picture = _eight_bits(picture)
-    if picture.mode == "P" and "transparency" in picture.info:  # Pillow warns where this isn't the first step
-        picture = picture.convert("RGBA")
-    if picture.mode in ("La", "RGBa"):  # colours multiplied by their opacity
-        picture = picture.convert(picture.mode.upper())
-    if picture.mode == "LAB" and mode == "L":  # Pillow has no direct way
-        picture = picture.convert("RGB")
-    return picture if picture.mode == mode else picture.convert(mode)
+    if image.mode == "F" or image.mode.split(";")[0] == "I":
+        image = _eight_bits(image)
+    if image.mode == "P" and "transparency" in image.info:  # otherwise Pillow warns
+        image = image.convert("RGBA")
+    if image.mode in ("La", "RGBa"):  # premultiplied by the opacity
+        image = image.convert(image.mode.upper())
+    if image.mode == "LAB" and mode == "L":  # Pillow has no direct conversion
+        image = image.convert("RGB")
+    return image if image.mode == mode else image.convert(mode)
 
 
 def is_grey(mode: str) -> bool:
-    """Whether pictures of this mode of Pillow's have no colours."""
+    """Whether images of this Pillow mode are grey."""
     return mode in ("1", "L", "LA", "La", "F") or mode.split(";")[0] == "I"
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """A picture of one channel with more than eight bits, as "L"."""
-    values = np.asarray(picture)
-    tags = getattr(picture, "tag_v2", {})  # a TIFF's
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Converts an image of one channel with more than eight bits to "L"."""
+    values = np.asarray(image)
+    tags = getattr(image, "tag_v2", {})  # only TIFF files have them
     bits = tags.get(BITS_PER_SAMPLE, (16,))[0]
-    if picture.mode != "I" and picture.mode != "F":
+    if image.mode != "I" and image.mode != "F":
         scaled = values >> (bits - 8)
-    elif picture.mode == "I" and picture.format in ("PNG", "PPM"):  # Pillow's way to hold 16 bits of these
+    elif image.mode == "I" and image.format in ("PNG", "PPM"):  # 16-bit values in Pillow's 32-bit mode
         scaled = values >> 8
     else:
-        if picture.mode == "I" and bits == 32 and tags.get(SAMPLE_FORMAT, (UNSIGNED,))[0] == UNSIGNED and tags:
-            values = values.view(np.uint32)  # Pillow has no mode for it
+        if image.mode == "I" and bits == 32 and tags.get(SAMPLE_FORMAT, (UNSIGNED,))[0] == UNSIGNED and tags:
+            values = values.view(np.uint32)  # Pillow has no unsigned 32-bit mode
         scaled = _scaled(values)
     return Image.fromarray(scaled.astype(np.uint8))
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
-    """Values of 32-bit integers or floating point, scaled to 0–255.
+    """Scales 32-bit integers or floating-point values to 0–255.
 
-    These formats don't say which value is white. It is taken to be the least of those in use that no value exceeds:
-    1 (floating point alone), 255, 65,535 and 4,294,967,295. Where a value is below 0 or above all of them, the least
-    value becomes black and the greatest white.
+    These formats don't define which value is white. It is taken to be the smallest customary one that no value
+    exceeds: 1 (floating point only), 255, 65,535 or 4,294,967,295. If a value is negative or exceeds all of these, the
+    smallest value becomes black and the largest white.
     """
     if not np.isfinite(values).all():
         raise ValueError("it has values that aren't finite")

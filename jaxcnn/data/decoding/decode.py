@@ -1,12 +1,12 @@
-"""From the bytes of one picture to a square uint8 array, or a whole one.
+"""Decoding one image into a uint8 array, as a square or as a whole.
 
-As AlexNet has it (§2): the shorter side becomes `size`, then the centre `size` × `size` is cut out.
-The usual JPEG goes through simplejpeg and a vectorised resizer, which decode and resize what is needed of it; any
-other file (CMYK, PNG, 16 bit, …) and pictures that are arrays already through Pillow. `color_modes` says what becomes
-of each of Pillow's modes, docs/input-pipeline.md has the measurements.
+The square follows AlexNet (§2): the shorter side becomes `size` pixels, then the central `size` × `size` is cut out.
+Ordinary JPEGs go through simplejpeg and a vectorised resizer, which decode and resize only what is needed; all other
+files (CMYK, PNG, 16 bit, …) and arrays go through Pillow. `color_modes` lists the result for each of Pillow's modes;
+docs/input-pipeline.md has the measurements.
 
-The orientation in a file's EXIF data is ignored: the pixels are taken as they are stored, as TFDS and torchvision take
-them. In a TIFF alone it is part of the format, and followed.
+The orientation in EXIF data is ignored, as in TFDS and torchvision; the orientation of a TIFF is part of that format
+and is followed.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from jaxcnn.data.decoding.resize import Box, reach, resize
 
 
 class Window(NamedTuple):
-    """A part of a picture, (left, top, right, bottom) in its pixels, and the filter that resizes it."""
+    """A part of an image, (left, top, right, bottom) in pixels, and the filter that resizes it."""
 
     box: tuple[float, float, float, float]
     resampling: Image.Resampling = Image.Resampling.BILINEAR
@@ -44,26 +44,24 @@ def decode(
     choose: Callable[[int, int], Window] = central_square,
     quick: bool = False,
 ) -> np.ndarray:
-    """Decodes, resizes and crops one picture.
+    """Decodes, resizes and crops one image.
 
     Args:
-        image: an encoded picture (JPEG, PNG, TIFF, …; of any mode in the table of `color_modes`), or uint8
-            [h, w, 1 or 3]. An orientation in its EXIF data is ignored: the pixels are taken as they are stored
-            (a TIFF's own orientation is followed).
-        size: the side of the result in pixels.
+        image: an encoded image (JPEG, PNG, TIFF, … in any mode that `color_modes` lists) or uint8 [h, w, 1 or 3].
+        size: the side of the result, pixels.
         channels: 1 (grey, by the luma weights of ITU-R 601) or 3 (RGB).
-        choose: (width, height) → the window that is kept. It must give the same part of the picture for any
-            scale of its sides: it is asked before a JPEG is decoded, and maybe again of what came out.
-        quick: for random crops in training: a JPEG may be decoded at a smaller scale as long as the window has `size`
-            pixels then, and with the cruder arithmetic of `jpeg.decode_top`. Else the last halving at least is left
-            to the filter, which does it better.
+        choose: maps (width, height) to the window to keep. It must choose the same part of an image at every scale,
+            because it may be called before and after a JPEG is decoded at a smaller scale.
+        quick: for random crops in training. A JPEG may be decoded at any scale at which the window has `size` pixels,
+            with the faster arithmetic of `jpeg.decode_top`. Otherwise the window keeps twice that, because the
+            filter halves an image better than the decoder does.
 
     Returns:
-        uint8 [size, size, channels], 0–255. A window of that very shape comes back bit-equal; any other is
-        resized by its filter, antialiased. Transparency is dropped; more than eight bits are scaled to eight.
+        uint8 [size, size, channels], 0–255. A window of exactly this shape is returned unchanged; any other is
+        resized by its filter, with antialiasing. Transparency is dropped; more than eight bits are scaled to eight.
 
     Raises:
-        ValueError: the bytes are no picture, or a damaged one.
+        ValueError: the bytes are no image, or the image is damaged.
     """
     if isinstance(image, bytes):
         decoded = _of_jpeg(image, size, channels, choose, quick)
@@ -71,21 +69,21 @@ def decode(
             return decoded
     mode = {1: "L", 3: "RGB"}[channels]
     if isinstance(image, np.ndarray):
-        picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-        picture = to_mode(picture, mode)
+        opened = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+        opened = to_mode(opened, mode)
     else:
-        picture = _open(image, mode, size, choose)
-    # Resizing the window alone gives what resizing all and then cropping gives, for less.
-    box, resampling = choose(*picture.size)
-    if box != (0, 0, size, size) or picture.size != (size, size):
-        picture = picture.resize((size, size), resampling, box=box)
-    return np.asarray(picture).reshape(size, size, channels)
+        opened = _open(image, mode, size, choose)
+    # Resizing the window alone is cheaper than resizing the image and cropping it, with the same result.
+    box, resampling = choose(*opened.size)
+    if box != (0, 0, size, size) or opened.size != (size, size):
+        opened = opened.resize((size, size), resampling, box=box)
+    return np.asarray(opened).reshape(size, size, channels)
 
 
 def _of_jpeg(
     encoded: bytes, size: int, channels: int, choose: Callable[[int, int], Window], quick: bool
 ) -> np.ndarray | None:
-    """The same for the usual JPEG; None for any other file, and for one that can't be read."""
+    """`decode` for ordinary JPEGs; None for any other file, and for one that can't be read."""
     frame = jpeg.read_frame(encoded)
     if frame is None or jpeg.is_bomb(frame):
         return None
@@ -100,46 +98,46 @@ def _of_jpeg(
 
 def _open(encoded: bytes, mode: str, size: int, choose: Callable[[int, int], Window] = central_square) -> Image.Image:
     with readable(encoded):
-        picture = Image.open(io.BytesIO(encoded))
-        left, top, right, bottom = choose(*picture.size).box
-        # A JPEG can be decoded at 1/2, 1/4 or 1/8, for which draft() keeps both sides at what is asked
-        # for or above. The last halving at least is left to the filter, which does it better.
-        width, height = (2 * size * whole for whole in picture.size)
-        picture.draft(mode, (int(width / (right - left)), int(height / (bottom - top))))
-        picture.load()
-        return to_mode(picture, mode)
+        opened = Image.open(io.BytesIO(encoded))
+        left, top, right, bottom = choose(*opened.size).box
+        # draft() decodes a JPEG at 1/2, 1/4 or 1/8 as long as both sides keep the requested size. That is twice the
+        # final size, because the filter halves an image better than the decoder does.
+        width, height = (2 * size * whole for whole in opened.size)
+        opened.draft(mode, (int(width / (right - left)), int(height / (bottom - top))))
+        opened.load()
+        return to_mode(opened, mode)
 
 
 @contextlib.contextmanager
 def readable(encoded: bytes) -> Iterator[None]:
-    """Whatever Pillow raises within becomes ValueError."""
+    """Turns every error of Pillow's decoders into a ValueError."""
     try:
         yield
-    except UnidentifiedImageError as error:  # whose own message names an object in memory
-        raise ValueError(f"not a readable picture ({len(encoded)} bytes): of no known kind") from error
-    # Pillow's decoders have no common error: a damaged PNG raises SyntaxError, a bomb its own.
+    except UnidentifiedImageError as error:  # its own message contains the address of an object
+        raise ValueError(f"not a readable image ({len(encoded)} bytes): unknown format") from error
+    # Pillow's decoders have no common error: a damaged PNG, for example, raises SyntaxError.
     except (OSError, SyntaxError, ValueError, IndexError, Image.DecompressionBombError) as error:
-        raise ValueError(f"not a readable picture ({len(encoded)} bytes): {error}") from error
+        raise ValueError(f"not a readable image ({len(encoded)} bytes): {error}") from error
 
 
 BILINEAR = Image.Resampling.BILINEAR
-LONGEST = 8  # times the shorter side: what is beyond would take any amount of memory
+LONGEST = 8  # limit of the longer side, in shorter sides: without it, one image could need any amount of memory
 
 
 def decode_whole(image: bytes | np.ndarray, *, shorter_side: int, channels: int) -> np.ndarray:
-    """Decodes and resizes one picture, and cuts nothing off.
+    """Decodes and resizes one image without cropping it.
 
     Args:
         image: as for `decode`.
-        shorter_side: in pixels; the longer side keeps its proportion, to the nearest pixel.
+        shorter_side: pixels; the longer side keeps its proportion, to the nearest pixel.
         channels: as for `decode`.
 
     Returns:
-        uint8 [h, w, channels], resized as `decode` does it. Only a picture more than eight times as long as
-        wide loses its ends.
+        uint8 [h, w, channels], resized as by `decode`. Only an image whose longer side exceeds `LONGEST` shorter
+        sides loses its ends.
 
     Raises:
-        ValueError: the bytes are no picture, or a damaged one.
+        ValueError: the bytes are no image, or the image is damaged.
     """
     frame = jpeg.read_frame(image) if isinstance(image, bytes) else None
     if isinstance(image, bytes) and frame is not None and not jpeg.is_bomb(frame):
@@ -151,25 +149,25 @@ def decode_whole(image: bytes | np.ndarray, *, shorter_side: int, channels: int)
             return resize(pixels, (left / scale, top / scale, right / scale, bottom / scale), size, BILINEAR)
     mode = {1: "L", 3: "RGB"}[channels]
     if isinstance(image, np.ndarray):
-        picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-        sides = picture.size
-        picture = to_mode(picture, mode)
+        opened = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+        sides = opened.size
+        opened = to_mode(opened, mode)
     else:
-        picture = _open(image, mode, shorter_side)
+        opened = _open(image, mode, shorter_side)
         sides = Image.open(io.BytesIO(image)).size  # before scaled decoding, which rounds
     box, size = _without_ends(sides, shorter_side)
-    if picture.size != size:
-        across, down = picture.width / sides[0], picture.height / sides[1]
+    if opened.size != size:
+        across, down = opened.width / sides[0], opened.height / sides[1]
         scaled = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
-        picture = picture.resize(size, BILINEAR, box=scaled)
-    return np.asarray(picture).reshape(size[1], size[0], channels)
+        opened = opened.resize(size, BILINEAR, box=scaled)
+    return np.asarray(opened).reshape(size[1], size[0], channels)
 
 
 def whole_shape(image: bytes | np.ndarray, *, shorter_side: int) -> tuple[int, int]:
-    """Height and width of what `decode_whole` makes of a picture, read from its header alone.
+    """Height and width of the result of `decode_whole`, computed from the image's header alone.
 
     Raises:
-        ValueError: the bytes are no picture.
+        ValueError: the bytes are no image.
     """
     frame = jpeg.read_frame(image) if isinstance(image, bytes) else None
     if frame is not None:
@@ -184,7 +182,7 @@ def whole_shape(image: bytes | np.ndarray, *, shorter_side: int) -> tuple[int, i
 
 
 def _without_ends(sides: tuple[int, int], shorter_side: int) -> tuple[Box, tuple[int, int]]:
-    """What is kept of a picture of these sides, and the size that it gets: all but a pathological one's ends."""
+    """The box of an image that `decode_whole` keeps, and (width, height) of the result."""
     shorter = min(sides)
     across, down = (min(side, LONGEST * shorter) for side in sides)
     left, top = (sides[0] - across) / 2, (sides[1] - down) / 2

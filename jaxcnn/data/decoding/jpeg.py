@@ -1,8 +1,8 @@
-"""Decoding no more of a JPEG than a window of it needs: fewer rows, and 1/2, 1/4 or 1/8 of the size.
+"""Decoding only the part of a JPEG that a window needs: fewer rows, and 1/2, 1/4 or 1/8 of the size.
 
-The rows below a window are left out by telling the decoder that the picture ends there: the height in the file's
-header is replaced. What is then decoded is bit-equal to the same rows of the whole picture, because the last rows
-before the cut are decoded too and not used. The rows above can't be left out: their entropy coding has no index.
+The rows below a window are skipped by replacing the height in the file's header. The remaining rows are bit-equal to
+those of the whole image, because a few more rows are decoded than are used. The rows above can't be skipped, because
+entropy-coded data has no index.
 """
 
 import math
@@ -21,13 +21,13 @@ OTHER_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 
 
 class Frame(NamedTuple):
-    """What the header of a JPEG says.
+    """The header of a JPEG.
 
     Attributes:
         width, height: pixels.
         unit: rows of pixels that are coded together, 8 or 16.
-        height_at: where in the file the height stands, two bytes.
-        cuttable: whether rows at the bottom can be left out: all of a row's colours stand together.
+        height_at: offset of the two bytes of the height in the file.
+        cuttable: whether rows at the bottom can be skipped, because all components are in one sequential scan.
     """
 
     width: int
@@ -38,9 +38,9 @@ class Frame(NamedTuple):
 
 
 def read_frame(encoded: bytes) -> Frame | None:
-    """The frame of an 8-bit grey or YCbCr or RGB JPEG that is complete; None for any other file.
+    """The frame of a complete 8-bit grey, YCbCr or RGB JPEG; None for any other file.
 
-    A file is complete if its last scan has an end: a truncated one is left to a decoder that says so.
+    A file is complete if an end marker follows its first scan. Truncated files are left to Pillow, which reports them.
     """
     place, found = 2, None
     if encoded[:2] != bytes((0xFF, START)):
@@ -73,26 +73,28 @@ def read_frame(encoded: bytes) -> Frame | None:
 
 
 def scale_for(across: float, down: float, size: float) -> int:
-    """The largest scale, 1/8 to 1, as its divisor, at which a window still has `size` pixels in both directions."""
+    """The largest divisor (8, 4, 2 or 1) at which a window still has `size` pixels in both directions."""
     return next((scale for scale in SCALES if min(across, down) >= scale * size), 1)
 
 
 def decode_top(
     encoded: bytes, frame: Frame, *, rows: float, scale: int, channels: int, quick: bool
 ) -> np.ndarray | None:
-    """Decodes at least the first rows.
+    """Decodes at least the first rows of an image.
 
     Args:
-        encoded, frame: the file, and `read_frame` of it.
-        rows: how many are needed, of the whole picture's.
-        scale: 1, 2, 4 or 8: the divisor of both sides.
+        encoded: the file.
+        frame: its header, from `read_frame`.
+        rows: the number of rows needed, before scaling.
+        scale: the divisor of both sides: 1, 2, 4 or 8.
         channels: 1 or 3.
-        quick: a cruder cosine transform, and subsampled colours repeated instead of interpolated: about 5 % faster.
+        quick: a less accurate cosine transform, and subsampled colours repeated instead of interpolated; about 5 %
+            faster.
 
     Returns:
-        uint8 [≥ rows/scale, ⌈width/scale⌉, channels]; None for a file that this decoder can't read.
+        uint8 [≥ rows/scale, ⌈width/scale⌉, channels]; None if this decoder can't read the file.
     """
-    # Colours of half the rows are interpolated between two units, so that the next unit has a say in the last rows.
+    # Subsampled colours are interpolated across two units, so the last rows depend on the next unit.
     context = 0 if quick or frame.unit == 8 else 1
     height = min((math.ceil(rows / frame.unit) + context) * frame.unit, frame.height)
     if height < frame.height and frame.cuttable:
@@ -108,12 +110,12 @@ def decode_top(
             fastupsample=quick,
             min_height=-(-height // scale),
             min_width=-(-frame.width // scale),
-            strict=False,  # what is behind the cut is, to the decoder, a fault that it can live with
+            strict=False,  # accepts the data behind the last row
         )
     except ValueError:
         return None
 
 
 def is_bomb(frame: Frame) -> bool:
-    """Whether the picture is larger than Pillow, too, takes without a warning."""
+    """Whether the image exceeds the size above which Pillow warns of a decompression bomb."""
     return frame.width * frame.height > (Image.MAX_IMAGE_PIXELS or math.inf)

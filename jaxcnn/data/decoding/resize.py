@@ -1,8 +1,8 @@
-"""Resizing a window of a picture, antialiased, as Pillow does it, four times as fast.
+"""Resizing a window of an image with antialiasing, like Pillow but about four times as fast.
 
-`cykooz_resizer` computes the convolutions that Pillow's `resize` does with the processor's vector instructions, and
-lets go of Python's lock meanwhile. Its results differ by at most one of 255, a cubic filter's by two, as both round
-between two passes, which they take in another order; by more where it overshoots black or white between them.
+`cykooz_resizer` computes the convolutions of Pillow's `resize` with vector instructions and without Python's global
+lock. The two round between a horizontal and a vertical pass, whose order differs, so results differ by at most 1 of
+255, and by 2 with the cubic filter; by more where that filter overshoots black or white between the passes.
 """
 
 import math
@@ -14,11 +14,11 @@ from PIL import Image
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
-FILTERS = {  # the others are Pillow's: on the border between two pixels its box filter decides otherwise
+FILTERS = {  # Pillow does the others: its box filter differs on the border between two pixels
     Image.Resampling.BILINEAR: fast.FilterType.bilinear,
     Image.Resampling.BICUBIC: fast.FilterType.catmull_rom,
 }
-REACH = {  # of a filter, in pixels of what comes out
+REACH = {  # half the width of a filter, in pixels of the result
     Image.Resampling.NEAREST: 0.0,
     Image.Resampling.BOX: 0.5,
     Image.Resampling.BILINEAR: 1.0,
@@ -26,21 +26,21 @@ REACH = {  # of a filter, in pixels of what comes out
 }
 PIXELS = {1: fast.PixelType.U8, 3: fast.PixelType.U8x3}
 
-_of_thread = threading.local()  # a resizer keeps buffers, and serves one call at a time
+_per_thread = threading.local()  # a resizer keeps buffers and serves one call at a time
 
 
 def reach(extent: float, size: int, resampling: Image.Resampling) -> float:
-    """How far beyond a window of this extent a filter looks when it makes `size` pixels of it."""
+    """How far a filter reads beyond a window, in pixels of the image, when it resizes `extent` pixels to `size`."""
     return REACH[resampling] * max(extent / size, 1.0) + 1
 
 
 def resize(pixels: np.ndarray, box: Box, size: tuple[int, int], resampling: Image.Resampling) -> np.ndarray:
-    """Makes a picture of `size` (width, height) out of a window.
+    """Resizes a window of an image.
 
     Args:
         pixels: uint8 [h, w, 1 or 3].
-        box: the window, within the picture; need not lie on pixels. Filters look beyond it.
-        size: what it becomes.
+        box: the window inside the image, in fractional pixels. Filters read beyond it.
+        size: width and height of the result, pixels.
         resampling: the filter.
 
     Returns:
@@ -51,23 +51,23 @@ def resize(pixels: np.ndarray, box: Box, size: tuple[int, int], resampling: Imag
     if box == (int(left), int(top), int(left) + size[0], int(top) + size[1]):
         return pixels[int(top) : int(bottom), int(left) : int(right)]
     if resampling not in FILTERS:
-        picture = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
-        return np.asarray(picture.resize(size, resampling, box=box)).reshape(size[1], size[0], channels)
+        image = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
+        return np.asarray(image.resize(size, resampling, box=box)).reshape(size[1], size[0], channels)
     across, down = reach(right - left, size[0], resampling), reach(bottom - top, size[1], resampling)
     x, y = max(math.floor(left - across), 0), max(math.floor(top - down), 0)
-    seen = pixels[y : min(math.ceil(bottom + down), height), x : min(math.ceil(right + across), width)]
-    source = fast.ImageData(seen.shape[1], seen.shape[0], PIXELS[channels], seen.tobytes())
+    needed = pixels[y : min(math.ceil(bottom + down), height), x : min(math.ceil(right + across), width)]
+    source = fast.ImageData(needed.shape[1], needed.shape[0], PIXELS[channels], needed.tobytes())
     result = fast.ImageData(size[0], size[1], PIXELS[channels])
     crop = fast.CropBox(
-        left - x, top - y, _within(left, right, x + seen.shape[1]), _within(top, bottom, y + seen.shape[0])
+        left - x, top - y, _within(left, right, x + needed.shape[1]), _within(top, bottom, y + needed.shape[0])
     )
     options = fast.ResizeOptions(resize_alg=fast.ResizeAlg.convolution(FILTERS[resampling]), crop_box=crop)
-    if not hasattr(_of_thread, "resizer"):
-        _of_thread.resizer = fast.Resizer()
-    _of_thread.resizer.resize(source, result, options)
+    if not hasattr(_per_thread, "resizer"):
+        _per_thread.resizer = fast.Resizer()
+    _per_thread.resizer.resize(source, result, options)
     return np.frombuffer(result.get_buffer(), np.uint8).reshape(size[1], size[0], channels)
 
 
 def _within(begin: float, end: float, limit: int) -> float:
-    """A window's extent, a trifle less where rounding would push its end beyond the picture, which is an error."""
+    """The extent of a window, reduced slightly where rounding would push its end beyond the image (an error)."""
     return end - begin if end < limit else (limit - begin) * (1 - 1e-12)

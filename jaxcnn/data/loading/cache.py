@@ -1,4 +1,4 @@
-"""Results kept beside a data set: decoded pictures, the mean picture. Never needed, only faster."""
+"""Cached results beside a data set: decoded images and the mean image. The cache is optional and only saves time."""
 
 import os
 import tempfile
@@ -10,14 +10,20 @@ import numpy as np
 
 from jaxcnn.data.sources import Source
 
-# Part of every cache file's name: raise it when `decode` changes what it returns.
+# Part of the name of every cache file. Raise it when the results of `decode` change.
 DECODER_VERSION = 3
 
 
 def cache_file(source: Source, what: str, *, size: int, channels: int, folder: Path | None = None) -> Path | None:
-    """Where to keep a result, or None if there is nowhere (embedded data, a bucket, a read-only folder).
+    """The path of a cached result, or None if it can't be saved (embedded data, a bucket, a read-only folder).
 
-    The name holds all that the result depends on, so that a file is either right or not found.
+    The file name contains everything that the result depends on, so an outdated file is never found.
+
+    Args:
+        source: the split.
+        what: the kind of result, a part of the file name.
+        size, channels: side in pixels and channels of the decoded images.
+        folder: where to save; by default a folder beside the data set.
     """
     if folder is None:
         if source.folder is None or "://" in str(source.folder) or not os.access(source.folder, os.W_OK):
@@ -30,11 +36,14 @@ def cache_file(source: Source, what: str, *, size: int, channels: int, folder: P
 def load_or_compute(
     path: Path | None, compute: Callable[[], dict[str, np.ndarray]], *, keep: Callable[[], bool] = lambda: True
 ) -> dict[str, np.ndarray]:
-    """The arrays in the file; if it isn't there or is damaged they are computed and, if possible, saved.
+    """The arrays in a cache file. If it is missing or damaged, they are computed and, if possible, saved.
 
-    The file appears under its name only when it is complete, so that two processes may do this at once.
+    A file gets its final name only when complete, so several processes may do this at once.
 
-    keep: asked after computing; where it says no, nothing is saved.
+    Args:
+        path: from `cache_file`; None disables the cache.
+        compute: computes the arrays.
+        keep: called after `compute`; the result is saved only if it returns True.
     """
     if path is None:
         return compute()
@@ -43,7 +52,7 @@ def load_or_compute(
             with np.load(path) as arrays:
                 return {key: arrays[key] for key in arrays.files}
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-            pass  # half a file from a crashed machine: made anew below
+            pass  # an incomplete file, for example after a crash: computed again below
     result = compute()
     if not keep():
         return result

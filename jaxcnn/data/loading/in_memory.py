@@ -1,4 +1,4 @@
-"""A whole split in host memory, for sets that fit (MNIST, CIFAR)."""
+"""A whole split in host memory, for data sets of small images (MNIST, CIFAR)."""
 
 import itertools
 from collections.abc import Iterator
@@ -10,26 +10,25 @@ from jaxcnn.data.loading.pipeline import prefetched
 from jaxcnn.data.loading.read import Batch, Damaged, OnDamage, neighbours, read_batch
 from jaxcnn.data.sources import Source
 
-RESIDENT_PIXELS = 64  # data sets of pictures up to this size are held in memory as a whole
+RESIDENT_PIXELS = 64  # the largest image side, in pixels, with which a whole data set is kept in memory
 
 RECORDS_AT_ONCE = 512
 
 
 def load_resident(source: Source, *, size: int, channels: int, on_damage: OnDamage | None = None) -> Batch:
-    """All pictures of a split in record order, for sets that fit into memory (MNIST, CIFAR).
+    """All images of a split in the order of their records.
 
-    Kept beside the data set when its folder is writable: a second start takes well under a second.
+    The result is cached beside the data set if that folder is writable and no image is damaged.
 
     Args:
         source, size, channels: as for `read_batch`.
-        on_damage: for training: told of every damaged picture, in whose place its next neighbour is given. What is
-            kept beside the data set is always whole.
+        on_damage: called with every damaged image, which the next undamaged record then replaces; for training only.
 
     Returns:
         `{"image": uint8 [n, size, size, channels], "label": int32 [n]}`.
 
     Raises:
-        RunStoppedError: a picture is damaged, and there is no `on_damage`.
+        RunStoppedError: an image is damaged and `on_damage` is None.
     """
     total = len(source)
     damaged: list[Damaged] = []
@@ -57,14 +56,22 @@ def load_resident(source: Source, *, size: int, channels: int, on_damage: OnDama
 
     path = cache_file(source, "decoded", size=size, channels=channels)
     arrays = load_or_compute(path, decode_all, keep=lambda: not damaged)
-    for picture in sorted(damaged):
-        assert on_damage is not None, "without it the first damaged picture is an error"
-        on_damage(picture)
+    for damage in sorted(damaged):
+        assert on_damage is not None, "without on_damage, the first damaged image raises"
+        on_damage(damage)
     return arrays
 
 
 def evaluation_batches(whole: Batch, batch_size: int) -> Iterator[Batch]:
-    """A data set in host memory as padded, masked batches: each record counts once."""
+    """A split in host memory as padded, masked batches, so that each record counts once.
+
+    Args:
+        whole: arrays of one length, among them "label".
+        batch_size: rows of every batch.
+
+    Returns:
+        An iterator of dictionaries with the same arrays and "mask", float32 [batch_size], 0 for padding.
+    """
     total = len(whole["label"])
     for start in itertools.count(0, batch_size):
         if start >= total:

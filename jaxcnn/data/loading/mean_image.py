@@ -1,4 +1,4 @@
-"""The mean picture of a training set, which AlexNet subtracts from every input (§2)."""
+"""The mean image of a training set, which AlexNet subtracts from every input (§2)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,22 +21,22 @@ def mean_image(
     cache_dir: Path | None = None,
     progress: Callable[[str, int, int | None], None] | None = None,
 ) -> np.ndarray:
-    """The mean over all pictures of a split, pixel by pixel, as `decode` gives them.
+    """The mean over all images of a split, pixel by pixel, after `decode`.
 
-    Summed in 64-bit integers, so that the result doesn't depend on the order of summation. Where a picture is
-    damaged its next neighbour counts twice.
+    The sum is in 64-bit integers, so that the result doesn't depend on the order of summation. The next undamaged
+    record replaces a damaged image.
 
     Args:
         source: the training split.
-        size, channels: what every picture becomes.
-        cache_dir: where to keep the result; beside the data set if None, and nowhere if that can't be.
-        progress: called with (what, pictures so far, pictures in all).
+        size, channels: side in pixels and channels of the decoded images.
+        cache_dir: where to cache the result; by default beside the data set, if that folder is writable.
+        progress: called with (what, images done, images in total).
 
     Returns:
         float32 [size, size, channels], 0–255.
 
     Raises:
-        RunStoppedError: a file is damaged, or a picture and its next ten neighbours.
+        RunStoppedError: a file is damaged, or an image and the ten records after it.
     """
     total = len(source)
 
@@ -45,8 +45,8 @@ def mean_image(
 
         def load(block: int) -> np.ndarray:
             records = range(block * RECORDS_AT_ONCE, min((block + 1) * RECORDS_AT_ONCE, total))
-            pictures = read_batch(source, records, size=size, channels=channels, substitute=neighbours(records, total))
-            return pictures["image"].sum(axis=0, dtype=np.int64)
+            batch = read_batch(source, records, size=size, channels=channels, substitute=neighbours(records, total))
+            return batch["image"].sum(axis=0, dtype=np.int64)
 
         summed = np.zeros((size, size, channels), np.int64)
         for block, part in enumerate(prefetched(load, 0, blocks), start=1):

@@ -1,10 +1,9 @@
-"""Which records make batch *n*: a function of (seed, n), not a state that somebody has to save.
+"""The records of batch *n*, a pure function of (seed, n), so that there is no state to save.
 
-Each epoch is a permutation of all records; batches run on across the border between two epochs, so
-every record comes exactly once an epoch and no batch is short. The permutation is the sorting order
-of the raw 64-bit output of the counter-based generator Philox under the key (seed, epoch). NumPy
-guarantees that raw stream for ever, unlike `Generator.permutation`; and it takes 6 ms for 60,000
-records where grain's own shuffle, one Python call a record, takes 500 (see `docs/decisions.md`).
+Each epoch is a permutation of all records. Batches continue across the end of an epoch, so every record comes exactly
+once in an epoch and no batch is short. The permutation sorts the raw 64-bit output of the counter-based generator
+Philox with the key (seed, epoch). NumPy guarantees this raw stream across versions, unlike `Generator.permutation`.
+`docs/decisions.md` compares it with grain's own shuffle.
 """
 
 import functools
@@ -25,7 +24,7 @@ def epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def batch_at(size: int, batch_size: int, *, seed: int, step: int) -> np.ndarray:
-    """The records of the batch that step `step` (from 0) sees: int32 [batch_size], 0 … size − 1."""
+    """The records of the batch of step `step`, counted from 0: int32 [batch_size], 0 … size − 1."""
     epoch, start = divmod(step * batch_size, size)
     order = epoch_order(size, seed, epoch)
     if start + batch_size <= size:
@@ -39,13 +38,13 @@ def batch_at(size: int, batch_size: int, *, seed: int, step: int) -> np.ndarray:
 
 
 def batch_indices(size: int, batch_size: int, *, seed: int, start_step: int = 0) -> Iterator[np.ndarray]:
-    """The records of batch `start_step`, `start_step + 1`, … without end.
+    """The records of the batches `start_step`, `start_step + 1`, … without end.
 
     Args:
-        size: how many records there are.
-        batch_size: how many of them make a batch; may be larger than `size`.
-        seed: any integer ≥ 0; the same seed gives the same order on every machine.
-        start_step: how many batches an interrupted run has already had.
+        size: the number of records.
+        batch_size: the number of records in a batch; may exceed `size`.
+        seed: an integer ≥ 0; the same seed gives the same order on every machine.
+        start_step: the number of batches to skip, which an interrupted run has already seen.
 
     Returns:
         An endless iterator of int32 [batch_size].
@@ -67,9 +66,9 @@ def _batches(size: int, batch_size: int, seed: int, step: int) -> Iterator[np.nd
 
 
 def draws_at(batch_size: int, count: int, *, seed: int, step: int) -> np.ndarray:
-    """Random numbers for what the host does to the rows of one batch: float64 [batch_size, count], in [0, 1).
+    """Random numbers for the host's augmentation of one batch: float64 [batch_size, count] in [0, 1).
 
-    A function of (seed, step, row): another stream than the order's, under the same kind of key.
+    They are a function of (seed, step, row) and independent of the order of the records.
     """
     key = np.array([seed % 2**64, step], dtype=np.uint64)
     raw = np.random.Philox(key=key, counter=np.array([0, 0, 0, 1], np.uint64)).random_raw(batch_size * count)
@@ -77,14 +76,14 @@ def draws_at(batch_size: int, count: int, *, seed: int, step: int) -> np.ndarray
 
 
 def substitute_at(size: int, *, seed: int, step: int, row: int, attempt: int) -> int:
-    """The record, 0 … size − 1, that takes the place of a damaged one: a function of (seed, step, row, attempt).
+    """The record, 0 … size − 1, that replaces a damaged one: a function of (seed, step, row, attempt).
 
     Args:
-        size: how many records there are.
+        size: the number of records.
         seed, step: as for `batch_at`.
-        row: the place in the whole batch.
-        attempt: 0, then 1, … where the substitute is damaged too.
+        row: the row of the whole batch, over all processes.
+        attempt: 0 for the first substitute, 1 if that is damaged too, and so on.
     """
     key = np.array([seed % 2**64, step], dtype=np.uint64)
-    counter = np.array([attempt, row, 0, 2], np.uint64)  # the stream behind those of the order and the draws
+    counter = np.array([attempt, row, 0, 2], np.uint64)  # a third stream, besides those of the order and the draws
     return int(np.random.Philox(key=key, counter=counter).random_raw() % size)

@@ -1,9 +1,9 @@
 """From a source to uint8 batches in host memory: order, shard, read, batch, prefetch.
 
-One element of the grain pipeline is one whole batch, and batch *n* is a function of (seed, *n*) alone:
-a resumed run starts at its step and sees what an uninterrupted one sees, whatever the number of threads.
+An element of the grain pipeline is a whole batch, and batch *n* is a function of (seed, *n*) alone. A resumed run
+therefore sees the same batches as an uninterrupted one, whatever the number of threads.
 
-A damaged picture ends an evaluation, where every picture counts. In training another record takes its place.
+A damaged image stops an evaluation, where every image counts; in training another record replaces it.
 """
 
 import contextlib
@@ -17,25 +17,25 @@ import grain
 import numpy as np
 
 from jaxcnn.data.loading.order import batch_at, batch_indices, draws_at, substitute_at
-from jaxcnn.data.loading.read import Batch, Crop, Damaged, read_batch
+from jaxcnn.data.loading.read import Batch, ChooseWindow, Damaged, read_batch
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import UsageError
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """The number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def default_threads() -> int:
-    """One decoding thread a usable core, at most 16: beyond that they wait for Python's lock."""
+    """One decoding thread for each usable core, at most 16: more would wait for Python's global lock."""
     return min(16, cores())
 
 
 def prefetched(load: Callable[[int], Any], start: int, stop: int, *, threads: int | None = None) -> Iterator[Any]:
-    """load(start), …, load(stop − 1) in that order, computed ahead by grain's threads.
+    """Yields load(start), …, load(stop − 1) in this order, computed ahead by grain's threads.
 
-    Close the iterator (or drop it) to stop early: what hasn't begun is cancelled.
+    Closing or dropping the iterator stops it early and cancels the calls that haven't begun.
     """
     threads = threads or default_threads()
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads + 1)
@@ -54,35 +54,35 @@ def train_batches(
     start_step: int = 0,
     shard: tuple[int, int] = (0, 1),
     threads: int | None = None,
-    crop: Crop | None = None,
+    crop: ChooseWindow | None = None,
     on_damage: Callable[[int, Damaged], None] | None = None,
 ) -> Iterator[Batch]:
-    """Shuffled batches without end, from step `start_step` on, in the order of `order.batch_indices`.
+    """Endless shuffled batches from step `start_step` on, in the order of `order.batch_indices`.
 
     Args:
         source: the records.
-        size, channels: what every picture becomes, see `decode`.
-        batch_size: pictures in a batch over all processes.
+        size, channels: side in pixels and channels of the decoded images.
+        batch_size: images in a batch over all processes.
         seed: the seed of the order.
-        start_step: how many batches the run has already had.
-        shard: (index, count) of this process: it gets its slice of every batch.
-        threads: how many decode; by default one a core.
-        crop: a random window of each picture, by default the central square. Its random numbers are a function
-            of the seed, the step and the row in the whole batch.
-        on_damage: told of the step and the picture, by any thread and ahead of that step, when a picture is damaged.
-            A record takes its place that is a function of the seed, the step and the row.
+        start_step: the number of batches that the run has already seen.
+        shard: (index, count) of this process, which gets its slice of every batch.
+        threads: number of decoding threads; by default one for each core.
+        crop: chooses a random window of each image; by default the central square. Its random numbers are a function
+            of the seed, the step and the row of the whole batch.
+        on_damage: called with the step and the damaged image, from any thread and ahead of that step. The
+            replacement is a function of the seed, the step and the row.
 
     Returns:
         `{"image": uint8 [b, size, size, channels], "label": int32 [b]}` with b = batch_size / count.
 
     Raises:
-        UsageError: the batch doesn't divide over the processes.
-        RunStoppedError: (while iterating) a file is damaged, or a picture and ten substitutes for it.
+        UsageError: the batch can't be divided evenly over the processes.
+        RunStoppedError: (while iterating) a file is damaged, or an image and ten substitutes for it.
     """
     index, count = shard
     if batch_size % count or not 0 <= index < count:
         raise UsageError(f"batch_size (={batch_size}) must divide evenly over {count} processes (this is {index})")
-    batch_indices(len(source), batch_size, seed=seed, start_step=start_step)  # only to check the values
+    batch_indices(len(source), batch_size, seed=seed, start_step=start_step)  # checks the values now
     local = slice(index * batch_size // count, (index + 1) * batch_size // count)
 
     def load(step: int) -> Batch:
@@ -113,13 +113,18 @@ def test_batches(
     shard: tuple[int, int] = (0, 1),
     threads: int | None = None,
 ) -> Iterator[Batch]:
-    """Every record once, in order; the last batch is padded with the last picture and masked.
+    """Every record once, in order; the last batch is padded with the last image and masked.
 
-    shard: (index, count) of this process: it gets its slice of every batch, which may hold nothing but padding.
+    Args:
+        source, size, channels, batch_size, threads: as for `train_batches`.
+        shard: (index, count) of this process, which gets its slice of every batch; a slice may be all padding.
 
     Returns:
         `{"image": uint8 [b, size, size, channels], "label": int32 [b], "mask": float32 [b]}` with
-        b = batch_size / count; mask is 1 for a picture and 0 for padding.
+        b = batch_size / count; mask is 1 for an image and 0 for padding.
+
+    Raises:
+        RunStoppedError: (while iterating) an image or a file is damaged.
     """
     total, (index, count) = len(source), shard
     rows = batch_size // count

@@ -1,4 +1,4 @@
-"""Records of a source, decoded into a batch of uint8 pictures; another record takes a damaged one's place."""
+"""Reading records of a source and decoding them into a batch of uint8 images; damaged ones can be replaced."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -12,18 +12,18 @@ from jaxcnn.errors import RunStoppedError
 
 Batch = dict[str, np.ndarray]
 
-ATTEMPTS = 10  # to find a substitute for a damaged picture
+ATTEMPTS = 10  # at finding a substitute for a damaged image
 
 
 class Damaged(NamedTuple):
-    """A picture that could not be read."""
+    """A damaged image: the number of its record and the decoder's message."""
 
     record: int
     reason: str
 
 
 class Substitutes(Protocol):
-    """Names a record to take the place of a damaged one in a row of the batch; `attempt` counts from 0."""
+    """Chooses the record that replaces a damaged one in a row of the batch; `attempt` counts from 0."""
 
     def __call__(self, row: int, attempt: int) -> int: ...
 
@@ -31,8 +31,8 @@ class Substitutes(Protocol):
 OnDamage = Callable[[Damaged], None]
 
 
-class Crop(Protocol):
-    """Chooses a window of a width × height picture, to become size × size, by `draws` random numbers in [0, 1)."""
+class ChooseWindow(Protocol):
+    """Chooses the window of a width × height image that becomes size × size, from `draws` random numbers in [0, 1)."""
 
     draws: ClassVar[int]
 
@@ -45,26 +45,27 @@ def read_batch(
     *,
     size: int,
     channels: int,
-    crop: Crop | None = None,
+    crop: ChooseWindow | None = None,
     draws: np.ndarray | None = None,
     substitute: Substitutes | None = None,
     on_damage: OnDamage | None = None,
 ) -> Batch:
-    """Reads and decodes the records of the given numbers, each straight into its row.
+    """Reads and decodes the records with the given numbers.
 
     Args:
-        source, indices: the records.
-        size, channels: what every picture becomes.
-        crop, draws: the window of each picture and its random numbers, [n, crop.draws]; by default the
-            central square.
-        substitute: for each damaged picture, the record that takes its place.
-        on_damage: told of every damaged picture that was replaced.
+        source: the records.
+        indices: their numbers, n of them.
+        size, channels: side in pixels and channels of the decoded images.
+        crop: chooses the window of each image; by default the central square.
+        draws: random numbers for `crop`, [n, crop.draws].
+        substitute: chooses a replacement for a damaged image; without it, damage is an error.
+        on_damage: called with every damaged image that was replaced.
 
     Returns:
         `{"image": uint8 [n, size, size, channels], "label": int32 [n]}`.
 
     Raises:
-        RunStoppedError: a picture is damaged, and nothing replaces it; the message names the data set and the record.
+        RunStoppedError: a damaged image couldn't be replaced; the message names the data set and the record.
     """
     images = np.empty((len(indices), size, size, channels), np.uint8)
     labels = np.empty(len(indices), np.int32)
@@ -93,5 +94,5 @@ def read_batch(
 
 
 def neighbours(indices: Sequence[int] | np.ndarray, total: int) -> Substitutes:
-    """For each damaged record the next one that isn't: where there is no seed to choose by."""
+    """Replaces each damaged record by the next undamaged one; for results that don't depend on a seed."""
     return lambda row, attempt: (int(indices[row]) + 1 + attempt) % total

@@ -1,1 +1,1 @@
-"""A data set's original archives, found or downloaded, become a TFDS data set."""
+"""Turning the original archives of a data set, found or downloaded, into a TFDS data set."""

@@ -1,4 +1,4 @@
-"""Which data set a run gets: the paper's, or a rehearsal's, and why."""
+"""Choosing a run's data set: the paper's, or that of the rehearsal."""
 
 import dataclasses
 
@@ -14,13 +14,13 @@ from jaxcnn.errors import DataMissingError, UsageError
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """A data set that is ready to be opened.
+    """The data set of a run, ready to be opened.
 
     Attributes:
         name: the data set.
-        rehearsal: whether it stands in for the paper's.
-        reason: how it came to be this one, a sentence.
-        how_to_get: for a rehearsal, the command that gets the real data; else empty.
+        rehearsal: whether it replaces the paper's data set.
+        reason: why this data set was chosen, a sentence.
+        how_to_get: for a rehearsal, the command that prepares the paper's data set; otherwise empty.
     """
 
     name: str
@@ -38,18 +38,18 @@ def choose(
     manual_dir: epath.PathLike | None = None,
     progress: Progress | None = None,
 ) -> Choice:
-    """Settles the data set of a run, preparing it if need be.
+    """Chooses the data set of a run and prepares it if necessary.
 
     Args:
-        requested: "auto", or the name of a data set, which never falls back.
-        paper_data: the data set of the paper.
-        rehearsal_data: what "auto" falls back to, or None for nothing.
+        requested: "auto", or the name of a data set; a named data set has no fallback.
+        paper_data: the paper's data set.
+        rehearsal_data: the fallback of "auto"; None for no fallback.
         data_dir, manual_dir, progress: as for `prepare`.
 
     Raises:
-        UsageError: unknown data set, or a data folder that can't be written. One that nobody named (the default's, or
-            $TFDS_DATA_DIR's, which may be shared and read-only) is a reason for a rehearsal instead.
-        DataMissingError: the data isn't there and can't be had.
+        UsageError: the data set is unknown, or the folder `data_dir` can't be written. A default folder that can't be
+            written, which may be shared and read-only, leads to the fallback instead.
+        DataMissingError: the data set is missing and can't be prepared.
     """
     name = paper_data if requested == "auto" else requested
     data_set(name)
@@ -62,7 +62,7 @@ def choose(
 
 
 class _CannotPrepareError(UsageError):
-    """The data could be had, but not be written where data sets lie."""
+    """The data set could be prepared, but not written to the data folder."""
 
 
 def _make_ready(

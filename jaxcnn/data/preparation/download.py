@@ -1,4 +1,4 @@
-"""Downloading one archive: bounded in time, resumable, and either complete and verified or not there."""
+"""Downloading one archive: with time limits, resumable, and verified before it gets its final name."""
 
 import hashlib
 import http.client
@@ -12,9 +12,9 @@ from pathlib import Path
 from jaxcnn.data.archive_index import Archive
 from jaxcnn.errors import DataMissingError
 
-CONNECT_SECONDS = 9.0  # name look-up, connection and first answer together
-STALL_SECONDS = 30.0  # without a byte
-BLOCK = 1 << 20
+CONNECT_SECONDS = 9.0  # limit of name look-up, connection and first response together
+STALL_SECONDS = 30.0  # limit without any data
+BLOCK = 1 << 20  # bytes
 
 
 def download(
@@ -23,19 +23,22 @@ def download(
     command: str,
     progress: Callable[[str, int, int | None], None] | None = None,
 ) -> Path:
-    """Fetches an archive into a folder, unless it lies there already.
+    """Downloads an archive into a folder, unless it is already there.
 
-    Bytes go to `<name>.part`, where the next attempt goes on, and the file gets its name once its sha256
-    is the registered one.
+    Data goes to `<name>.part`, from which the next attempt continues. The file gets its final name when its SHA-256
+    digest is the registered one.
 
     Args:
-        archive: what to fetch; has an address.
-        folder: where to; created if need be.
-        command: the command to name in an error.
-        progress: called with (file name, bytes so far, bytes in all or None).
+        archive: the archive, which must have a URL.
+        folder: the folder, created if missing.
+        command: the command that error messages recommend.
+        progress: called with (file name, bytes done, bytes in total or None).
+
+    Returns:
+        The path of the archive.
 
     Raises:
-        DataMissingError: no connection within about ten seconds, a broken one, or other content.
+        DataMissingError: there was no connection within about ten seconds, it broke, or the content is wrong.
     """
     assert archive.url is not None, archive
     target = folder / archive.file_name
@@ -55,8 +58,8 @@ def download(
     if archive.file_sha256 and digest != archive.file_sha256:
         part.unlink()
         raise DataMissingError(
-            f"{archive.url} gave other content than expected (sha256 {digest[:16]}…, expected "
-            f"{archive.file_sha256[:16]}…); run again, or with the original: {command} --manual-dir=DIR"
+            f"{archive.url} has unexpected content (sha256 {digest[:16]}…, expected "
+            f"{archive.file_sha256[:16]}…); try again, or use the original archive: {command} --manual-dir=DIR"
         )
     part.replace(target)
     return target
@@ -67,7 +70,7 @@ def _reason(error: Exception) -> str:
 
 
 def _connect(request: urllib.request.Request) -> http.client.HTTPResponse:
-    """urlopen within CONNECT_SECONDS; its own timeout bounds neither the name look-up nor all addresses."""
+    """`urlopen` within `CONNECT_SECONDS`. Its own timeout doesn't cover the name look-up, and applies per address."""
     answers: queue.Queue = queue.Queue()
 
     def attempt() -> None:
@@ -93,11 +96,11 @@ def _fetch(url: str, part: Path, name: str, progress: Callable[[str, int, int | 
         response = _connect(request)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416:  # nothing is left beyond what we have: the digest will judge it
+        if error.code == 416:  # the file is complete already; its digest is checked later
             return
         raise
     with response:
-        if response.status != 206:  # the server doesn't resume
+        if response.status != 206:  # the server can't resume
             done = 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None

@@ -1,4 +1,4 @@
-"""`prepare(name)`: from the original archives to a TFDS data set on disk, without TensorFlow."""
+"""`prepare(name)` turns original archives into a TFDS data set on disk, without TensorFlow."""
 
 import errno
 import logging
@@ -17,9 +17,9 @@ from jaxcnn.runtime.paths import expanded
 
 log = logging.getLogger(__name__)
 
-SIDES = range(32, 1025)  # of compact copies, pixels
+SIDES = range(32, 1025)  # allowed shorter sides of compact copies, pixels
 
-UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG}
+NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG}
 
 
 def prepare(
@@ -30,26 +30,27 @@ def prepare(
     resize: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Writes a data set in TFDS's array_record format, unless it is there already.
+    """Writes a data set in TFDS's array_record format, unless it is already prepared.
 
-    What is interrupted leaves nothing that looks prepared: the folder gets its name when all is written. Copies that
-    can't be read here, in TFDS's TFRecord format for instance, are left alone: the new one lies beside them.
+    The folder gets its final name when it is complete, so an interrupted call leaves nothing that looks prepared.
+    Copies in other formats, such as TFRecord, are left unchanged; the new copy goes beside them.
 
     Args:
         name: the data set.
-        data_dir: TFDS data folder, local; `$TFDS_DATA_DIR` or `~/tensorflow_datasets` if None.
-        manual_dir: the folder with the original archives, or with what was unpacked from them; without it they are
-            downloaded, where that can be.
-        resize: make a compact copy instead, whose pictures' shorter sides have so many pixels at most; from the full
-            data set if that is prepared, else from the archives.
-        progress: called with (what, done, total or None) now and then.
+        data_dir: local TFDS data folder; `$TFDS_DATA_DIR` or `~/tensorflow_datasets` if None.
+        manual_dir: the folder with the original archives, packed or unpacked; if None, they are downloaded where
+            possible.
+        resize: makes a compact copy in which the shorter side of an image has at most this many pixels, from the full
+            data set if it is prepared, otherwise from the archives.
+        progress: called with (what, done, total or None) during the work.
 
     Returns:
-        The data set's folder. Plain `tfds.data_source(name, data_dir=data_dir)` reads it too; where it lies beside a
-        copy in another format, `tfds.data_source(f"{name}/array_record", data_dir=data_dir)` does.
+        The data set's folder. `tfds.data_source(name, data_dir=data_dir)` reads it too, or, beside a copy in another
+        format, `tfds.data_source(f"{name}/array_record", data_dir=data_dir)`.
 
     Raises:
-        UsageError: unknown or embedded data set, a folder that can't be written, or no photographs to resize.
+        UsageError: the data set is unknown or embedded, the folder can't be written, or there are no photographs to
+            resize.
         DataMissingError: an archive is missing or damaged.
         JaxcnnError: the disk is full.
     """
@@ -59,7 +60,7 @@ def prepare(
     if "://" in str(data_dir or os.environ.get("TFDS_DATA_DIR")):
         raise UsageError("the data folder is a bucket: prepare into a local --data-dir and copy that there")
     if resize is not None and not entry.photographs:
-        raise UsageError(f"--resize makes a compact copy of photographs; those of {name} have one small size already")
+        raise UsageError(f"--resize makes a compact copy of photographs; images of {name} have one small size already")
     if resize is not None and resize not in SIDES:
         raise UsageError(f"--resize (={resize}) must be from {SIDES[0]} to {SIDES[-1]} pixels")
     target = Path(data_folder(data_dir))
@@ -78,7 +79,7 @@ def prepare(
         origin = Path(str(full)) if full is not None else _archives(entry, target, manual, progress)
         return _write(entry, origin, target, resize, progress)
     except OSError as error:
-        if error.errno in UNUSABLE:
+        if error.errno in NOT_WRITABLE:
             raise UsageError(
                 f"can't write {error.filename or target}: {error.strerror}; choose another --data-dir"
             ) from error
@@ -91,22 +92,22 @@ def prepare(
 
 
 def _archives(entry: DataSet, data_dir: Path, manual: Path | None, progress: Progress | None) -> dict[str, Path]:
-    """The archives, and a word about a copy of the data set that can't be read."""
+    """Finds the archives, and mentions an existing copy that can't be read in the log or in the error."""
     other = unreadable_copy(entry.name, data_dir)
     try:
         found = find_archives(entry, data_dir=data_dir, manual_dir=manual, progress=progress)
     except DataMissingError as error:
         raise DataMissingError(f"{other.problem}; {error}" if other is not None else str(error)) from error
     if other is not None:
-        log.warning("%s: it is left as it is", other.problem)
+        log.warning("%s: it is left unchanged", other.problem)
     return found
 
 
 def _write(
     entry: DataSet, origin: dict[str, Path] | Path, data_dir: Path, resize: int | None, progress: Progress | None
 ) -> Path:
-    """origin: the archives by name, or the folder of the prepared data set."""
-    # Here, not above: the builders import TFDS, which takes half a second that reading doesn't need.
+    """Writes the data set from `origin`: its archives by name, or the folder of the prepared full data set."""
+    # Imported here because the builders import TFDS, which is slow and not needed for reading.
     from jaxcnn.data.preparation.builders import cifar, compact, idx, imagenet, imagenette, svhn, writer
 
     builders = {

@@ -1,7 +1,9 @@
-"""How the layers' arithmetic is written where XLA's own form is slow: on CPU, each by what a whole step gained.
+"""Arithmetic of the layers in forms that XLA compiles to faster programs on CPU.
 
-Each form gives what plain `jax.lax` gives, up to rounding; tests compare values, gradients and second derivatives.
-A gradient of its own (`custom_vjp`) can be differentiated again in reverse mode; forward mode (`jax.jvp`,
-`jax.hessian`) over one of them is refused by JAX with its own error. Everywhere but on CPU plain `jax.lax` is used, and
-response normalisation's product.
+Each kernel gives what plain `jax.lax` gives, up to rounding; tests compare values, gradients and second derivatives.
+A gradient of its own (`custom_vjp`) can be differentiated again in reverse mode; JAX refuses forward mode (`jax.jvp`,
+`jax.hessian`) over it. On other platforms the layers use plain `jax.lax`, and response normalisation its product.
+
+What each kernel gains is in docs/performance.md. Each file says when its kernel can go, and
+`benchmarks/kernels.py` measures whether it still pays.
 """

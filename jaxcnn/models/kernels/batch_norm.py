@@ -1,7 +1,7 @@
-"""Batch normalisation with two sums over the batch each way.
+"""Batch normalisation with two sums over the batch in each direction.
 
-Differentiated by JAX, with XLA's reductions, it takes 27 ms forward and 94 with its gradient for
-[8, 56, 56, 256] with a ReLU behind it, and here 9 and 19.
+It can go when XLA's CPU reductions over the leading axes are as fast as a matrix product, and JAX's own gradient of
+batch normalisation with them.
 """
 
 from functools import partial
@@ -36,7 +36,7 @@ def normalise(inputs, scale, bias, epsilon: float) -> tuple[jax.Array, jax.Array
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
 def normalise_by_hand(inputs, scale, bias, epsilon: float) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The same; the gradient is that of the paper's §3, its sums collected into two per channel."""
+    """The same as `normalise`. Its gradient is that of the paper's §3, with two sums for each channel."""
     return normalise(inputs, scale, bias, epsilon)
 
 

@@ -1,12 +1,15 @@
-"""Convolution, by the form that suits its shape."""
+"""Convolution, by the kernel that suits its shape.
+
+`pointwise` can go when XLA's CPU compiler computes a 1×1 convolution's weight gradient without a transposed copy.
+"""
 
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.kernels import im2col, winograd
-from jaxcnn.models.kernels.backend import on_cpu
+from jaxcnn.models.kernels import im2col, patches, winograd
+from jaxcnn.models.kernels.backend import use_kernel
 from jaxcnn.models.kernels.padded_matmul import rows_times
 from jaxcnn.models.kernels.reference import Sides, plain
 from jaxcnn.models.kernels.row_blocked import in_rows, neighbours_at_once
@@ -39,13 +42,15 @@ def convolve(
 
 
 def _convolve(images: jax.Array, kernel: jax.Array, strides: int, padding: Sides) -> jax.Array:
-    if on_cpu() and kernel.shape[:2] == (1, 1) and not any(map(any, padding)):
+    if use_kernel("pointwise") and kernel.shape[:2] == (1, 1) and not any(map(any, padding)):
         return pointwise(images[:, ::strides, ::strides], kernel[0, 0])
-    if on_cpu() and strides == 1 and im2col.suits(kernel):
+    if use_kernel("patches") and patches.suits(images, kernel, strides, padding):
+        return patches.from_patches(images, kernel, strides, padding)
+    if strides == 1 and use_kernel("im2col") and im2col.suits(kernel):
         return im2col.from_pixels(images, kernel, padding, im2col.outputs_at_once(kernel))
-    if on_cpu() and strides == 1 and (count := neighbours_at_once(kernel)) > 1:
+    if strides == 1 and use_kernel("row_blocked") and (count := neighbours_at_once(kernel)) > 1:
         return in_rows(images, kernel, padding, count)
-    if on_cpu() and strides == 1 and winograd.suits(images, kernel, padding):
+    if strides == 1 and use_kernel("winograd") and winograd.suits(images, kernel, padding):
         return winograd.winograd_conv(images, kernel, padding)
     return plain(images, kernel, (strides, strides), padding)
 
@@ -53,9 +58,8 @@ def _convolve(images: jax.Array, kernel: jax.Array, strides: int, padding: Sides
 def pointwise(images: jax.Array, weights: jax.Array) -> jax.Array:
     """A 1×1 convolution as one matrix product. images: [batch, height, width, inputs]; weights: [inputs, outputs].
 
-    XLA gives a convolution's weight gradient operands with the batch last; a product's it takes as they lie, if there
-    is one axis to sum over: with three it writes a transposed copy first (128×28×28, 96→64: 43 ms, here 21).
-    32×32×32, 192→160: 33 for 45 ms; 8×56×56, 256→512 at stride 2: 23 for 31; 8×7×7, 2048→512: 12 for 10.5.
+    For a convolution's weight gradient XLA writes transposed copies of its operands. It reads those of a matrix
+    product in place, if the sum is over a single axis: therefore the images are reshaped to rows.
     """
     *places, inputs = images.shape
     return rows_times(images.reshape(-1, inputs), weights).reshape(*places, weights.shape[1])

@@ -1,16 +1,16 @@
-"""The matrix product of a fully connected layer, whose input gradient doesn't read its weights against the grain.
+"""The matrix product of a fully connected layer, with an input gradient that reads the weights contiguously.
 
-That gradient is [batch, outputs] × the transposed weights. XLA's CPU product gathers those a value at a time, each a
-whole row of weights away from the one before. As a 1×1 convolution over the weights, which are then a picture of one
-pixel a row and `outputs` channels, it takes them as they lie. On one core, ms of processor time: batch 16, 9216→4096:
-340 and 25; 4096→1000: 20 and 2.4; batch 4, 25088→4096: 931 and 66; batch 128, 4096→4096: 180 and 43. A whole step of
-AlexNet (batch 16): 1350 and 884.
+That gradient is [batch, outputs] @ weights.T. XLA's CPU product gathers the transposed weights value by value, each a
+whole row away from the one before. Written as a 1×1 convolution over the weights, as an image that is one pixel wide
+and has `outputs` channels, it reads them in their own order.
+
+It can go when XLA's CPU product with a transposed right operand is as fast as with an untransposed one.
 """
 
 import jax
 import jax.numpy as jnp
 
-from jaxcnn.models.kernels.backend import on_cpu
+from jaxcnn.models.kernels.backend import use_kernel
 from jaxcnn.models.kernels.reference import plain
 from jaxcnn.models.sharding.towers import tower_devices
 
@@ -23,7 +23,7 @@ def product(inputs: jax.Array, weights: jax.Array) -> jax.Array:
     Outside CPU, where the towers of a network share the weights, in other types than float32 (whose convolutions
     are slow) and for few weights this is the plain product.
     """
-    suits = on_cpu() and tower_devices() == 1 and inputs.dtype == weights.dtype == jnp.float32
+    suits = use_kernel("dense") and tower_devices() == 1 and inputs.dtype == weights.dtype == jnp.float32
     return _product_by_hand(inputs, weights) if suits and weights.size >= FEW_WEIGHTS else inputs @ weights
 
 

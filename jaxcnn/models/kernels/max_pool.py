@@ -1,8 +1,8 @@
-"""Max-pooling whose gradient knows the winners, for windows of a fixed stride.
+"""Max-pooling whose gradient finds each window's maximum by comparing whole arrays.
 
-XLA differentiates a window's maximum by `select_and_scatter`, which on CPU runs on one value at a time:
-16×55×55×96, 3×3 stride 2: 54 ms of processor time, here 3.5; 4×224×224×64, 2×2: 114 and 8;
-16×28×28×256, 3×3 stride 1: 175 and 9.
+XLA differentiates a window's maximum by `select_and_scatter`, which its CPU compiler runs one value at a time.
+
+It can go when `select_and_scatter` on CPU is vectorised.
 """
 
 from functools import partial
@@ -26,9 +26,9 @@ def largest(images: jax.Array, size: int, strides: int, padding: Padding) -> jax
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
 def max_pool_with_argmax(images: jax.Array, size: int, strides: int, padding: Padding) -> jax.Array:
-    """The same values. Of equal values in a window the first takes the whole gradient, row by row, as in torch.
+    """The same values. Of equal maxima in a window the first, row by row, gets the whole gradient, as in torch.
 
-    A value that isn't a number wins nothing; plain `jax.lax` and torch let it win.
+    NaN gets no gradient here; plain `jax.lax` and torch give it to NaN.
     """
     return largest(images, size, strides, padding)
 
@@ -39,9 +39,9 @@ def _forward(images, size, strides, padding):
 
 
 def winners(images: jax.Array, maxima: jax.Array, size: int, strides: int, padding: Padding) -> jax.Array:
-    """Which place of its window, counted row by row, is the first to hold the maximum: int32, shaped like `maxima`."""
+    """The first place of each window, counted row by row, that holds its maximum: int32, shaped like `maxima`."""
     rows, columns = maxima.shape[1:3]
-    # What is no number equals nothing: padding can't win, even where all of a window is minus infinity.
+    # NaN equals nothing: padding is never the maximum, even where all of a window is minus infinity.
     padded = jnp.pad(images, ((0, 0), *padding, (0, 0)), constant_values=np.nan)
     first = jnp.full(maxima.shape, -1, jnp.int32)
     for place in reversed(range(size * size)):
@@ -54,7 +54,7 @@ def winners(images: jax.Array, maxima: jax.Array, size: int, strides: int, paddi
 def _backward(size, strides, padding, residuals, gradient):
     images, maxima = residuals
     batch, height, width, channels = images.shape
-    # The picture is cut into strides × strides phases: pixels of one phase see the same places of their windows.
+    # The image is cut into strides × strides phases: pixels of one phase have the same places in their windows.
     rows, columns = (-(-(n + sum(sides)) // strides) for n, sides in zip((height, width), padding, strict=True))
     rows, columns = max(rows, maxima.shape[1]), max(columns, maxima.shape[2])
     reach = -(-size // strides) - 1  # how many windows above and left of its own a pixel may be part of

@@ -1,4 +1,4 @@
-"""Convolution as `jax.lax` has it, with the layouts of this house."""
+"""Convolution as `jax.lax` has it, in this project's layouts. It stays: the kernels are compared with it."""
 
 import jax
 

@@ -1,7 +1,9 @@
 """Local response normalisation over channels, with its gradient.
 
-A window over channels is a product with a banded channels × channels matrix. It was faster on CPU than `reduce_window`
-over channels; on GPU and TPU, where it was not compared, it is used too.
+A window over channels is a product with a banded channels × channels matrix. On CPU that is faster than
+`reduce_window` over channels; on GPU and TPU, where it is used too, they weren't compared.
+
+The gradient of its own can go when JAX's gradient of `respond` takes no more powers and products than it does.
 """
 
 from functools import partial
@@ -18,7 +20,7 @@ def band(channels: int, size: int) -> np.ndarray:
 
 
 def _power(scale: jax.Array, beta: float) -> jax.Array:
-    """scale^−β; at β = 3/4 by square roots, which are cheaper than a power."""
+    """scale^−β; for β = 3/4 by square roots, which cost less than a power."""
     if beta != 0.75:
         return scale**-beta
     root = jax.lax.rsqrt(scale)
@@ -33,7 +35,7 @@ def respond(images: jax.Array, size: int, k: float, alpha: float, beta: float) -
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
 def respond_by_hand(images: jax.Array, size: int, k: float, alpha: float, beta: float) -> jax.Array:
-    """The same, with one product and no more than one power in its gradient."""
+    """The same as `respond`; its gradient takes one product and at most one power."""
     return respond(images, size, k, alpha, beta)
 
 

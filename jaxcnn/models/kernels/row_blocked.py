@@ -1,13 +1,12 @@
 """Convolution of few maps into few maps, several neighbouring outputs of a row at once.
 
 XLA's CPU convolution is a matrix product with as many columns as there are output maps, and the processor's vectors
-hold 8 to 16 values: at LeNet-5's 6 maps much of each is empty. So `count` neighbouring outputs of a row become `count`
-times as many maps of a convolution that steps `count` times as far along the row, with a kernel that holds each
-output's own shifted copy of the weights among zeros. The zeros are multiplied too, so it pays for few maps only; and
-what isn't a number spreads to the neighbours computed with it.
+hold 8 to 16 values: with LeNet-5's 6 maps much of each is empty. So `count` neighbouring outputs of a row become
+`count` times as many maps of a convolution with a stride of `count` along the row, whose kernel holds each output's
+own shifted copy of the weights among zeros. The zeros are multiplied too, so it pays for few maps only. A NaN or an
+infinity also spreads to the outputs that are computed with it.
 
-LeNet-5's whole step (`modern`, batch 128) on one core, when C1, now in `im2col`, had this form too: 24.9 ms of
-processor time without and 11.5 with it.
+It can go when XLA's CPU convolution fills its vectors where there are 16 output maps or fewer.
 """
 
 from functools import partial
@@ -21,8 +20,6 @@ from jaxcnn.models.kernels.reference import Sides, plain
 def neighbours_at_once(kernel: jax.Array) -> int:
     """How many outputs of a row to compute at once at stride 1; 1 where plain `jax.lax` is as fast, or unmeasured.
 
-    On one core, batch 128, all three passes: 14×14, 6→16, 5×5: 10.2 ms, here 4.2.
-
     kernel: [height, width, inputs, outputs].
     """
     size, inputs, outputs = kernel.shape[1:]
@@ -30,7 +27,7 @@ def neighbours_at_once(kernel: jax.Array) -> int:
 
 
 def blocks_of(columns: int, count: int) -> tuple[int, int]:
-    """(how many blocks of `count` outputs hold so many columns, how many columns the last one has too many)."""
+    """(Blocks of `count` outputs that so many columns need, columns of the last block that are beyond them.)"""
     blocks = -(-columns // count)
     return blocks, blocks * count - columns
 
@@ -48,7 +45,7 @@ def shifted(kernel: jax.Array, count: int) -> jax.Array:
 def in_rows(images: jax.Array, kernel: jax.Array, padding: Sides, count: int) -> jax.Array:
     """Cross-correlation at stride 1 like plain `jax.lax`'s, `count` outputs of a row at a time.
 
-    The weights' gradient is plain: this form's would be summed over devices with all the zeros' places.
+    The weights' gradient is plain `jax.lax`'s: several devices would otherwise also add up the gradients of the zeros.
     """
     return _in_rows(images, kernel, padding, count)
 

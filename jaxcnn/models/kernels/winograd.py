@@ -1,16 +1,13 @@
 """3×3 convolution with 16 products for four outputs instead of 36.
 
 Source: Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", 2016, §4.1, F(2×2, 3×3), after Winograd 1980:
-Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A for each 4×4 tile d of a picture; tiles overlap by two pixels. Summed over the input
+Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A for each 4×4 tile d of an image; tiles overlap by two pixels. Summed over the input
 maps, each of the 16 places of a tile is a matrix product of its own, [tiles, inputs] @ [inputs, outputs].
 
-It is as exact as the plain form (both within 1e-6 of the largest value; its sums are shorter). The 16 places are 16
-arrays: stacked into one, XLA's loop over them isn't vectorised and takes ten times as long.
+It is as exact as the plain form: both are within 1e-6 of the largest value. The 16 places are 16 arrays, because XLA
+doesn't vectorise its loop over one array of them.
 
-On one core with AVX2, ms of processor time for forward, input's gradient, weights' gradient, plain and here:
-4×28×28, 512→512: 222, 229, 246 and 110, 119, 121; 4×112×112, 128→128: 166, 166, 212 and 105, 101, 136;
-8×56×56, 64→64: 22, 22, 26 and 16, 16, 21; 128×16×16, 32→32: 7.9, 8.0, 9.2 and 6.9, 6.9, 11.7;
-128×32×32, 16→16: 11.9, 11.8, 14.2 and 14.7, 14.7, 23.4.
+It can go when XLA's CPU convolution has a fast algorithm of its own, or its direct one is twice as fast.
 """
 
 import functools
@@ -34,12 +31,12 @@ OF_KERNEL = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))  # G
 OF_OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))  # Aᵀ
 FLIPPED = (3, 1, 2, 0)  # G of a flipped kernel: the same rows in another order
 
-# Below so many maps in or out, moving the tiles about costs more than it saves; the second: for the kernel's gradient.
+# With fewer maps in or out, transforming the tiles costs more than it saves; the second: for the kernel's gradient.
 FEW_MAPS, FEW_MAPS_OF_KERNEL = 32, 64
-# With fewer tiles, transforming the kernel costs as much as the tiles save. Each such layer takes a second longer to
-# compile, too. On two cores, all three passes, plain ÷ here: 64 tiles 0.8 to 1.5, and 144 to 784 tiles 1.2 to 2.3.
+# With fewer tiles, transforming the kernel costs as much as the tiles save, and each such layer takes a second longer
+# to compile.
 FEW_TILES = 100
-# Tiles reach beyond maps of odd size. With 7×7 maps (1.7 times fewer products) plain ÷ here is 0.9 to 1.5, mostly 1.0.
+# How many times fewer products there must be. Tiles reach beyond maps of odd size; 7×7 maps (1.7 times) gain nothing.
 PRODUCTS_SAVED = 1.8
 
 

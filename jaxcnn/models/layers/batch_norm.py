@@ -6,8 +6,9 @@ from typing import Any, ClassVar, cast
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from jaxcnn.models.kernels.backend import on_cpu
+from jaxcnn.models.kernels.backend import use_kernel
 from jaxcnn.models.kernels.batch_norm import normalise, normalise_by_hand, scale_and_shift
 from jaxcnn.models.layers.core import Initializer, Layer
 from jaxcnn.models.layers.initializers import Constant
@@ -16,27 +17,28 @@ from jaxcnn.ranges import Decay, Positive
 
 
 class BatchNorm(Layer):
-    """y = scale · (x − mean) / √(var + ε) + bias, per channel. inputs: [batch, …, channels]; same shape out.
+    """y = scale · (x − mean) / √(variance + ε) + bias, per channel.
 
-    In training, mean and variance are those of the batch. Under `jit` that is the whole batch, however many
-    devices share it; under `pmap` it is the part on each device. At test time they are the running averages
-    in the collection "batch_stats" (float32 mean and var), which training updates: `mutable=["batch_stats"]`.
+    In training, mean and variance are those of the batch: of the whole batch under `jit`, however many devices share
+    it, and of each device's part under `pmap`. At test time they are the running averages in the collection
+    "batch_stats" (float32 mean and var), which training updates: `mutable=["batch_stats"]`.
 
-    The batch is normalised by its biased variance (÷ m, Algorithm 1), and the running average is kept of the
-    unbiased one (÷ m − 1, Algorithm 2, step 10), as torch does; Flax's own layer keeps the biased one.
-    `momentum` is the share of the old average that stays: 0.9 is torch's 0.1.
+    The batch is normalised by its biased variance (÷ m, Algorithm 1). The running average is that of the unbiased
+    variance (÷ m − 1, Algorithm 2, step 10), as in torch; Flax's own layer averages the biased one.
     """
 
     kind: ClassVar[str] = "bn"
 
     epsilon: Positive = 1e-5
-    momentum: Decay = 0.9
+    momentum: Decay = 0.9  # the share of the old average that is kept; torch calls 0.1 what is 0.9 here
     scale_init: Initializer = Constant(1.0)
     bias_init: Initializer = Constant(0.0)
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(
+        self, inputs: Float[Array, "batch *sides channels"], *, train: bool
+    ) -> Float[Array, "batch *sides channels"]:
         require_values(self, inputs.shape)
         channels = inputs.shape[-1:]
         scale = parameter(self, "scale", self.scale_init, channels)
@@ -45,8 +47,8 @@ class BatchNorm(Layer):
         running_var = self.variable("batch_stats", "var", jnp.ones, channels, jnp.float32)
 
         if train:
-            form = cast(Callable[..., tuple[jax.Array, ...]], normalise_by_hand if on_cpu() else normalise)
-            outputs, mean, var = form(inputs, scale, bias, self.epsilon)
+            form = normalise_by_hand if use_kernel("batch_norm") else normalise
+            outputs, mean, var = cast(Callable[..., tuple[jax.Array, ...]], form)(inputs, scale, bias, self.epsilon)
             if not self.is_initializing():
                 count = inputs.size // inputs.shape[-1]
                 unbiased = var * (count / max(count - 1, 1))

@@ -1,7 +1,7 @@
-"""The layers that the papers share. Arrays are NHWC: [batch, height, width, channels].
+"""The layers that the papers share. Maps are NHWC: [batch, height, width, channels].
 
-Every layer knows what a row of the layer table says of it: its kind, its window (for the receptive field) and
-its multiply–accumulates. A layer of one paper alone lives in that paper's file.
+Every layer knows its row of the layer table: its kind, its window (for the receptive field) and its
+multiply–accumulates. The layers of a single paper are in that paper's file.
 """
 
 from typing import Any, ClassVar, NamedTuple
@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.ad_checkpoint import checkpoint_name
+from jaxtyping import Array, Float
 
 from jaxcnn.models.kernels.convolution import convolve, pairs
 from jaxcnn.models.kernels.dense import product
@@ -23,11 +24,11 @@ from jaxcnn.ranges import Count, DropoutRate, RangeError, WholeNumber
 
 Initializer = Any  # called as `initializer(key, shape, dtype)`
 
-SUM = "sum"  # what convolutions and matrix products compute, to those who choose what the backward pass keeps
+SUM = "sum"  # the checkpoint name of what convolutions and matrix products compute, for rematerialisation policies
 
 
 class ReceptiveField(NamedTuple):
-    """What one output unit sees of a layer's input, in input pixels, and the step between neighbours."""
+    """What one output unit sees of a layer's input, and the step between neighbours, in pixels of that input."""
 
     size: int = 1
     stride: int = 1
@@ -44,24 +45,30 @@ class Layer(CheckedModule):
         return ReceptiveField()
 
     def macs(self, inputs: Shape, outputs: Shape) -> int:
-        """Multiply–accumulates for one picture."""
+        """Multiply–accumulates for one image."""
         del inputs, outputs
         return 0
 
     def connections(self, inputs: Shape, outputs: Shape) -> int | None:
-        """Connections as LeCun et al. (1998) count them, biases included; None where nobody counts them."""
+        """Connections as LeCun et al. (1998) count them, biases included; None for layers that they don't count."""
         del inputs, outputs
         return None
 
 
 class Conv(Layer):
-    """Convolution with explicit padding, by default 'valid'."""
+    """Convolution with square kernels and explicit padding, by default none.
+
+    >>> images = jnp.zeros((1, 227, 227, 3))
+    >>> jax.eval_shape(Conv(96, 11, strides=4).init_with_output, jax.random.key(0), images)[0].shape
+    (1, 55, 55, 96)
+    """
 
     kind: ClassVar[str] = "conv"
 
     features: Count
     kernel_size: Count
     strides: Count = 1
+    # Pixels of zeros on every side, or ((top, bottom), (left, right)).
     padding: WholeNumber | tuple[tuple[WholeNumber, WholeNumber], tuple[WholeNumber, WholeNumber]] = 0
     groups: Count = 1
     use_bias: bool = True
@@ -75,7 +82,9 @@ class Conv(Layer):
             raise RangeError(f"features (={self.features}) must be divisible by groups (={self.groups}).")
 
     @nn.compact
-    def __call__(self, images: jax.Array) -> jax.Array:
+    def __call__(
+        self, images: Float[Array, "batch height width channels"]
+    ) -> Float[Array, "batch rows columns {self.features}"]:
         require_map(self, images.shape, self.kernel_size, pairs(self.padding))
         channels = images.shape[-1]
         if channels % self.groups:
@@ -101,7 +110,7 @@ class Conv(Layer):
 
 
 class Dense(Layer):
-    """A fully connected layer; a feature map [batch, height, width, channels] is flattened in that order."""
+    """A fully connected layer; maps are flattened in the order height, width, channels."""
 
     kind: ClassVar[str] = "fc"
 
@@ -111,7 +120,7 @@ class Dense(Layer):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, inputs: jax.Array) -> jax.Array:
+    def __call__(self, inputs: Float[Array, "batch ..."]) -> Float[Array, "batch {self.features}"]:
         require_values(self, inputs.shape)
         inputs = inputs.reshape(inputs.shape[0], -1).astype(self.dtype)
         kernel = parameter(self, "kernel", self.kernel_init, (inputs.shape[-1], self.features))
@@ -133,7 +142,7 @@ class Dropout(Layer):
     """Sets each value to 0 with probability `rate` in training and divides the rest by 1 − rate.
 
     The papers multiply by 1 − rate at test time instead, which is the same in expectation. The mask of a row
-    depends on the row's place in the whole batch, not on how many devices or micro-batches share it.
+    depends on its place in the whole batch, not on how many devices or micro-batches share the batch.
     """
 
     kind: ClassVar[str] = "dropout"
@@ -141,7 +150,7 @@ class Dropout(Layer):
     rate: DropoutRate = 0.5
 
     @nn.compact
-    def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(self, inputs: Float[Array, "batch *sides"], *, train: bool) -> Float[Array, "batch *sides"]:
         if not train or self.rate == 0.0:
             return inputs
         key, shape = self.make_rng("dropout"), inputs.shape[1:]

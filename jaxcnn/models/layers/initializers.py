@@ -1,15 +1,16 @@
-"""Initialisers as values: equal when their numbers are equal, so a model that holds one can be compared,
-printed, overridden (`--set model.kernel_init.std=0.005`) and written to `experiment.json`.
+"""Initialisers as values, which are equal when their numbers are equal.
 
-Each is called as JAX's initialisers are: `initializer(key, shape, dtype)`.
+So a model that has one can be compared, printed, overridden (`--set model.kernel_init.std=0.005`) and written to
+`experiment.json`. They are called as JAX's initialisers are: `initializer(key, shape, dtype)`.
 """
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
 
 from jaxcnn.ranges import NonNegative, Positive, check
 
@@ -23,7 +24,7 @@ class Constant:
     def __post_init__(self) -> None:
         check(self)
 
-    def __call__(self, key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
+    def __call__(self, key: Key[Array, ""], shape: Sequence[int], dtype: Any = jnp.float32) -> Float[Array, "..."]:
         del key
         return jnp.full(shape, self.value, dtype)
 
@@ -32,31 +33,31 @@ class Constant:
 class Normal:
     """Gaussian with mean 0 and standard deviation `std`."""
 
-    std: NonNegative  # 0: all of them 0
+    std: NonNegative  # 0 makes every element 0
 
     def __post_init__(self) -> None:
         check(self)
 
-    def __call__(self, key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
+    def __call__(self, key: Key[Array, ""], shape: Sequence[int], dtype: Any = jnp.float32) -> Float[Array, "..."]:
         return jax.nn.initializers.normal(self.std)(key, tuple(shape), dtype)
 
 
 @dataclasses.dataclass(frozen=True)
 class TruncatedNormal:
-    """Gaussian with mean 0 and `std` before truncation, cut at ± 2 `std` (torchvision's GoogLeNet: 0.01)."""
+    """Gaussian with mean 0 and standard deviation `std`, truncated at ±2 `std` (torchvision's GoogLeNet: 0.01)."""
 
-    std: NonNegative  # 0: all of them 0
+    std: NonNegative  # 0 makes every element 0
 
     def __post_init__(self) -> None:
         check(self)
 
-    def __call__(self, key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
+    def __call__(self, key: Key[Array, ""], shape: Sequence[int], dtype: Any = jnp.float32) -> Float[Array, "..."]:
         return self.std * jax.random.truncated_normal(key, -2.0, 2.0, tuple(shape), dtype)
 
 
 @dataclasses.dataclass(frozen=True)
 class VarianceScaling:
-    """Variance `scale` / fan, as in `jax.nn.initializers.variance_scaling`."""
+    """Mean 0 and variance `scale` / fan, as `jax.nn.initializers.variance_scaling`."""
 
     scale: Positive
     mode: Literal["fan_in", "fan_out", "fan_avg"]
@@ -65,7 +66,7 @@ class VarianceScaling:
     def __post_init__(self) -> None:
         check(self)
 
-    def __call__(self, key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
+    def __call__(self, key: Key[Array, ""], shape: Sequence[int], dtype: Any = jnp.float32) -> Float[Array, "..."]:
         initializer = jax.nn.initializers.variance_scaling(self.scale, self.mode, self.distribution)
         return initializer(key, tuple(shape), dtype)
 

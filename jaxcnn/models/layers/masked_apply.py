@@ -1,8 +1,8 @@
-"""Pictures of different sizes in one batch, each seen as if it were alone.
+"""A network applied to a batch of images of different sizes, as if to each image alone.
 
-Each picture lies in the top left corner of a larger array. A layer that looks at a neighbourhood gets its input with
-everything outside of the picture set to what the layer's own padding is: zero, or minus infinity for max-pooling.
-So at each place inside, each layer gives what it would give for the picture by itself, borders included.
+Each image lies in the top left corner of a larger array. Before a layer that looks at neighbouring pixels, everything
+outside of the image is set to that layer's own padding: zero, or minus infinity for max-pooling. So at each place
+inside, a layer computes what it would compute for the image alone, borders included.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int32
 
 from jaxcnn.models.kernels.convolution import pairs
 from jaxcnn.models.layers.core import Conv, Layer
@@ -19,26 +20,41 @@ from jaxcnn.models.layers.pooling import GlobalAveragePool, MaxPool, pool_paddin
 
 
 class Side:
-    """One side of the pictures: how long it is at each layer.
+    """The heights, or the widths, of the images of a batch at each layer.
 
-    Layers that see arrays of one size see pictures of one size, whichever branch they are in: `follow` checks it.
+    At layers whose arrays have the same size, the images must have the same size too, whichever branch the layers are
+    in. `follow` checks it.
     """
 
-    def __init__(self, longest: int, lengths: jax.Array) -> None:
-        """longest: of the array; lengths: of each picture, int32 [batch]."""
-        self._lengths = lengths
-        self._tables = {longest: np.arange(longest + 1)}  # size of an array → a picture's length there, by its first
+    def __init__(self, longest: int, lengths: Int32[Array, "batch"]) -> None:
+        """Begins at the network's input.
 
-    def inside(self, size: int) -> jax.Array:
-        """Which of `size` places are inside: bool [batch, size]."""
+        Args:
+          longest: pixels of the array's side.
+          lengths: pixels of each image's side.
+        """
+        self._lengths = lengths
+        self._tables = {longest: np.arange(longest + 1)}  # array's size → length at the input → length at that size
+
+    def inside(self, size: int) -> Bool[Array, "batch {size}"]:
+        """Which places along an array of this size lie inside of each image."""
         return jnp.arange(size)[None, :] < self.lengths(size)[:, None]
 
-    def lengths(self, size: int) -> jax.Array:
-        """How long each picture is where the array is `size` long: int32 [batch]."""
+    def lengths(self, size: int) -> Int32[Array, "batch"]:
+        """The length of each image where the array has this size."""
         return jnp.asarray(self._table(size), jnp.int32)[self._lengths]
 
     def follow(self, name: str, before: int, after: int, outputs: Callable[[int], int]) -> None:
-        """A layer makes `after` out of `before` places, and `outputs(n)` out of n."""
+        """Records how a layer changes the images' lengths.
+
+        Args:
+          name: the layer's, for the message.
+          before, after: the array's size before and after the layer.
+          outputs: an image's length before the layer → its length after it.
+
+        Raises:
+          ValueError: the lengths contradict those that are known for arrays of this size.
+        """
         table = np.array([max(outputs(int(length)), 0) for length in self._table(before)])
         known = self._tables.setdefault(after, table)
         if outputs(before) != after or not np.array_equal(known, table):
@@ -50,29 +66,34 @@ class Side:
         return self._tables[size]
 
 
-def masked_apply(model: nn.Module, variables: Any, images: jax.Array, extents: jax.Array) -> jax.Array:
-    """Class scores of pictures of different sizes, by a network that is convolutional up to its pooling.
+def masked_apply(
+    model: nn.Module,
+    variables: Any,
+    images: Float[Array, "batch height width channels"],
+    extents: Int32[Array, "batch 2"],
+) -> Float[Array, "batch classes"]:
+    """Class scores of images of different sizes, by a network that is convolutional up to its pooling.
 
     Args:
-      model: a network that ends in global average pooling, or gives a map of classes (VGG's
-        `over_whole_pictures`), which is averaged here.
+      model: a network that ends in global average pooling, or returns a class map (VGG's `over_whole_pictures`),
+        which is averaged here.
       variables: {"params", …}.
-      images: float32 [batch, height, width, channels]; what lies outside of a picture makes no difference.
-      extents: int32 [batch, 2], height and width of each picture, which lies in the top left corner.
+      images: each in the top left corner of its array; the values outside of it make no difference.
+      extents: height and width of each image, in pixels.
 
     Returns:
-      float32 [batch, classes]: what `model` gives for each picture alone, up to rounding.
+      What `model` returns for each image alone, up to rounding.
 
     Raises:
-      ValueError: the network takes pictures of one size only.
+      ValueError: the network takes images of one size only.
     """
     sides = (Side(images.shape[1], extents[:, 0]), Side(images.shape[2], extents[:, 1]))
 
-    def inside(maps: jax.Array) -> jax.Array:
+    def inside(maps: Float[Array, "batch height width _"]) -> Bool[Array, "batch height width 1"]:
         rows, columns = (side.inside(size) for side, size in zip(sides, maps.shape[1:3], strict=True))
         return (rows[:, :, None] & columns[:, None, :])[..., None]
 
-    def mean(maps: jax.Array) -> jax.Array:
+    def mean(maps: Float[Array, "batch height width channels"]) -> Float[Array, "batch channels"]:
         count = sides[0].lengths(maps.shape[1]) * sides[1].lengths(maps.shape[2])
         sums = jnp.where(inside(maps), maps.astype(jnp.float32), 0.0).sum(axis=(1, 2))
         return (sums / count.astype(jnp.float32)[:, None]).astype(maps.dtype)
@@ -106,7 +127,7 @@ def masked_apply(model: nn.Module, variables: Any, images: jax.Array, extents: j
 
 
 def padding(layer: Layer, length: int, axis: int) -> tuple[int, int]:
-    """What a layer adds before and behind a side of this length."""
+    """Pixels that a layer adds before and after an image's side of this length."""
     if isinstance(layer, Conv):
         return pairs(layer.padding)[axis]
     if isinstance(layer, MaxPool):

@@ -1,4 +1,4 @@
-"""What every layer and network is: a Flax module whose fields are checked when it is made."""
+"""The base of every layer and network: a Flax module whose fields are checked when it is made."""
 
 import flax.linen as nn
 
@@ -6,9 +6,9 @@ from jaxcnn.ranges import check
 
 
 class CheckedModule(nn.Module):
-    """A module whose fields' annotations say which values have a meaning: see `jaxcnn.ranges`.
+    """A module whose fields' annotations say which values are allowed: see `jaxcnn.ranges`.
 
-    Fields that must fit each other are checked in the `__post_init__` of the class that declares them, after this one.
+    Fields that depend on each other are checked in the `__post_init__` of the class that declares them.
 
     Raises:
       RangeError: a field lies outside its range. It is a ValueError, and a UsageError on the command line.
@@ -20,5 +20,5 @@ class CheckedModule(nn.Module):
 
 
 def name_of(module: nn.Module) -> str:
-    """How messages call a module in a network: its path, "aux1.avgpool"; a module used alone by its class."""
+    """A module's name in messages: its path in the network, "aux1.avgpool", or the class of one that is used alone."""
     return ".".join(module.path) if module.scope is not None and module.path else type(module).__name__

@@ -1,4 +1,4 @@
-"""LeNet-5's output layer: squared Euclidean distances to fixed pictures of the classes (radial basis functions).
+"""LeNet-5's output layer: squared Euclidean distances to fixed bitmaps of the classes (radial basis functions).
 
 Source: LeCun, Bottou, Bengio & Haffner 1998, §II-B and Fig. 3.
 """
@@ -6,9 +6,9 @@ Source: LeCun, Bottou, Bengio & Haffner 1998, §II-B and Fig. 3.
 from typing import ClassVar
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Float32
 
 from jaxcnn.models.layers.core import Layer
 from jaxcnn.models.layers.module import name_of
@@ -32,22 +32,22 @@ _BITMAPS = """
 """
 
 
-def digit_prototypes() -> np.ndarray:
-    """The fixed weights of the output layer: float32 [10, 84] of ±1, row-wise bitmaps of the ten digits."""
+def digit_prototypes() -> Float32[np.ndarray, "10 84"]:
+    """The fixed weights of the output layer, ±1: the bitmaps of the ten digits, flattened row by row."""
     rows = np.array([[list(bitmap) for bitmap in line.split()] for line in _BITMAPS.split("\n") if line])
     return np.where(rows == "#", 1.0, -1.0).astype(np.float32).transpose(1, 0, 2).reshape(10, 84)
 
 
 class EuclideanRBF(Layer):
-    """Minus the squared Euclidean distance to each class's prototype: float32 [batch, 10] from [batch, 84].
+    """Minus the squared Euclidean distance to each class's prototype.
 
-    The paper's output is the distance y and its answer the smallest; the sign makes it the largest score.
+    The paper's output is the distance, and the class with the smallest one wins. The sign makes that the largest score.
     """
 
     kind: ClassVar[str] = "rbf"
 
     @nn.compact
-    def __call__(self, inputs: jax.Array) -> jax.Array:
+    def __call__(self, inputs: Float[Array, "batch values"]) -> Float32[Array, "batch 10"]:
         prototypes = digit_prototypes()
         if inputs.shape[1:] != prototypes.shape[1:]:
             raise ValueError(

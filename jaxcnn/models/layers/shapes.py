@@ -1,6 +1,6 @@
-"""What arrays a network and its layers can take, and the errors that name the network, the layer and the sizes.
+"""The shapes that a network and its layers accept, and the errors that name the network, the layer and the sizes.
 
-Each is told before anything is computed, and whatever the initialisers would make of the shapes.
+Shapes are checked before parameters are made and before anything is computed.
 """
 
 import functools
@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float32
 
 from jaxcnn.models.kernels.reference import Sides
 from jaxcnn.models.layers.module import name_of
@@ -33,18 +34,22 @@ class SmallMapError(ValueError):
 
 
 def times(*sides: int) -> str:
-    """Sizes as a person writes them: "55×55×96"."""
+    """Sizes for a message.
+
+    >>> times(55, 55, 96)
+    '55×55×96'
+    """
     return "×".join(map(str, sides))
 
 
 def takes_images(call: Call) -> Call:
-    """Makes a network's `__call__(self, images, …)` refuse what isn't float [batch, height, width, channels].
+    """Makes a network's `__call__(self, images, …)` refuse anything but float [batch, height, width, channels].
 
-    Where a layer finds its map too small, the error says so of the images, too.
+    When a layer finds its map too small, the error says that the network needs larger images.
     """
 
     @functools.wraps(call)
-    def checked(network: nn.Module, images: jax.Array, *arguments: Any, **keywords: Any) -> Any:
+    def checked(network: nn.Module, images: Any, *arguments: Any, **keywords: Any) -> Any:
         name = name_of(network)
         wanted = f"{name} takes images as float [batch, height, width, channels], none of them 0"
         if not hasattr(images, "dtype"):
@@ -61,12 +66,12 @@ def takes_images(call: Call) -> Call:
 
 
 def require_map(layer: nn.Module, inputs: Shape, window: int = 1, padding: Sides = NO_PADDING) -> None:
-    """Checks that a layer's input is a map with room for one window of `window`×`window` pixels at least.
+    """Checks that a layer's input is a map with room for at least one window.
 
     Args:
       layer: the layer, for its name.
       inputs: the shape of its input.
-      window: pixels.
+      window: pixels of the window's side.
       padding: pixels that the layer adds around its input.
 
     Raises:
@@ -88,13 +93,19 @@ def require_map(layer: nn.Module, inputs: Shape, window: int = 1, padding: Sides
 
 
 def require_values(layer: nn.Module, inputs: Shape) -> None:
-    """Raises SmallMapError where there is nothing in a layer's input, [batch, …], but for the batch."""
+    """Checks that no axis of a layer's input, [batch, …], is empty, except for the batch.
+
+    Raises:
+      SmallMapError: one is.
+    """
     if 0 in inputs[1:]:
         raise SmallMapError(f"{name_of(layer)}: its input ({times(*inputs[1:])}) is empty")
 
 
-def parameter(layer: nn.Module, name: str, initializer: Callable[..., jax.Array], shape: Shape) -> jax.Array:
-    """A layer's float32 parameter: from the variables that the network is applied to, or made by `initializer`.
+def parameter(
+    layer: nn.Module, name: str, initializer: Callable[..., jax.Array], shape: Shape
+) -> Float32[Array, "..."]:
+    """A layer's parameter: from the variables that the network is applied to, or made by `initializer`.
 
     Raises:
       ValueError: the variables have it in another shape.

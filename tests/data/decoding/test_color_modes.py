@@ -99,7 +99,7 @@ def test_a_dark_image_with_a_known_range_stays_dark():
 def test_what_isnt_finite_is_no_image(value):
     pixels = RAMP.astype(np.float32)
     pixels[3, 4] = value
-    with pytest.raises(ValueError, match=r"not a readable picture .*finite"):
+    with pytest.raises(ValueError, match=r"not a readable image .*finite"):
         decode(encoded(pixels, "TIFF"), size=64, channels=3)
 
 

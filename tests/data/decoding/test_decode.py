@@ -26,7 +26,7 @@ def box_filtered(image: np.ndarray, size: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_picture_of_the_wanted_shape_comes_back_bit_equal(channels):
+def test_an_image_of_the_wanted_shape_comes_back_bit_equal(channels):
     image = np.random.default_rng(0).integers(0, 256, (28, 28, channels), np.uint8)
     file = encoded(Image.fromarray(image[:, :, 0] if channels == 1 else image), "PNG")
     np.testing.assert_array_equal(decode(file, size=28, channels=channels), image)
@@ -61,7 +61,7 @@ def test_grey_and_colour_become_each_other():
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "P", "RGBA", "LA", "L", "1", "I;16"])
-def test_other_kinds_of_pictures_keep_their_brightness(mode):
+def test_other_kinds_of_images_keep_their_brightness(mode):
     image = Image.fromarray(CAT)
     if mode == "I;16":
         sixteen = np.asarray(image.convert("L")).astype(np.uint16) * 257
@@ -78,12 +78,12 @@ def test_other_kinds_of_pictures_keep_their_brightness(mode):
 @pytest.mark.parametrize("spoil", [lambda b: b"", lambda b: b"hello", lambda b: b[: len(b) // 2], lambda b: b[:30]])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_damaged_bytes_are_a_value_error(spoil, kind):
-    with pytest.raises(ValueError, match="not a readable picture"):
+    with pytest.raises(ValueError, match="not a readable image"):
         decode(spoil(encoded(Image.fromarray(CAT), kind)), size=64, channels=3)
 
 
 def test_a_damaged_png_chunk_is_a_value_error():
     file = bytearray(encoded(Image.fromarray(CAT), "PNG"))
     file[60:2000] = bytes(1940)
-    with pytest.raises(ValueError, match="not a readable picture"):
+    with pytest.raises(ValueError, match="not a readable image"):
         decode(bytes(file), size=64, channels=3)

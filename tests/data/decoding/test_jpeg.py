@@ -1,4 +1,4 @@
-"""Partial decoding against Pillow's decoding of the whole picture."""
+"""Partial decoding against Pillow's decoding of the whole image."""
 
 import io
 
@@ -45,7 +45,7 @@ def test_the_header_is_read(kind):
 
 @pytest.mark.parametrize("rows", [1, 47.2, 160, 285, 300])
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_rows_above_the_cut_are_those_of_the_whole_picture(kind, rows):
+def test_the_rows_above_the_cut_are_those_of_the_whole_image(kind, rows):
     frame = jpeg.read_frame(KINDS[kind])
     assert frame is not None
     mode, channels = ("L", 1) if kind == "grey" else ("RGB", 3)
@@ -76,7 +76,7 @@ def test_the_smallest_scale_that_keeps_the_size():
 ODD = {
     "CMYK": encoded(CAT.convert("CMYK")),
     "truncated": KINDS["4:2:0"][:-2000],
-    "no picture": b"hello",
+    "no image": b"hello",
     "header alone": KINDS["4:2:0"][:100],
     "twelve bits": KINDS["4:2:0"].replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x0c"),
     "no height": KINDS["4:2:0"].replace((300).to_bytes(2) + (451).to_bytes(2), bytes(2) + (451).to_bytes(2)),
@@ -90,11 +90,11 @@ def test_odd_files_are_left_to_pillow(kind):
     assert jpeg.read_frame(ODD[kind]) is None
 
 
-def test_a_thumbnails_end_is_not_the_pictures():
+def test_a_thumbnails_end_is_not_the_images():
     exif = b"Exif\x00\x00" + encoded(CAT.resize((20, 20)))
     file = encoded(exif=exif)
     assert jpeg.read_frame(file) is not None and jpeg.read_frame(file[:-2000]) is None
-    with pytest.raises(ValueError, match="not a readable picture"):
+    with pytest.raises(ValueError, match="not a readable image"):
         decode(file[:-2000], size=32, channels=3)
 
 
@@ -115,7 +115,7 @@ def test_a_bomb_goes_to_pillow_which_refuses_it(monkeypatch):
 
 
 def windows() -> list[Window]:
-    """Somewhere in the picture, of all sizes, up to its very edges."""
+    """Somewhere in the image, of all sizes, up to its very edges."""
     generator = np.random.default_rng(0)
     found = [Window((0, 0, 451, 300)), Window((451 - 33.3, 300 - 33.3, 451, 300))]
     for _ in range(40):
@@ -128,7 +128,7 @@ def windows() -> list[Window]:
 
 @pytest.mark.parametrize("kind", ["4:4:4", "4:2:0"])
 def test_windows_are_pillows(kind):
-    """Against Pillow: the whole picture decoded, then its `resize` of the window."""
+    """Against Pillow: the whole image decoded, then its `resize` of the window."""
     full = Image.open(io.BytesIO(KINDS[kind]))
     for window in windows():
         size = 96  # twice that is too much for scaled decoding of all but the largest

@@ -30,8 +30,8 @@ def sides(limit: int) -> st.SearchStrategy[tuple[float, float]]:
 def test_any_window_is_pillows(across, down, size, resampling, channels):
     box = (across[0], down[0], across[1], down[1])
     pixels = NOISE[:, :, :channels]
-    picture = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
-    expected = np.asarray(picture.resize(size, resampling, box=box)).reshape(size[1], size[0], channels)
+    image = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
+    expected = np.asarray(image.resize(size, resampling, box=box)).reshape(size[1], size[0], channels)
     found = resize(pixels, box, size, resampling)
     assert found.dtype == np.uint8 and found.shape == expected.shape
     # Both round between their two passes, each by up to a half, which the second pass weighs; a cubic filter's weights

@@ -12,7 +12,7 @@ ARRAYS = {"mean": np.arange(12, dtype=np.float32).reshape(2, 2, 3)}
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK half a file"])
-def test_what_isnt_there_or_is_damaged_is_made_anew(tmp_path, content):
+def test_what_isnt_there_or_is_damaged_is_computed_again(tmp_path, content):
     path = tmp_path / "new" / "mean.npz"
     if content is not None:
         path.parent.mkdir()

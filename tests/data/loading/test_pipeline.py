@@ -21,7 +21,7 @@ ARRAYS = load_resident(DIGITS, size=8, channels=1)
 
 
 class Numbered:
-    """A source whose picture *i* shows *i*, without a file behind it."""
+    """A source whose image *i* shows *i*, without a file behind it."""
 
     name, split, num_classes, folder = "numbered", "train", 10, None
 
@@ -74,7 +74,7 @@ def test_the_shards_of_a_batch_are_the_batch(count, per_process, seed, start):
 
 
 @pytest.mark.parametrize("threads", [1, 5])
-def test_pictures_come_in_the_order_of_order_py_whatever_the_threads(threads):
+def test_images_come_in_the_order_of_order_py_whatever_the_threads(threads):
     stream = pipeline.train_batches(DIGITS, size=8, channels=1, batch_size=100, seed=7, threads=threads)
     for batch, records in zip(itertools.islice(stream, 16), batch_indices(1438, 100, seed=7), strict=False):
         chex.assert_shape(batch["image"], (100, 8, 8, 1))
@@ -101,13 +101,13 @@ def test_test_batches_have_every_record_once(batch_size):
         assert (got[359:] == expected[key][-1]).all()
 
 
-def test_a_damaged_picture_stops_an_evaluation_and_is_named():
+def test_a_damaged_image_stops_an_evaluation_and_is_named():
     source = Numbered(100, damaged=42)
     for iterate in (
         lambda: list(pipeline.test_batches(source, size=4, channels=1, batch_size=10)),
         lambda: load_resident(source, size=4, channels=1),
     ):
-        with pytest.raises(RunStoppedError, match="numbered, train split, record 42: not a readable picture") as caught:
+        with pytest.raises(RunStoppedError, match="numbered, train split, record 42: not a readable image") as caught:
             iterate()
         assert "\n" not in str(caught.value)
 

@@ -18,7 +18,7 @@ PHOTOS = open_source("photos", "train")
 
 
 class Quarter:
-    """One of the four quarters of a picture."""
+    """One of the four quarters of an image."""
 
     draws: ClassVar[int] = 2
 
@@ -50,12 +50,12 @@ def test_the_windows_are_those_of_the_draws():
     records, numbers = batch_at(len(PHOTOS), 8, seed=4, step=1), draws_at(8, 2, seed=4, step=1)
     found = batches()[1]
     for row, record in enumerate(records):
-        picture = PHOTOS[int(record)]["image"]
-        height, width, _ = picture.shape
+        image = PHOTOS[int(record)]["image"]
+        height, width, _ = image.shape
         left, top = int(width / 2 * (numbers[row, 0] < 0.5)), int(height / 2 * (numbers[row, 1] < 0.5))
         box = (width / 2 * (left > 0), height / 2 * (top > 0))
         box = (*box, box[0] + width / 2, box[1] + height / 2)
-        expected = Image.fromarray(picture).resize((24, 24), Image.Resampling.BILINEAR, box=box)
+        expected = Image.fromarray(image).resize((24, 24), Image.Resampling.BILINEAR, box=box)
         np.testing.assert_array_equal(found["image"][row], np.asarray(expected))
         assert found["label"][row] == PHOTOS[int(record)]["label"]
 
@@ -71,7 +71,7 @@ def test_draws_are_uniform_and_another_stream_than_the_order():
 
 @pytest.mark.parametrize("quarter", [(0.0, 0.0), (0.5, 0.5)])
 def test_a_large_jpeg_is_decoded_small_where_the_window_allows(quarter):
-    """The window of a picture decoded at a half is the window of the picture."""
+    """The window of an image decoded at a half is the window of the image."""
     large = Image.fromarray(data.chelsea()).resize((1804, 1200), Image.Resampling.BICUBIC)
     file = io.BytesIO()
     large.save(file, "JPEG", quality=95)

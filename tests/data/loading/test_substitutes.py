@@ -1,4 +1,4 @@
-"""Damaged pictures in training: replaced, always by the same record, and told of."""
+"""Damaged images in training: replaced, always by the same record, and told of."""
 
 import itertools
 from collections.abc import Collection
@@ -18,7 +18,7 @@ from jaxcnn.errors import RunStoppedError
 
 
 class Numbered:
-    """A source whose picture *i* shows *i*, but for those that are damaged."""
+    """A source whose image *i* shows *i*, but for those that are damaged."""
 
     name, split, num_classes, folder = "numbered", "train", 10, None
 
@@ -44,7 +44,7 @@ def stream(source, steps, *, start=0, **options):
     return found, told
 
 
-def test_another_record_takes_the_place_picture_and_label():
+def test_another_record_takes_the_place_with_image_and_label():
     whole, _ = stream(Numbered(40), 5)
     found, told = stream(Numbered(40, {7, 31}), 5)
     expected = {}
@@ -56,9 +56,9 @@ def test_another_record_takes_the_place_picture_and_label():
         else:
             np.testing.assert_array_equal(found[step]["image"][row], whole[step]["image"][row])
     assert len(expected) == 2  # each once an epoch of five steps
-    reported = {(step, picture.record) for step, picture in told if step < 5}
+    reported = {(step, image.record) for step, image in told if step < 5}
     assert {record for _, record in reported} == {7, 31} and {step for step, _ in reported} == {s for s, _ in expected}
-    assert all("not a readable picture" in picture.reason for _, picture in told)
+    assert all("not a readable image" in image.reason for _, image in told)
 
 
 @pytest.mark.parametrize("options", [{"threads": 1}, {"threads": 5}, {"start": 2}])
@@ -84,8 +84,8 @@ def test_the_shards_of_a_batch_are_the_batch():
 def test_a_substitute_may_be_damaged_too_but_not_all_of_them():
     found, told = stream(Numbered(40, set(range(20))), 5)
     assert all((batch["label"] >= 20).all() for batch in found)
-    assert len({picture.record for step, picture in told if step < 5}) == 20
-    with pytest.raises(RunStoppedError, match=r"numbered, train split, record \d+: not a readable picture"):
+    assert len({image.record for step, image in told if step < 5}) == 20
+    with pytest.raises(RunStoppedError, match=r"numbered, train split, record \d+: not a readable image"):
         stream(Numbered(40, set(range(40))), 1)
 
 
@@ -109,10 +109,10 @@ def test_a_resident_set_has_the_next_neighbours():
     expected[[4, 5, 19]] = 6, 6, 0
     np.testing.assert_array_equal(arrays["label"], expected)
     np.testing.assert_array_equal(arrays["image"][:, 0, 0, 0], expected)
-    assert [picture.record for picture in told] == [4, 5, 5, 19]  # 5 also as the neighbour of 4
+    assert [image.record for image in told] == [4, 5, 5, 19]  # 5 also as the neighbour of 4
 
 
-def test_the_mean_and_the_whitening_do_without_damaged_pictures():
+def test_the_mean_and_the_whitening_do_without_damaged_images():
     broken, whole = Numbered(20, {4}), Numbered(20)
     mean = mean_image(broken, size=4, channels=1)
     np.testing.assert_allclose(mean, (sum(range(20)) + 1) / 20, rtol=1e-6)  # 5 twice, 4 not at all

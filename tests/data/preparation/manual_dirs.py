@@ -9,10 +9,14 @@ from PIL import Image
 Files = dict[str, bytes]
 
 
-def jpeg(shade: int, kind: str = "JPEG") -> bytes:
+def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:
     file = io.BytesIO()
-    Image.new("RGB", (12, 8), (shade, 30, 90)).save(file, kind)
+    image.save(file, kind, quality=90)
     return file.getvalue()
+
+
+def jpeg(shade: int, kind: str = "JPEG") -> bytes:
+    return encoded(Image.new("RGB", (12, 8), (shade, 30, 90)), kind)
 
 
 def tar(files: Files, mode: str = "w") -> bytes:

@@ -15,7 +15,7 @@ from jaxcnn.data.preparation.builders.compact import shrink
 from jaxcnn.data.preparation.prepare import prepare
 from jaxcnn.data.sources import open_source, prepared_folder
 from jaxcnn.errors import DataMissingError, UsageError
-from jaxcnn.evaluation.protocols import check_pictures
+from jaxcnn.evaluation.protocols import check_image_sizes
 from jaxcnn.runs.fit import fit
 
 CAT = Image.fromarray(data.chelsea())  # 451×300
@@ -27,7 +27,7 @@ def encoded(image: Image.Image, kind: str = "JPEG", **options) -> bytes:
     return file.getvalue()
 
 
-PICTURES = {
+IMAGES = {
     "wide": encoded(CAT),
     "high": encoded(CAT.transpose(Image.Transpose.ROTATE_90)),
     "grey": encoded(CAT.convert("L")),
@@ -40,20 +40,20 @@ PICTURES = {
     [("wide", (192, 128), "RGB"), ("high", (128, 192), "RGB"), ("grey", (192, 128), "L"), ("small", (200, 128), "RGB")],
 )
 def test_the_shorter_side_is_resized(name, size, mode):
-    found = Image.open(io.BytesIO(shrink(PICTURES[name], 128)))
+    found = Image.open(io.BytesIO(shrink(IMAGES[name], 128)))
     assert (found.format, found.size, found.mode) == ("JPEG", size, mode)
-    expected = Image.open(io.BytesIO(PICTURES[name])).resize(size, Image.Resampling.BILINEAR)
+    expected = Image.open(io.BytesIO(IMAGES[name])).resize(size, Image.Resampling.BILINEAR)
     assert np.abs(np.asarray(found).astype(int) - np.asarray(expected)).mean() < 2
     if name == "small":
-        assert shrink(PICTURES[name], 128) == PICTURES[name]
+        assert shrink(IMAGES[name], 128) == IMAGES[name]
 
 
-def archive(folder: Path, pictures: dict[str, bytes]) -> Path:
-    """Imagenette's archive: each picture in both splits."""
+def archive(folder: Path, images: dict[str, bytes]) -> Path:
+    """Imagenette's archive: each image in both splits."""
     folder.mkdir(parents=True)
     with tarfile.open(folder / "imagenette2.tgz", "w:gz") as tar:
         for split in ("train", "val"):
-            for name, content in pictures.items():
+            for name, content in images.items():
                 member = tarfile.TarInfo(f"imagenette2/{split}/n01440764/{name}_{split}.JPEG")
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
@@ -62,7 +62,7 @@ def archive(folder: Path, pictures: dict[str, bytes]) -> Path:
 
 @pytest.fixture
 def archives(tmp_path) -> Path:
-    return archive(tmp_path / "archives", PICTURES)
+    return archive(tmp_path / "archives", IMAGES)
 
 
 def shorter_sides(source) -> list[int]:
@@ -75,7 +75,7 @@ def test_a_compact_copy_of_the_archives_is_used_where_there_is_no_other(archives
     assert folder == tmp_path / "data" / "imagenette" / "shorter-side-160" / "1.0.0"
     source = open_source("imagenette", "train", data_dir=tmp_path / "data")
     assert source.shorter_side == 160 and shorter_sides(source) == [128, 160, 160, 160]
-    assert source.note.endswith("is a compact one: JPEG again, the shorter side 160 pixels")
+    assert source.note.endswith("is compact: encoded as JPEG again, the shorter side 160 pixels")
     theirs = tfds.data_source("imagenette/shorter-side-160", split="validation", data_dir=tmp_path / "data")
     assert sorted(min(record["image"].shape[:2]) for record in theirs) == [128, 160, 160, 160]
     full = prepare("imagenette", data_dir=tmp_path / "data", manual_dir=archives)
@@ -101,11 +101,11 @@ def test_imagenet_keeps_its_file_names(tmp_path):
     inner = io.BytesIO()
     with tarfile.open(fileobj=inner, mode="w") as tar:
         member = tarfile.TarInfo("n01440764_1.JPEG")
-        member.size = len(PICTURES["wide"])
-        tar.addfile(member, io.BytesIO(PICTURES["wide"]))
+        member.size = len(IMAGES["wide"])
+        tar.addfile(member, io.BytesIO(IMAGES["wide"]))
     for name, file, content in (
         ("ILSVRC2012_img_train.tar", "n01440764.tar", inner.getvalue()),
-        ("ILSVRC2012_img_val.tar", "ILSVRC2012_val_00000001.JPEG", PICTURES["high"]),
+        ("ILSVRC2012_img_val.tar", "ILSVRC2012_val_00000001.JPEG", IMAGES["high"]),
     ):
         with tarfile.open(tmp_path / name, "w") as tar:
             member = tarfile.TarInfo(file)
@@ -123,9 +123,9 @@ def test_imagenet_keeps_its_file_names(tmp_path):
     assert source.shorter_side == 256 and source[0]["label"] == 65  # n01751748, a sea snake
 
 
-def test_a_damaged_picture_is_named_and_nothing_is_left(tmp_path):
-    broken = archive(tmp_path / "archives", PICTURES | {"broken": PICTURES["wide"][:5000]})
-    with pytest.raises(DataMissingError, match=r"picture 'broken_train\.JPEG': not a readable picture"):
+def test_a_damaged_image_is_named_and_nothing_is_left(tmp_path):
+    broken = archive(tmp_path / "archives", IMAGES | {"broken": IMAGES["wide"][:5000]})
+    with pytest.raises(DataMissingError, match=r"image 'broken_train\.JPEG': not a readable image"):
         prepare("imagenette", data_dir=tmp_path / "data", manual_dir=broken, resize=64)
     assert prepared_folder("imagenette", tmp_path / "data") is None
 
@@ -140,11 +140,11 @@ def test_protocols_at_larger_scales_are_refused(archives, tmp_path):
     experiment = override(load("vgg_2014:D"), "scales.dense=(256,)")
     prepare("imagenette", data_dir=tmp_path / "small", manual_dir=archives, resize=256)
     small = open_source("imagenette", "test", data_dir=tmp_path / "small")
-    check_pictures("center", experiment, small)
-    check_pictures("dense", experiment, small)
-    with pytest.raises(UsageError, match=r"'multi_crop' looks at .* 512 pixels, and this copy of imagenette has 256"):
-        check_pictures("multi_crop", experiment, small)
+    check_image_sizes("center", experiment, small)
+    check_image_sizes("dense", experiment, small)
+    with pytest.raises(UsageError, match=r"'multi_crop' needs .* 512 pixels, and this copy of imagenette has 256"):
+        check_image_sizes("multi_crop", experiment, small)
     with pytest.raises(UsageError, match="512 pixels, and this copy of imagenette has 256"):
         fit(load("vgg_2014:D"), data="imagenette", data_dir=str(tmp_path / "small"), settings=["batch_size=8"])
     prepare("imagenette", data_dir=tmp_path / "full", manual_dir=archives)
-    check_pictures("multi_crop", experiment, open_source("imagenette", "test", data_dir=tmp_path / "full"))
+    check_image_sizes("multi_crop", experiment, open_source("imagenette", "test", data_dir=tmp_path / "full"))

@@ -77,7 +77,7 @@ def test_a_connection_that_breaks_keeps_what_has_come(server, tmp_path):
 
 
 def test_other_content_is_refused_and_thrown_away(server, tmp_path):
-    with pytest.raises(DataMissingError, match="other content"):
+    with pytest.raises(DataMissingError, match="unexpected content"):
         download(Archive("a.gz", server + "/file", file_sha256="0" * 64), tmp_path, "COMMAND")
     assert list(tmp_path.iterdir()) == []
 

@@ -78,7 +78,7 @@ def test_ours_is_written_beside_what_is_there(tiny, tmp_path, kind, caplog):
     assert not list((tmp_path / "mnist").glob(".config")), "TFDS would take ours for the default configuration"
     assert prepare("mnist", data_dir=tmp_path) == folder
     assert len(open_source("mnist", "train", data_dir=tmp_path)) == 30
-    assert str(there) in caplog.text and caplog.text.rstrip().endswith("it is left as it is")
+    assert str(there) in caplog.text and caplog.text.rstrip().endswith("it is left unchanged")
 
 
 def test_plain_tfds_reads_what_lies_beside(tiny, tmp_path):

@@ -1,10 +1,10 @@
-"""Imagenette and ImageNet, from small archives of the official layout made of real pictures."""
+"""Imagenette and ImageNet, from small archives of the official layout made of real images."""
 
 import io
-import tarfile
 
 import numpy as np
 import pytest
+from manual_dirs import encoded, tar
 from PIL import Image
 from skimage import data
 
@@ -13,25 +13,9 @@ from jaxcnn.data.preparation.prepare import prepare
 from jaxcnn.data.sources import is_prepared, open_source, prepared_folder
 from jaxcnn.errors import DataMissingError
 
-PHOTOGRAPHS = [Image.fromarray(picture) for picture in (data.astronaut(), data.chelsea(), data.coffee())]
-# Of the first validation pictures, as the development kit's ground truth has them.
+PHOTOGRAPHS = [Image.fromarray(pixels) for pixels in (data.astronaut(), data.chelsea(), data.coffee())]
+# Of the first validation images, as the development kit's ground truth has them.
 VALIDATION_WNIDS = ["n01751748", "n09193705", "n02105855"]
-
-
-def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, quality=90)
-    return file.getvalue()
-
-
-def tar(files: dict[str, bytes], mode: str = "w") -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode=mode) as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return file.getvalue()
 
 
 JPEGS = [encoded(photograph) for photograph in PHOTOGRAPHS]
@@ -87,7 +71,7 @@ def test_imagenet_is_read_as_train_and_test(imagenet):
         assert decode(record["image"], size=256, channels=3).shape == (256, 256, 3)
 
 
-@pytest.mark.parametrize("spoil", ["no train", "cut", "inner cut", "no picture", "other names"])
+@pytest.mark.parametrize("spoil", ["no train", "cut", "inner cut", "no image", "other names"])
 def test_imagenet_names_what_is_wrong(imagenet, spoil):
     train, validation = imagenet / "ILSVRC2012_img_train.tar", imagenet / "ILSVRC2012_img_val.tar"
     if spoil == "no train":
@@ -96,7 +80,7 @@ def test_imagenet_names_what_is_wrong(imagenet, spoil):
         train.write_bytes(train.read_bytes()[:50_000])
     elif spoil == "inner cut":
         train.write_bytes(tar({"n01440764.tar": tar({"n01440764_1.JPEG": JPEGS[0]})[:9000]}))
-    elif spoil == "no picture":
+    elif spoil == "no image":
         train.write_bytes(tar({"n01440764.tar": tar({"n01440764_1.JPEG": b"hello"})}))
     else:
         validation.write_bytes(tar({"cat.JPEG": JPEGS[0]}))
@@ -140,7 +124,7 @@ def test_imagenette_goes_to_the_configuration_of_its_size(tmp_path, file, top, c
     assert [source.class_names[label] for label in (0, 1)] == WNIDS
 
 
-def test_the_largest_pictures_are_preferred(tmp_path):
+def test_the_largest_images_are_preferred(tmp_path):
     for size in ("-160", "-320"):
         archives = tmp_path / f"archives{size}"
         archives.mkdir()

@@ -109,7 +109,7 @@ REFUSED: dict[str, tuple[str, Files, str]] = {
     "imagewoof": ("imagenette", {"imagewoof2.tgz": b""}, r"imagewoof2.tgz \(other classes\)"),
     "first version": ("imagenette", {"imagenette-320.tgz": b""}, "the second is needed"),
     "other folder": ("imagenette", {"imagenette2.tgz": tar(IMAGENETTE)}, "holds 'train'; allowed: imagenette2"),
-    "unnamed folder": ("imagenette", IMAGENETTE, r"train/ \(the folder around it must be called imagenette2-320"),
+    "unnamed folder": ("imagenette", IMAGENETTE, r"train/ \(its parent folder must be called imagenette2-320"),
     "no val": (
         "imagenette",
         {"imagenette2.tgz": tar(below("imagenette2/train", CLASSES))},
@@ -138,7 +138,7 @@ REFUSED: dict[str, tuple[str, Files, str]] = {
     "empty batches": ("cifar10", CIFAR | dict.fromkeys(BATCHES, b""), "holds no train images"),
     "a batch": ("cifar10", {"cifar-10-batches-bin/data_batch_1.bin": b""}, "lacks .*data_batch_2.bin"),
     "the other cifar": ("cifar100", {"cifar-100-binary.tar.gz": tar(CIFAR, "w:gz")}, "lacks coarse_label_names.txt"),
-    "tables": ("mnist", {"mnist_train.csv": b"1"}, r"mnist_train.csv \(another layout"),
+    "tables": ("mnist", {"mnist_train.csv": b"1"}, r"mnist_train.csv \(a layout that is not supported"),
     "half": (
         "mnist",
         {"train-images-idx3-ubyte": b"", "train-labels-idx1-ubyte": b""},

@@ -67,8 +67,7 @@ def test_values_and_derivatives(name):
     assert_same_derivatives(form, expected, *arrays, tolerances=OTHERS)
 
 
-def test_sums_of_few_channels_take_neighbours_together(monkeypatch):
-    monkeypatch.setattr(reductions, "single_device", lambda: True)
+def test_sums_of_few_channels_take_neighbours_together():
     images = normal(2, 3, 8, 6, seed=0)
     assert "[2,3,2,24]" in str(jax.make_jaxpr(reductions.channel_sums)(images))
     assert_same_derivatives(reductions.channel_sums, lambda values: values.sum((0, 1, 2)), images, tolerances=OTHERS)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxcnn.models.kernels import winograd
+from jaxcnn.models.kernels.backend import compiled_for
 from jaxcnn.models.kernels.convolution import convolve
 from jaxcnn.models.kernels.reference import plain
 from jaxcnn.models.kernels.winograd import OF_KERNEL, OF_OUTPUT, OF_PICTURE, winograd_conv
@@ -34,19 +35,17 @@ def test_values_of_every_size_and_padding(height, width, padding):
     chex.assert_trees_all_close(ours, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("size", "padding", "alone"), [((7, 4), ((1, 1), (1, 1)), False), ((6, 5), ((0, 2), (1, 0)), True)]
-)
-def test_derivatives(size, padding, alone, monkeypatch):
-    monkeypatch.setattr(winograd, "single_device", lambda: alone)
+@pytest.mark.parametrize(("size", "padding", "devices"), [((7, 4), ((1, 1), (1, 1)), 8), ((6, 5), ((0, 2), (1, 0)), 1)])
+def test_derivatives(size, padding, devices, monkeypatch):
     monkeypatch.setattr(winograd, "FEW_MAPS_OF_KERNEL", 0)
     images, kernel = normal(2, *size, 3, seed=0), normal(3, 3, 3, 4, seed=1)
-    assert_same_derivatives(
-        lambda *arrays: winograd_conv(*arrays, padding),
-        lambda *arrays: plain(*arrays, (1, 1), padding),
-        images,
-        kernel,
-    )
+    with compiled_for("cpu", devices):
+        assert_same_derivatives(
+            lambda *arrays: winograd_conv(*arrays, padding),
+            lambda *arrays: plain(*arrays, (1, 1), padding),
+            images,
+            kernel,
+        )
 
 
 def test_it_is_as_exact_as_the_plain_form(optimised):

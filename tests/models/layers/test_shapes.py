@@ -18,7 +18,8 @@ from jaxcnn.models.layers.initializers import HE_FAN_IN, Constant, Normal
 from jaxcnn.models.layers.pooling import AveragePool, GlobalAveragePool, MaxPool, pool_padding
 from jaxcnn.models.layers.rbf import EuclideanRBF
 from jaxcnn.models.layers.shapes import SmallMapError
-from jaxcnn.models.lenet import FeatureMaps, FullyConnected, LeNet5, Subsampling
+from jaxcnn.models.lenet import LeNet5
+from jaxcnn.models.lenet_layers import FeatureMaps, FullyConnected, Subsampling
 from jaxcnn.models.lenet_variants import CaffeLeNet, ModernLeNet5
 from jaxcnn.models.nin import NIN, ImageNetNIN
 from jaxcnn.models.primer import PrimerCNN
@@ -189,6 +190,7 @@ def test_variables_of_other_images_are_named(model, changed, size, channels, mes
         ),
     ],
 )
+@pytest.mark.usefixtures("unchecked_signatures")
 def test_a_layer_alone_refuses_what_leaves_it_nothing(layer, shape, message):
     assert message_of(lambda: shapes_of(layer, shape)).startswith(message)
 
@@ -197,6 +199,7 @@ def test_normalisation_has_something_to_normalise():
     assert "BatchNorm: its input (0×0×3)" in message_of(lambda: shapes_of(BatchNorm(), (1, 0, 0, 3), train=True))
 
 
+@pytest.mark.usefixtures("unchecked_signatures")
 def test_branches_have_one_size():
     branches = [jnp.zeros((1, 4, 4, 2)), jnp.zeros((1, 5, 5, 2))]
     assert "Concatenate takes maps of one size" in message_of(lambda: Concatenate().apply({}, *branches))

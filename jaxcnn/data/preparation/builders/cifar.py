@@ -1,7 +1,7 @@
 """CIFAR-10 and CIFAR-100, from the "binary version" of the archives, packed or unpacked.
 
-A record is one label byte (CIFAR-100: the coarse, then the fine label) and 3,072 bytes of picture:
-32×32 of red, then of green, then of blue.
+A record is one label byte (in CIFAR-100 the coarse, then the fine label) and 3,072 bytes of pixels: 32×32 red, then
+green, then blue values.
 """
 
 import functools
@@ -25,10 +25,10 @@ NAME_FILES = {
 
 
 def content(entry: DataSet, paths: dict[str, Path]) -> Content:
-    """Reads the archive; one that isn't byte for byte the original is taken for what it holds.
+    """Reads the archive. One that differs from the original is accepted if its records are valid.
 
     Raises:
-        DataMissingError: it is damaged or lacks a file; the message names it.
+        DataMissingError: the archive is damaged or incomplete; the message names it.
     """
     (path,) = paths.values()
     is_original(entry, path)
@@ -69,12 +69,12 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
 
 
 def _rows(path: Path, entry: DataSet, batches: list[bytes]) -> np.ndarray:
-    """uint8 [records, labels + 3072]; the last label is the one that counts."""
+    """The records, uint8 [records, labels + 3072]; the last label is the fine one."""
     width = len(NAME_FILES[entry.name]) + 3072
     data = b"".join(batches)
     if len(data) % width:
         raise DataMissingError(
-            f"{path} is damaged: {len(data):,} bytes are no multiple of {width}; replace it by the original"
+            f"{path} is damaged: {len(data):,} bytes are not a multiple of {width}; replace it by the original"
         )
     rows = np.frombuffer(data, np.uint8).reshape(-1, width)
     if rows[:, width - 3073].max(initial=0) >= entry.num_classes:

@@ -1,7 +1,7 @@
-"""Compact copies of photographs: the shorter side resized once and for all, JPEG again.
+"""Compact copies of photographs: images resized to a shorter side and encoded as JPEG again.
 
-Pictures whose shorter side isn't longer keep their bytes. The others are resized by an antialiased bilinear filter
-and encoded with quality 95, colours at half the resolution (4:2:0), grey ones as grey.
+Images whose shorter side is already small enough keep their bytes. The others are resized by an antialiased bilinear
+filter and encoded with quality 95 and chroma subsampling 4:2:0; grey images stay grey.
 """
 
 import collections
@@ -29,10 +29,10 @@ QUALITY = 95
 
 
 def compact(content: Content, side: int) -> Content:
-    """The same records with small pictures.
+    """The same records with images whose shorter side has at most `side` pixels.
 
     Raises:
-        DataMissingError: (while iterating) a picture is damaged; the message names its key.
+        DataMissingError: (while iterating) an image is damaged; the message names its key.
     """
 
     def records(split: str) -> Records:
@@ -42,7 +42,7 @@ def compact(content: Content, side: int) -> Content:
                 return key, record | {"image": shrink(record["image"], side)}
             except ValueError as error:
                 origin = content.origins.get(split, "the archive")
-                raise DataMissingError(f"{origin}: picture {key!r}: {shown(error)}; replace or remove it") from error
+                raise DataMissingError(f"{origin}: image {key!r}: {shown(error)}; replace or remove it") from error
 
         return _in_threads(shrunk, content.splits[split]())
 
@@ -51,15 +51,15 @@ def compact(content: Content, side: int) -> Content:
 
 
 def shrink(encoded: bytes, side: int) -> bytes:
-    """A JPEG whose shorter side has `side` pixels; the same bytes if it has no more already.
+    """A JPEG whose shorter side has `side` pixels; the same bytes if it has no more than that.
 
     Raises:
-        ValueError: the picture is damaged.
+        ValueError: the image is damaged.
     """
-    with readable(encoded), Image.open(io.BytesIO(encoded)) as picture:  # reads the header alone
-        if min(picture.size) <= side:
+    with readable(encoded), Image.open(io.BytesIO(encoded)) as opened:  # reads the header alone
+        if min(opened.size) <= side:
             return encoded
-        channels = 1 if is_grey(picture.mode) else 3
+        channels = 1 if is_grey(opened.mode) else 3
     pixels = decode_whole(encoded, shorter_side=side, channels=channels)
     small = io.BytesIO()
     Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels).save(small, "JPEG", quality=QUALITY, subsampling=2)
@@ -67,7 +67,7 @@ def shrink(encoded: bytes, side: int) -> bytes:
 
 
 def prepared_content(folder: Path, splits: tuple[str, ...]) -> Content:
-    """The records of a data set that has been prepared already, as a builder would have yielded them."""
+    """The records of a prepared data set, in the form in which a builder yields them."""
     builder = cast(Any, tfds.builder_from_directory(str(folder)))
     skip = {"image": cast(Any, tfds.decode.SkipDecoding)()}
 
@@ -76,9 +76,9 @@ def prepared_content(folder: Path, splits: tuple[str, ...]) -> Content:
         for number in range(len(source)):
             try:
                 record = source[number]
-            except (RuntimeError, OSError) as error:  # array_record's own checksums, or a file that has gone
+            except (RuntimeError, OSError) as error:  # a checksum of array_record, or a missing file
                 raise DataMissingError(
-                    f"{folder} is damaged ({shown(error)}); remove it, then prepare the whole data set anew"
+                    f"{folder} is damaged ({shown(error)}); remove it, then prepare the full data set again"
                 ) from error
             name = record.get("file_name")
             found = record | {"label": int(record["label"])} | ({} if name is None else {"file_name": name.decode()})
@@ -92,7 +92,7 @@ def prepared_content(folder: Path, splits: tuple[str, ...]) -> Content:
 
 
 def _in_threads(work: Callable[[Any], Any], items: Iterator[Any]) -> Iterator[Any]:
-    """work(item) for every item, in their order, a few ahead."""
+    """Yields work(item) for every item in order, computing a few ahead."""
     threads = default_threads()
     ahead: collections.deque[Future] = collections.deque()
     with ThreadPoolExecutor(threads) as pool:

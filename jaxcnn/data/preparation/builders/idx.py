@@ -19,12 +19,10 @@ FILES = {
 
 
 def content(entry: DataSet, paths: dict[str, Path]) -> Content:
-    """Reads and verifies all four files.
-
-    The digest is that of the decompressed content: the same data under another gzip header will do.
+    """Reads all four files and verifies the digest of their decompressed content.
 
     Raises:
-        DataMissingError: a file is damaged or holds something else; the message names it.
+        DataMissingError: a file is damaged or has other content; the message names it.
     """
     archives = {archive.file_name: archive for archive in entry.archives}
     arrays = {split: tuple(read_idx(paths[name], archives[name]) for name in names) for split, names in FILES.items()}
@@ -42,10 +40,10 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
 
 
 def read_idx(path: Path, archive: Archive) -> np.ndarray:
-    """The array in an IDX file of bytes: big-endian magic number 0x0800 + rank, sizes, values.
+    """The uint8 array in an IDX file: big-endian magic number 0x0800 + rank, sizes, values.
 
     Raises:
-        DataMissingError: it can't be read, or isn't the file that `archive` is; the message says what it is.
+        DataMissingError: the file can't be read, or its content isn't that of `archive`.
     """
     with damaged(path):
         raw = unzipped(path)
@@ -61,7 +59,7 @@ def read_idx(path: Path, archive: Archive) -> np.ndarray:
 
 
 def _known_contents() -> dict[str, str]:
-    """Whose file it is, by the digest of its content."""
+    """Maps the content digest of every registered IDX file to its description, for messages."""
     return {
         archive.content_sha256: f"{entry.name}'s {archive.file_name}"
         for entry in DATA_SETS.values()

@@ -1,11 +1,11 @@
-"""ImageNet (ILSVRC-2012), from its two official tar files, or as they were unpacked.
+"""ImageNet (ILSVRC-2012), from its two official tar files, packed or unpacked.
 
-`ILSVRC2012_img_train.tar` holds one tar a class (`n01440764.tar`), `ILSVRC2012_img_val.tar` pictures
-only, whose labels TFDS brings. JPEG bytes are stored untouched, except for the 22 CMYK pictures and the
-one PNG among them, which become RGB JPEGs, as with TFDS (there by TensorFlow, here by Pillow).
+`ILSVRC2012_img_train.tar` holds one tar file for each class (`n01440764.tar`). `ILSVRC2012_img_val.tar` holds images
+only; their labels come with TFDS. JPEG bytes are stored unchanged, except for the 22 CMYK images and the one PNG, which
+become RGB JPEGs as in TFDS (which uses TensorFlow for it, where we use Pillow).
 
-A folder, or a tar of one, with a folder a class will do too (`train/n01440764/….JPEG`), and so will validation pictures
-that were sorted into such folders. Files that are no pictures are passed over.
+A folder, or a tar file of one, with a subfolder for each class is accepted too (`train/n01440764/….JPEG`), also for
+validation images. Files that aren't images are ignored.
 """
 
 import functools
@@ -20,18 +20,19 @@ from jaxcnn.data.preparation.builders.photograph import rgb_jpeg
 from jaxcnn.data.preparation.builders.writer import Content, Records
 from jaxcnn.errors import DataMissingError
 
-OFFICIAL_TAR_BYTES = 6_000_000_000  # the smaller of the two has 6.7 GB
-PICTURES = (".jpeg", ".jpg", ".png")
+OFFICIAL_TAR_BYTES = 6_000_000_000  # the smaller of the two official files has 6.7 GB
+IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 VALIDATION_NAME = "ILSVRC2012_val_"
-# Folders in a tar of both splits, and which one they hold.
+# Folder names in a tar file of both splits, and the split that each holds.
 SPLIT_FOLDERS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 
 
 def content(entry: DataSet, paths: dict[str, Path]) -> Content:
-    """Both splits, read from front to back without unpacking.
+    """Both splits, read sequentially without unpacking.
 
     Raises:
-        DataMissingError: (while iterating) an archive or a picture is damaged, or isn't ImageNet's; it is named.
+        DataMissingError: (while iterating) an archive or an image is damaged or isn't from ImageNet; the message names
+            it.
     """
     train, validation = paths["ILSVRC2012_img_train.tar"], paths["ILSVRC2012_img_val.tar"]
     official = all(path.is_file() and path.stat().st_size > OFFICIAL_TAR_BYTES for path in (train, validation))
@@ -43,25 +44,25 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
 
 
 def _train(path: Path) -> Records:
-    for member, encoded in members(path, functools.partial(_is_of, "train", (*PICTURES, ".tar"))):
+    for member, encoded in members(path, functools.partial(_is_of, "train", (*IMAGE_SUFFIXES, ".tar"))):
         *folders, name = PurePosixPath(member).parts
         if name.startswith(VALIDATION_NAME):
             raise DataMissingError(
                 f"{path} holds {shown(member)}, a validation image; expected n01440764.tar and so on, or folders of "
                 "such names: have the two archives been swapped?"
             )
-        # Without such a folder the name's own class; or what stands in its place, to be named in a message.
+        # Without a class folder, the file name gives the class. A wrong label is reported when it is written.
         own = name.partition("_")[0]
         label = _class_folder(folders) or (own if CLASS_FOLDER.fullmatch(own) or not folders else folders[-1])
-        # The official names start with their class; others may come in several classes.
+        # Official names start with their class and are unique; other names may occur in several classes.
         key = name if name.startswith(f"{label}_") else f"{label}/{name}"
         yield key, {"file_name": name, "image": rgb_jpeg(encoded, f"{path}: {shown(member)}"), "label": label}
 
 
 def _validation(path: Path) -> Records:
-    # One class a line, for ILSVRC2012_val_00000001.JPEG and so on.
+    # Line n is the class of ILSVRC2012_val_<n>.JPEG.
     labels = tfds.core.tfds_path("datasets/imagenet2012/validation_labels.txt").read_text().split()
-    for member, encoded in members(path, functools.partial(_is_of, "validation", (*PICTURES, ".tar"))):
+    for member, encoded in members(path, functools.partial(_is_of, "validation", (*IMAGE_SUFFIXES, ".tar"))):
         *folders, name = PurePosixPath(member).parts
         folder, number = _class_folder(folders), PurePosixPath(name).stem.removeprefix(VALIDATION_NAME)
         key = name
@@ -82,11 +83,11 @@ def _validation(path: Path) -> Records:
 
 
 def _is_of(split: str, endings: tuple[str, ...], name: str) -> bool:
-    """Whether a file is a picture, or a tar of some, and its folders don't say that it is another split's."""
+    """Whether a file has one of the endings and isn't in a folder of the other split."""
     splits = [SPLIT_FOLDERS[part] for part in PurePosixPath(name).parts if part in SPLIT_FOLDERS]
     return name.lower().endswith(endings) and splits[-1:] in ([], [split])
 
 
 def _class_folder(folders: list[str]) -> str | None:
-    """The innermost folder that has the name of a class."""
+    """The innermost folder whose name is that of a class; None without one."""
     return next((folder for folder in reversed(folders) if CLASS_FOLDER.fullmatch(folder)), None)

@@ -1,8 +1,8 @@
 """Imagenette (version 2), from `imagenette2.tgz`, `imagenette2-320.tgz` or `imagenette2-160.tgz`, packed or unpacked.
 
-The name of the folder in the archive says which TFDS configuration it becomes: `imagenette2` is `full-size-v2`,
-`imagenette2-N` is `Npx-v2`. A size that TFDS doesn't know (`imagenette2-224`, a shrunk copy, becomes
-`224px-v2`) is written all the same; `tfds.data_source("imagenette/224px-v2")` reads it from its files.
+The name of the folder in the archive determines the TFDS configuration: `imagenette2` becomes `full-size-v2`, and
+`imagenette2-N` becomes `Npx-v2`. The size 224, which TFDS doesn't know, is written too;
+`tfds.data_source("imagenette/224px-v2")` reads it from its files.
 """
 
 import functools
@@ -17,20 +17,20 @@ from jaxcnn.data.preparation.builders.writer import Content, Records
 from jaxcnn.errors import DataMissingError
 
 FOLDERS = {"train": "train", "validation": "val"}
-PICTURES = (".jpeg", ".jpg")
+IMAGE_SUFFIXES = (".jpeg", ".jpg")
 
 
 def content(entry: DataSet, paths: dict[str, Path]) -> Content:
-    """The pictures stay the JPEG bytes that they are, if they are JPEGs.
+    """Both splits. JPEG bytes are stored unchanged.
 
     Raises:
-        DataMissingError: the archive is damaged or something else; the message names it.
+        DataMissingError: the archive is damaged or isn't Imagenette; the message names it.
     """
     (path,) = paths.values()
     is_original(entry, path)
     top = path.name if path.name.startswith("imagenette2") else path.resolve().name
-    if not path.is_dir():  # the first file's folder tells
-        top = next((folders[0] for name, _ in members(path, _is_picture) if (folders := _folders(name))), "")
+    if not path.is_dir():  # taken from the first image
+        top = next((folders[0] for name, _ in members(path, _is_image) if (folders := _folders(name))), "")
     size = top.removeprefix("imagenette2").removeprefix("-")
     config = f"{size}px-v2" if size else "full-size-v2"
     if not top.startswith("imagenette2") or config not in entry.configs:
@@ -41,11 +41,11 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
 
     def records(folder: str) -> Records:
         def is_in_folder(name: str) -> bool:
-            return _is_picture(name) and _folders(name)[-2:-1] == [folder]
+            return _is_image(name) and _folders(name)[-2:-1] == [folder]
 
         for name, image in members(path, is_in_folder):
-            *_, label, picture = PurePosixPath(name).parts
-            yield picture, {"image": rgb_jpeg(image, f"{path}: {shown(name)}"), "label": label}
+            *_, label, file_name = PurePosixPath(name).parts
+            yield file_name, {"image": rgb_jpeg(image, f"{path}: {shown(name)}"), "label": label}
 
     return Content(
         splits={split: functools.partial(records, folder) for split, folder in FOLDERS.items()},
@@ -54,10 +54,10 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
     )
 
 
-def _is_picture(name: str) -> bool:
-    return name.lower().endswith(PICTURES)
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(IMAGE_SUFFIXES)
 
 
 def _folders(name: str) -> list[str]:
-    """The folders that a file lies in, from the outermost one that counts: `imagenette2-320`, `train`, its class."""
+    """The three innermost folders of a file, such as `imagenette2-320`, `train` and its class."""
     return [part for part in PurePosixPath(name).parts[:-1] if part != "/"][-3:]

@@ -1,4 +1,4 @@
-"""Reading the files of a tar archive, whatever its compression, or of a folder into which one was unpacked."""
+"""Reading the files of a tar archive with any compression, or of a folder into which one was unpacked."""
 
 import os
 import tarfile
@@ -10,17 +10,17 @@ from jaxcnn.errors import DataMissingError
 
 
 def members(path: Path, wanted: Callable[[str], bool] = lambda name: True) -> Iterator[tuple[str, bytes]]:
-    """(name, content) of every wanted file: of an archive in its order, of a folder in the order of their names.
+    """Yields (name, content) of every wanted file: in the order of an archive, or by name in a folder.
 
-    What operating systems leave behind (`._name`, `.DS_Store`, `__MACOSX/`) is passed over. A wanted tar among the
-    files (`train/n01440764.tar`) counts as a folder of its name (`train/n01440764/`).
+    Files of operating systems (`._name`, `.DS_Store`, `__MACOSX/`) are skipped. A wanted tar file inside
+    (`train/n01440764.tar`) is treated as a folder (`train/n01440764/`).
 
     Args:
-        path: the archive, or the folder.
-        wanted: asked by the name, in which folders are separated by "/", before the content is read.
+        path: the archive or the folder.
+        wanted: called with the name of each file, with "/" between folders, before its content is read.
 
     Raises:
-        DataMissingError: the archive is damaged, or can't be read; the message names it.
+        DataMissingError: the archive is damaged or can't be read; the message names it.
     """
     if not path.is_dir():
         with damaged(path), tarfile.open(path, "r|*") as archive:
@@ -45,7 +45,7 @@ def _files_of(
         name = place + member.name.removeprefix("./")
         if member.isdir() or is_leftover(member.name) or not wanted(name):
             continue
-        if not member.isfile():  # what a link points to needn't be in the archive, or lies behind us
+        if not member.isfile():  # its target may be missing from the archive, or already read
             raise DataMissingError(
                 f"{path} holds {shown(name)}, a link; pack it again with: tar --dereference --hard-dereference"
             )
@@ -60,13 +60,13 @@ def _files_of(
 
 
 def _files_below(folder: Path) -> Iterator[str]:
-    """The files in a folder and those below it, links followed, each folder once."""
+    """The files in a folder and its subfolders. Links are followed, but each folder is visited once."""
     seen = set()
     with damaged(folder):
         for place, folders, files in os.walk(folder, onerror=_raise, followlinks=True):
             folders[:] = sorted(name for name in folders if not is_leftover(name))
             real = os.path.realpath(place)
-            if real in seen:  # a link that leads back to where it stands
+            if real in seen:  # a link to a folder already visited
                 folders.clear()
                 continue
             seen.add(real)

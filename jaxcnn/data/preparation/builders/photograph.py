@@ -1,4 +1,4 @@
-"""What is done to a photograph's bytes before they are stored: nothing, if they are an ordinary JPEG."""
+"""Converting photographs that aren't ordinary JPEGs before they are stored."""
 
 import io
 
@@ -11,21 +11,25 @@ from jaxcnn.errors import DataMissingError
 
 
 def rgb_jpeg(encoded: bytes, where: str) -> bytes:
-    """The same bytes if they are a grey or RGB JPEG, else the picture as an RGB JPEG of quality 100.
+    """The same bytes for a grey or RGB JPEG; any other image as an RGB JPEG of quality 100.
 
-    An ordinary JPEG's header alone is looked at: whether the rest is whole shows when it is decoded.
+    Only the header of an ordinary JPEG is read; damage in the rest is found when it is decoded.
+
+    Args:
+        encoded: the image.
+        where: the archive and the file, for messages.
 
     Raises:
-        DataMissingError: they are no picture; the message has `where`.
+        DataMissingError: the bytes are no readable image.
     """
     try:
         with readable(encoded):
-            picture = Image.open(io.BytesIO(encoded))  # reads the header alone
-            if picture.format == "JPEG" and picture.mode in ("L", "RGB"):
+            opened = Image.open(io.BytesIO(encoded))  # reads the header alone
+            if opened.format == "JPEG" and opened.mode in ("L", "RGB"):
                 return encoded
-            picture.load()
+            opened.load()
             converted = io.BytesIO()
-            to_mode(picture, "RGB").save(converted, "JPEG", quality=100)
+            to_mode(opened, "RGB").save(converted, "JPEG", quality=100)
     except ValueError as error:
         raise DataMissingError(f"{where} is {shown(error)}; replace or remove it") from error
     return converted.getvalue()

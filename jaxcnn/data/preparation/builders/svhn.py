@@ -13,7 +13,7 @@ from jaxcnn.errors import DataMissingError
 
 
 def content(entry: DataSet, paths: dict[str, Path]) -> Content:
-    """The splits are read when their turn comes: the extra one alone takes 1.6 GB of memory.
+    """All splits, each read when it is written, because the extra split alone takes 1.6 GB of memory.
 
     Raises:
         DataMissingError: (while iterating) a file is damaged; the message names it.
@@ -24,7 +24,7 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
         images, labels = _read(path)
         for index, label in enumerate(labels):
             image = png(np.ascontiguousarray(images[..., index]))
-            # The file has 10 for the digit 0.
+            # The files use the label 10 for the digit 0.
             yield index, {"id": f"{split}_{index:06d}", "image": image, "label": int(label) % 10}
 
     splits = {name.removesuffix("_32x32.mat"): path for name, path in paths.items()}
@@ -34,15 +34,15 @@ def content(entry: DataSet, paths: dict[str, Path]) -> Content:
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures uint8 [32, 32, 3, n] and labels [n], 1 … 10."""
-    from scipy.io import loadmat  # comes with scikit-learn; only this data set needs it
+    """Images uint8 [32, 32, 3, n] and labels [n], 1 … 10."""
+    from scipy.io import loadmat  # imported here because only this data set needs it
 
     try:
         with damaged(path), path.open("rb") as file:
             arrays = loadmat(file)
     except (MemoryError, DataMissingError):
         raise
-    except Exception as error:  # what scipy raises on damage is anything from zlib.error to TypeError
+    except Exception as error:  # scipy has no common error: from zlib.error to TypeError
         raise DataMissingError(f"{path} is damaged ({shown(error)}); replace it by the original") from error
     images, labels = (np.asarray(arrays.get(name)) for name in "Xy")
     labels = labels.reshape(-1)

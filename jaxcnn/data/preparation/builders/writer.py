@@ -1,9 +1,8 @@
 """Writing records as a TFDS data set (array_record) without TensorFlow.
 
-TFDS's own builder class is subclassed with its name and version, so that its features and metadata are
-the registered ones and plain `tfds.data_source(name)` reads the result; only the generators are ours,
-and they yield encoded pictures, which TFDS stores as they are. The keys are TFDS's too, so that the
-records come in the order in which TFDS itself shuffles them.
+A subclass of TFDS's own builder keeps its name, version, features and metadata, so that `tfds.data_source(name)` reads
+the result. Only the generators are ours; they yield encoded images, which TFDS stores unchanged. The keys are those of
+TFDS, which determine the order of the records.
 """
 
 import contextlib
@@ -30,14 +29,14 @@ Records = Iterator[tuple[int | str, dict]]
 
 @dataclasses.dataclass(frozen=True)
 class Content:
-    """What a builder found in the archives.
+    """The content of a data set, as a builder found it in the archives.
 
     Attributes:
-        splits: for each TFDS split, a function that yields (key, record) pairs, pictures encoded.
-        label_names: names of the values of a label feature, where the archive itself has them.
+        splits: maps each TFDS split to a function that yields (key, record) pairs with encoded images.
+        label_names: maps each label feature to the names of its values, if they come from the archive.
         config: the TFDS configuration, for data sets that have several.
-        sizes: how many records a split has, where it is known beforehand.
-        origins: the archive, or folder, of each split: for messages.
+        sizes: the number of records in each split, if known beforehand.
+        origins: the archive or folder of each split, for messages.
     """
 
     splits: Mapping[str, Callable[[], Records]]
@@ -48,7 +47,7 @@ class Content:
 
 
 def png(image: np.ndarray) -> bytes:
-    """Encodes a uint8 [height, width, 1 or 3] picture losslessly."""
+    """Encodes a uint8 [height, width, 1 or 3] image losslessly."""
     encoded = io.BytesIO()
     Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(encoded, "PNG")
     return encoded.getvalue()
@@ -65,12 +64,12 @@ def _builder_class(base: Any, entry: DataSet, content: Content, progress: Progre
             if progress and done % 500 == 0:
                 progress(f"{entry.name} {split}", done, content.sizes.get(split))
 
-    # Without registration TFDS goes on finding its own class by this name. Pyright looks for the argument
-    # in `object`, because the base is only known at run time.
+    # Without registration, TFDS still finds its own class by this name. Pyright can't know the argument, because the
+    # base class is known only at run time.
     class Prepared(base, skip_registration=True):  # pyright: ignore[reportGeneralTypeIssues, reportCallIssue]
         name = base.name
         BUILDER_CONFIGS = configs
-        pkg_dir_path = base.pkg_dir_path  # where the description and the citation lie
+        pkg_dir_path = base.pkg_dir_path  # the folder of the description and the citation
 
         def _split_generators(self, dl_manager):
             features = self.info.features
@@ -79,7 +78,7 @@ def _builder_class(base: Any, entry: DataSet, content: Content, progress: Progre
                 features[feature].names = names
             return {split: counted(split, features) for split in content.splits}
 
-        # TFDS prints two sentences around the work; what we have to say goes through the callback.
+        # Silences TFDS's own messages; progress goes through the callback.
         def _log_download_bytes(self):
             pass
 
@@ -90,9 +89,10 @@ def _builder_class(base: Any, entry: DataSet, content: Content, progress: Progre
 
 
 def _checked(entry: DataSet, content: Content, split: str, features: Any) -> Records:
-    """The records of a split, if there are any and TFDS will take them.
+    """The records of a split, checked here because TFDS's own error messages contain the bytes of the whole record.
 
-    TFDS's own messages about those that it doesn't take have the whole record in them, bytes and all.
+    Raises:
+        DataMissingError: the split is empty, or a record has an unknown class or a key that occurred before.
     """
     origin = content.origins.get(split, "the archive")
     known, seen = set(features["label"].names or ()), set()
@@ -104,7 +104,7 @@ def _checked(entry: DataSet, content: Content, split: str, features: Any) -> Rec
                 f"{origin} holds {shown(key)} of the class {shown(label)}, which {entry.name} doesn't have; "
                 "remove that class from it, or replace it by the original"
             )
-        if isinstance(key, str):  # a number is a place in a file, and comes once
+        if isinstance(key, str):  # a number is a position in a file, and therefore unique
             if key in seen:
                 raise DataMissingError(f"{origin} holds {shown(key)} twice; remove one of them")
             seen.add(key)
@@ -122,16 +122,16 @@ def _check_names(content: Content, feature: str, names: list[str], count: int) -
 
 
 def write(entry: DataSet, content: Content, *, data_dir: Path, progress: Progress | None = None) -> Path:
-    """Writes the records; TFDS fills a folder named `incomplete.…` and renames it when all is there.
+    """Writes the records into a folder named `incomplete.…`, which TFDS renames when it is complete.
 
-    Where the folder of this version is taken, by TFRecord files for instance, the records go beside it, into the
-    configuration `beside_config` names; what lies there is left alone.
+    If the folder of this version already exists, for example with TFRecord files, it is left unchanged and the records
+    go into the configuration of `beside_config`.
 
     Returns:
         The data set's folder, `<data_dir>/<name>/[<config>/]<version>`.
 
     Raises:
-        DataMissingError: both places are taken; or a split is empty, or has an unknown class or a name twice.
+        DataMissingError: both folders exist, or a split is empty or has an unknown class or a repeated key.
     """
     base = tfds.builder_cls(str(entry.tfds_name))
     taken = _folder(entry, content.config, data_dir)
@@ -145,7 +145,7 @@ def write(entry: DataSet, content: Content, *, data_dir: Path, progress: Progres
         file_format="array_record",
         **({"config": content.config} if content.config else {}),
     )
-    # TFDS notes the first configuration as the default one: it mustn't be one of ours.
+    # TFDS records the first configuration as the default, which must not be one of ours.
     builder.BUILDER_CONFIGS = base.BUILDER_CONFIGS
     settings = tfds.download.DownloadConfig(try_download_gcs=False, compute_stats=tfds.download.ComputeStatsMode.SKIP)
     with _no_progress_bars(), signals.cleaning(_remover_of_incomplete(Path(os.fspath(builder.data_path)))):
@@ -158,7 +158,7 @@ def _folder(entry: DataSet, config: str | None, data_dir: Path) -> Path:
 
 
 def _remover_of_incomplete(folder: Path) -> Callable[[], None]:
-    """Removes what TFDS calls `incomplete.…` until it is complete, but for what is there already: another process's."""
+    """A function that removes `incomplete.…` folders created from now on; existing ones belong to other processes."""
 
     def found() -> set[Path]:
         return set(folder.parent.glob(f"incomplete.*{folder.name}"))

@@ -1,4 +1,4 @@
-"""A network's errors by the protocols that look at whole pictures, at one or more scales."""
+"""The errors of a network by protocols that evaluate whole images at one or more scales."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -10,26 +10,26 @@ from jax.stages import Compiled
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.data.loading.in_memory import evaluation_batches
-from jaxcnn.data.loading.whole_pictures import whole_batches
+from jaxcnn.data.loading.whole_images import whole_batches
 from jaxcnn.data.sources import Source
-from jaxcnn.evaluation.protocols import WholePictures
+from jaxcnn.evaluation.protocols import WholeImages
 from jaxcnn.evaluation.views import View, make_dense_view, make_windows_view
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.training.metrics import Sums, divide, sum_metrics
 
 Tree = Any
-Rows = dict[str, np.ndarray]  # a row for each picture
+Rows = dict[str, np.ndarray]  # arrays with one row for each image
 Progress = Callable[[int, int], None]
 
-BATCHES_AHEAD = 1  # on the devices while the host waits for one
+BATCHES_AHEAD = 1  # batches in progress on the devices while the host waits for one
 
 
-class WholePictureEvaluator:
-    """Evaluates one experiment on one split; each canvas is compiled once, for all protocols that share it.
+class WholeImageEvaluator:
+    """Evaluates an experiment on a split, compiling once for each shape of canvas.
 
-    In host memory it keeps the class probabilities of the split, float32 [pictures, classes]. Of several processes each
-    decodes its rows of each batch, and its devices look at them. A batch holds no more pixels than one of
-    `batch_size` inputs of the network, or else one picture a device.
+    The class probabilities of the whole split, float32 [images, classes], stay in host memory. With several processes,
+    each decodes and evaluates its rows of every batch. A batch has at most as many pixels as `batch_size` inputs of
+    the network, but at least one image for each device.
     """
 
     def __init__(self, experiment: Experiment, source: Source, devices: Devices, *, batch_size: int) -> None:
@@ -37,21 +37,22 @@ class WholePictureEvaluator:
         self._batch_size = batch_size  # a multiple of the devices
         self._compiled: dict[Any, Compiled] = {}
 
-    def __call__(self, protocol: WholePictures, variables: Tree, *, progress: Progress | None = None) -> dict[str, Any]:
-        """Errors in percent: {"loss", "top1_error", "top5_error", "count", "scales"}.
+    def __call__(self, protocol: WholeImages, variables: Tree, *, progress: Progress | None = None) -> dict[str, Any]:
+        """Measures the errors by one protocol; arguments as for `Evaluator`.
 
-        progress: called with pictures done and pictures in all, each counted once a scale.
+        Returns:
+          {"loss", "top1_error", "top5_error", "count", "scales"}, errors in percent.
         """
-        rows = self.look(protocol, variables, progress=progress)
+        rows = self.predict(protocol, variables, progress=progress)
         return {**divide(self._sums(rows)), "scales": list(protocol.scales(self._experiment.scales))}
 
-    def look(self, protocol: WholePictures, variables: Tree, *, progress: Progress | None = None) -> Rows:
-        """What the network sees of each picture: {"probabilities": float32 [pictures, classes], "loss", "label"}."""
+    def predict(self, protocol: WholeImages, variables: Tree, *, progress: Progress | None = None) -> Rows:
+        """The predictions for each image: {"probabilities": float32 [images, classes], "loss", "label"}."""
         scales, total = protocol.scales(self._experiment.scales), len(self._source)
         rows: Rows = {"label": np.zeros(total, np.int32), "loss": np.zeros(total, np.float32)}
         done = 0
         for scale in scales:
-            for found in self._seen(protocol, scale, variables):
+            for found in self._predict_at(protocol, scale, variables):
                 places = found.pop("index")
                 rows["label"][places] = found.pop("label")
                 for name, values in found.items():
@@ -62,8 +63,8 @@ class WholePictureEvaluator:
                     progress(done, total * len(scales))
         return rows
 
-    def _seen(self, protocol: WholePictures, scale: int, variables: Tree) -> Iterator[Rows]:
-        """What the network sees at one scale, batch by batch, without the rows that only fill a batch up."""
+    def _predict_at(self, protocol: WholeImages, scale: int, variables: Tree) -> Iterator[Rows]:
+        """The predictions at one scale, batch by batch, without padding rows."""
         inputs = self._experiment.inputs
         ahead: deque[tuple[np.ndarray, dict[str, Any]]] = deque()
         shard = self._devices.shard
@@ -78,12 +79,12 @@ class WholePictureEvaluator:
             yield _real(*ahead.popleft())
 
     def _rows(self, height: int, width: int) -> int:
-        """Pictures in a batch of a canvas: a multiple of the devices."""
+        """The number of images in a batch of this canvas, a multiple of the number of devices."""
         count = self._devices.batch_parts
         pixels = self._batch_size * self._experiment.inputs.size**2
         return min(max(pixels // (height * width) // count, 1) * count, self._batch_size)
 
-    def _view(self, protocol: WholePictures, scale: int, variables: Tree, placed: Tree) -> Compiled:
+    def _view(self, protocol: WholeImages, scale: int, variables: Tree, placed: Tree) -> Compiled:
         key = (protocol.windows, scale if protocol.windows else None, placed["image"].shape)
         if key not in self._compiled:
             step: View = make_dense_view(self._experiment)
@@ -93,7 +94,7 @@ class WholePictureEvaluator:
         return self._compiled[key]
 
     def _sums(self, rows: Rows) -> dict[str, Any]:
-        """The metrics of the whole split, by the same ranking as everywhere else."""
+        """Sums the metrics of the whole split with the same function as every other evaluation."""
 
         def step(variables: Tree, batch: Tree) -> Sums:
             del variables
@@ -106,10 +107,11 @@ class WholePictureEvaluator:
                 self._compiled["sums"] = self._devices.compile_evaluation(step, {}, placed)
             sums = jax.device_get(self._compiled["sums"]({}, placed))
             totals = sums if totals is None else jax.tree.map(np.add, totals, sums)
-        assert totals is not None, "the split has pictures"
+        assert totals is not None, "the split has images"
         return totals
 
 
-def _real(index: np.ndarray, seen: dict[str, Any]) -> Rows:
+def _real(index: np.ndarray, rows: dict[str, Any]) -> Rows:
+    """The rows that aren't padding."""
     real = index >= 0
-    return {"index": index[real], **{name: np.asarray(values)[real] for name, values in seen.items()}}
+    return {"index": index[real], **{name: values[real] for name, values in jax.device_get(rows).items()}}

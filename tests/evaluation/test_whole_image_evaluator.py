@@ -1,4 +1,4 @@
-"""A split's errors by the protocols that look at whole pictures."""
+"""A split's errors by the protocols that look at whole images."""
 
 import dataclasses
 from typing import Any, cast
@@ -15,8 +15,8 @@ from jaxcnn.data.decoding.decode import decode_whole
 from jaxcnn.data.sources import Source, open_source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluator import Evaluator
-from jaxcnn.evaluation.protocols import PROTOCOLS, WholePictures
-from jaxcnn.evaluation.whole_pictures import WholePictureEvaluator
+from jaxcnn.evaluation.protocols import PROTOCOLS, WholeImages
+from jaxcnn.evaluation.whole_images import WholeImageEvaluator
 from jaxcnn.models.vgg import VGG
 from jaxcnn.parallel.devices import Devices
 
@@ -29,10 +29,10 @@ NET = VGG(blocks=((3,), (3,)), features=(4, 6), hidden_units=8, num_classes=10)
 SIZES = [(30, 40), (40, 30), (33, 33), (7, 9), (20, 200), (45, 30), (24, 37)]
 
 
-class Pictures:
+class Images:
     """Noise of different sizes and brightness, in memory."""
 
-    name, split, folder = "pictures", "test", None
+    name, split, folder = "images", "test", None
 
     def __init__(self, count: int) -> None:
         generator = np.random.default_rng(0)
@@ -49,7 +49,7 @@ class Pictures:
         return [{"image": self.images[index], "label": self.labels[index]} for index in indices]
 
 
-SOURCE = cast(Source, Pictures(21))
+SOURCE = cast(Source, Images(21))
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +61,12 @@ def small(linear, plain_convolutions) -> tuple[Experiment, dict]:
     return experiment, {"params": params, "batch_stats": {}, "statistics": {}}
 
 
-def make_evaluator(experiment: Experiment, *, batch_size: int, devices: int) -> WholePictureEvaluator:
-    return WholePictureEvaluator(experiment, SOURCE, Devices(devices=jax.devices()[:devices]), batch_size=batch_size)
+def make_evaluator(experiment: Experiment, *, batch_size: int, devices: int) -> WholeImageEvaluator:
+    return WholeImageEvaluator(experiment, SOURCE, Devices(devices=jax.devices()[:devices]), batch_size=batch_size)
 
 
 @pytest.fixture(scope="module")
-def evaluator(small) -> WholePictureEvaluator:
+def evaluator(small) -> WholeImageEvaluator:
     """On one device."""
     return make_evaluator(small[0], batch_size=16, devices=1)
 
@@ -74,13 +74,14 @@ def evaluator(small) -> WholePictureEvaluator:
 @pytest.fixture(scope="module")
 def dense(small, evaluator) -> np.ndarray:
     """Probabilities by the protocol `dense`, float32 [21, 10]."""
-    return evaluator.look(PROTOCOLS["dense"], small[1])["probabilities"]
+    return evaluator.predict(PROTOCOLS["dense"], small[1])["probabilities"]
 
 
 def one_by_one(experiment: Experiment, variables: dict, scale: int) -> np.ndarray:
-    """Dense probabilities of each picture by itself."""
+    """Dense probabilities of each image by itself."""
     form, rows = NET.over_whole_pictures(16), []
-    run = jax.jit(lambda images: form.apply({"params": variables["params"]}, images, train=False).mean(axis=(1, 2)))
+    params = jax.tree.map(jnp.asarray, variables["params"])
+    run = jax.jit(lambda images: form.apply({"params": params}, images, train=False).mean(axis=(1, 2)))
     for record in SOURCE.__getitems__(range(len(SOURCE))):
         image = decode_whole(record["image"], shorter_side=scale, channels=3)
         views = normalise(jnp.asarray(np.stack([image, image[:, ::-1]])), INPUTS, {})
@@ -88,7 +89,7 @@ def one_by_one(experiment: Experiment, variables: dict, scale: int) -> np.ndarra
     return np.array(rows)
 
 
-def test_dense_over_a_split_is_dense_over_each_picture(small, dense):
+def test_dense_over_a_split_is_dense_over_each_image(small, dense):
     np.testing.assert_allclose(dense, one_by_one(*small, scale=20), rtol=1e-4, atol=1e-6)
     assert np.ptp(dense, axis=0).max() > 0.1
 
@@ -96,17 +97,17 @@ def test_dense_over_a_split_is_dense_over_each_picture(small, dense):
 @pytest.mark.parametrize(("batch_size", "devices"), [(8, 8), (5, 1)])
 def test_neither_batches_nor_devices_matter(small, dense, batch_size, devices):
     evaluator = make_evaluator(small[0], batch_size=batch_size, devices=devices)
-    found = evaluator.look(PROTOCOLS["dense"], small[1])
+    found = evaluator.predict(PROTOCOLS["dense"], small[1])
     np.testing.assert_allclose(found["probabilities"], dense, rtol=1e-5, atol=1e-7)
     np.testing.assert_array_equal(found["label"], cast(Any, SOURCE).labels)
 
 
 def test_multi_scale_is_the_mean_over_its_scales(small, evaluator, dense):
     seen: list[tuple[int, int]] = []
-    found = evaluator.look(PROTOCOLS["multi_scale"], small[1], progress=lambda *numbers: seen.append(numbers))
-    other = evaluator.look(WholePictures(lambda scales: (18,)), small[1])
+    found = evaluator.predict(PROTOCOLS["multi_scale"], small[1], progress=lambda *numbers: seen.append(numbers))
+    other = evaluator.predict(WholeImages(lambda scales: (18,)), small[1])
     for name in ("probabilities", "loss"):
-        first = evaluator.look(PROTOCOLS["dense"], small[1])[name]
+        first = evaluator.predict(PROTOCOLS["dense"], small[1])[name]
         np.testing.assert_allclose(found[name], (first + other[name]) / 2, rtol=1e-5, atol=1e-7)
     assert np.abs(other["probabilities"] - dense).max() > 1e-3
     assert seen[-1] == (42, 42) and [done for done, _ in seen] == sorted({done for done, _ in seen})
@@ -114,9 +115,9 @@ def test_multi_scale_is_the_mean_over_its_scales(small, evaluator, dense):
 
 def test_protocols_share_what_is_compiled(small, evaluator):
     """Of one canvas and one kind of view; and a batch never has more pixels than it may."""
-    evaluator.look(PROTOCOLS["multi_scale"], small[1])
+    evaluator.predict(PROTOCOLS["multi_scale"], small[1])
     compiled = dict(evaluator._compiled)
-    evaluator.look(PROTOCOLS["dense"], small[1])
+    evaluator.predict(PROTOCOLS["dense"], small[1])
     assert evaluator._compiled == compiled
     assert len(compiled) == 2 * 4  # of 7 sizes at 2 scales
     for _, _, (rows, height, width, _) in compiled:
@@ -131,12 +132,12 @@ def errors(probabilities: np.ndarray, labels: list[int]) -> list[float]:
 
 @pytest.mark.parametrize("name", ["dense", "144_crop"])
 def test_errors_of_a_split(small, name):
-    """Each picture counts once, by the mean of its probabilities."""
+    """Each image counts once, by the mean of its probabilities."""
     experiment, variables = small
     devices = Devices(devices=jax.devices()[:2])
     evaluator = Evaluator(experiment, SOURCE, devices)
     found: dict[str, Any] = evaluator(name, devices.replicate(variables))
-    rows = evaluator._whole_pictures.look(PROTOCOLS[name], devices.replicate(variables))
+    rows = evaluator._whole_images.predict(PROTOCOLS[name], devices.replicate(variables))
     assert found["count"] == 21
     assert found["scales"] == list(PROTOCOLS[name].scales(SCALES))
     expected = errors(rows["probabilities"], cast(Any, SOURCE).labels)
@@ -147,13 +148,13 @@ def test_errors_of_a_split(small, name):
 
 def test_an_empty_split(small):
     experiment, variables = small
-    empty = cast(Source, Pictures(0))
-    with pytest.raises(UsageError, match="pictures has no pictures in its test split"):
+    empty = cast(Source, Images(0))
+    with pytest.raises(UsageError, match="images has no images in its test split"):
         Evaluator(experiment, empty, Devices())("dense", variables)
 
 
 def test_digits_by_windows(linear):
-    """Pictures that live on the device otherwise are read as every picture is."""
+    """Images that live on the device otherwise are read as every image is."""
     experiment = dataclasses.replace(linear, scales=Scales(multi_crop=(8,)))
     params = {"fc": {"kernel": np.eye(64, 10, dtype=np.float32), "bias": np.zeros(10, np.float32)}}
     variables = Devices().replicate({"params": params, "batch_stats": {}, "statistics": {}})

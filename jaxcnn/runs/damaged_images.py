@@ -1,7 +1,7 @@
-"""Damaged pictures of a training set: told by the threads that read ahead, written down when their step is done.
+"""Damaged images of a training set: told by the threads that read ahead, written down when their step is done.
 
 Each was replaced by another record (`data.loading.read`). A run that meets more than `ALLOWED_SHARE` of an epoch stops:
-the data set is broken then, not a picture.
+the data set is broken then, not an image.
 """
 
 import threading
@@ -23,7 +23,7 @@ class Log(Protocol):
     def write(self, step: int, event: str, **numbers: Any) -> None: ...
 
 
-class DamagedPictures:
+class DamagedImages:
     """Collects what was reported, and gives it to the log in the order of the steps.
 
     Args:
@@ -39,10 +39,10 @@ class DamagedPictures:
         self._in_epoch: Counter[int] = Counter()
         self._lock = threading.Lock()
 
-    def report(self, step: int, picture: Damaged) -> None:
-        """A picture of the batch that step `step` (from 0) sees; from any thread, ahead of that step."""
+    def report(self, step: int, image: Damaged) -> None:
+        """An image of the batch that step `step` (from 0) sees; from any thread, ahead of that step."""
         with self._lock:
-            self._pending.append((step, picture))
+            self._pending.append((step, image))
 
     def resume(self, events: list[dict[str, Any]]) -> None:
         """Counts what an earlier start of the run has logged."""
@@ -61,9 +61,9 @@ class DamagedPictures:
         with self._lock:
             due = sorted(entry for entry in self._pending if entry[0] <= max(step - 1, 0))
             self._pending = [entry for entry in self._pending if entry not in due]
-        met = coordination.gathered([[at, picture.record, picture.reason] for at, picture in due])
+        met = coordination.gathered([[at, image.record, image.reason] for at, image in due])
         for at, record, reason in sorted(met):
-            seen = min(at + 1, step)  # a damaged picture of a resident data set is known before the first step
+            seen = min(at + 1, step)  # a damaged image of a resident data set is known before the first step
             if (seen, record) in self._logged:
                 continue
             self._count(seen, record)
@@ -74,7 +74,7 @@ class DamagedPictures:
             names = ", ".join(map(str, records[:NAMED])) + (", …" if len(records) > NAMED else "")
             log.write(step, "stopped", corrupt=count)
             raise RunStoppedError(
-                f"{count:,} damaged pictures in epoch {epoch + 1} of {self._source.name}'s {self._source.split} split "
+                f"{count:,} damaged images in epoch {epoch + 1} of {self._source.name}'s {self._source.split} split "
                 f"(records {names}); allowed are {100 * ALLOWED_SHARE:g} % of {len(self._source):,}. "
                 f"metrics.jsonl names all of them; {how_to_mend(self._source)}."
             )

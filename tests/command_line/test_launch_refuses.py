@@ -37,9 +37,12 @@ TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inpu
         (("--exp=cnn_primer", "--seed=-1"), r"seed \(=-1\) must be a whole number from 0 to 4294967295"),
         (("--exp=cnn_primer", "--seed=4294967296"), r"seed \(=4294967296\) must be a whole number from 0"),
         (("--exp=cnn_primer", "--parallel=both"), r"--parallel: invalid choice: 'both' \(choose from .*jit"),
-        (("--list", "--exp=cnn_primer", "--steps=3"), r"--list .* goes with --json alone; leave out --exp, --steps\."),
-        (("--exp=cnn_primer", "--devices=8"), r"--devices \(=8\) goes with --dry-run"),
-        (("--exp=cnn_primer", "--dry-run", "--distributed"), r"--distributed: --dry-run is one process; --devices=N"),
+        (("--list", "--exp=cnn_primer", "--steps=3"), r"--list .* takes only --json; leave out --exp, --steps\."),
+        (("--exp=cnn_primer", "--devices=8"), r"--devices \(=8\) needs --dry-run"),
+        (
+            ("--exp=cnn_primer", "--dry-run", "--distributed"),
+            r"--dry-run is one process; instead of --distributed, use --devices=N",
+        ),
         ((*TINY, "--dry-run", "--set", "batch_size=12"), r"batch_size \(=12\) must divide evenly over 8 devices"),
         ((*TINY, "--set", "accumulate=5"), r"must divide evenly over 8 devices × accumulate \(=5\); use "),
         (("describe",), r"the following arguments are required: --exp"),
@@ -71,8 +74,8 @@ TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inpu
         ((*TINY, "--workdir=/dev/null/run"), r"can't write to /dev/null/run: .*choose another --workdir"),
         ((*TINY, f"--workdir={'x' * 300}"), r"can't use x+/experiment\.json: File name too long; .*another --workdir"),
         ((*TINY, "--profile=gs://bucket/x"), r"--profile=gs://bucket/x must be a local folder"),
-        ((*TINY, "--workdir=~nobody_at_all/x"), r"--workdir=~nobody_at_all/x: ~nobody_at_all is nobody's home folder"),
-        (("doctor", "--data-dir=~nobody_at_all"), r"--data-dir=~nobody_at_all: ~nobody_at_all is nobody's home"),
+        ((*TINY, "--workdir=~nobody_at_all/x"), r"--workdir=~nobody_at_all/x: there is no home folder ~nobody_at_all"),
+        (("doctor", "--data-dir=~nobody_at_all"), r"--data-dir=~nobody_at_all: there is no home folder ~nobody_at_all"),
         (("prepare", "--data=mnist", "--manual-dir=~nobody_at_all"), r"--manual-dir=~nobody_at_all: .* write \./~nob"),
         ((*TINY, "--workdir=gs://bucket/x"), r"--workdir=gs://bucket/x must be a local folder"),
         (("eval", "--workdir=gs://bucket/x"), r"--workdir=gs://bucket/x must be a local folder"),
@@ -81,7 +84,7 @@ TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inpu
         (("prepare", "--data=mnist", "--manual-dir="), r"--manual-dir= is empty"),
         (("eval", "--workdir=nowhere", "--protocol="), r"--protocol= is empty"),
         (("--exp=lenet5_1998:",), r"lenet5_1998 has no variant ''; .*Allowed: paper, modern"),
-        (("prepare", "--data=mnist", "--data-dir=/dev/null"), r"--data-dir=/dev/null is no folder"),
+        (("prepare", "--data=mnist", "--data-dir=/dev/null"), r"--data-dir=/dev/null is not a folder"),
         (("prepare", "--data=mnist", f"--data-dir={'x' * 300}"), r"can't write x+: File name too long; choose another"),
         ((*TINY, "--set=inputs.channels=2"), r"inputs\.channels \(=2\) must be 1 \(grey\) or 3 \(RGB\)"),
         (("describe", "--exp=vgg_2014", "--set=inputs.channels=0"), r"inputs\.channels \(=0\) must be 1"),
@@ -155,7 +158,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(refused, tmp_path, steps, tiny)
 
 
 def test_devices_that_are_not_there(monkeypatch):
-    monkeypatch.setattr(flags.xla_bridge, "backends_are_initialized", lambda: False)
+    monkeypatch.setattr(flags.private_jax, "backends_are_initialized", lambda: False)
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
     refused = pytest.raises(UsageError, match=r"JAX_PLATFORMS \(=cuda\) names no device")
     with refused, flags.reporting_missing_platform():

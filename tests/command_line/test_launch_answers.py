@@ -22,7 +22,7 @@ from jaxcnn.data import datasets
 
 @pytest.fixture
 def small_archives(tmp_path, monkeypatch):
-    """MNIST's four files with one picture each."""
+    """MNIST's four files with one image each."""
     entry = datasets.data_set("mnist")
     archives = []
     for archive in entry.archives:
@@ -124,7 +124,7 @@ def test_prepare_says_where(answered, small_archives):
 
 
 def test_a_rehearsal_says_so_at_both_ends(call, tmp_path, no_network, tiny):
-    """Without the paper's data and without network: the same command runs on embedded pictures."""
+    """Without the paper's data and without network: the same command runs on embedded images."""
     status, output, notices = call("--exp=cnn_primer", "--json")
     assert status == 0, notices
     lines = notices.strip().split("\n")

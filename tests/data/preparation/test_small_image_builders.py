@@ -23,7 +23,7 @@ def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def cifar_archive(path, name: str, count: int = 30, labels_of=None, leave_out: str = "") -> dict:
-    """Writes an archive; returns {split: [(picture [32, 32, 3] bytes, label)]}."""
+    """Writes an archive; returns {split: [(image [32, 32, 3] bytes, label)]}."""
     classes = {"cifar10": 10, "cifar100": 100}[name]
     files = {f"data_batch_{n}.bin": "train" for n in range(1, 6)} | {"test_batch.bin": "test"}
     top, names = "cifar-10-batches-bin", {"batches.meta.txt": classes}
@@ -35,10 +35,10 @@ def cifar_archive(path, name: str, count: int = 30, labels_of=None, leave_out: s
         for file, split in files.items():
             content = b""
             for _ in range(count):
-                label, picture = int(RANDOM.integers(classes)), RANDOM.integers(0, 256, (32, 32, 3), np.uint8)
-                written[split].append((picture.tobytes(), label))
+                label, image = int(RANDOM.integers(classes)), RANDOM.integers(0, 256, (32, 32, 3), np.uint8)
+                written[split].append((image.tobytes(), label))
                 coarse = bytes([label % COARSE]) if name == "cifar100" else b""
-                content += coarse + bytes([label]) + picture.transpose(2, 0, 1).tobytes()
+                content += coarse + bytes([label]) + image.transpose(2, 0, 1).tobytes()
             if file != leave_out:
                 add(archive, f"{top}/{file}", content)
         for file, number in names.items():
@@ -56,7 +56,7 @@ def read_back(name: str, split: str, data_dir) -> list:
     ("name", "file", "first_name"),
     [("cifar10", "cifar-10-binary.tar.gz", "b0"), ("cifar100", "cifar-100-binary-some.tar.gz", "f0")],
 )
-def test_cifar_has_all_pictures_and_says_that_it_isnt_the_original(tmp_path, caplog, name, file, first_name):
+def test_cifar_has_all_images_and_says_that_it_isnt_the_original(tmp_path, caplog, name, file, first_name):
     written = cifar_archive(tmp_path / file, name)
     prepare(name, data_dir=tmp_path / "data", manual_dir=tmp_path)
     assert f"{tmp_path / file} is not the original archive of {name}" in caplog.text

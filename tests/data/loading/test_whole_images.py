@@ -1,4 +1,4 @@
-"""Whole pictures at one scale: their shapes, their canvases, and that each comes once."""
+"""Whole images at one scale: their shapes, their canvases, and that each comes once."""
 
 import io
 import unittest.mock
@@ -12,18 +12,18 @@ from PIL import Image
 from skimage import data
 
 from jaxcnn.data.decoding.decode import decode, decode_whole, whole_shape
-from jaxcnn.data.loading import whole_pictures
-from jaxcnn.data.loading.whole_pictures import canvas, whole_batches
+from jaxcnn.data.loading import whole_images
+from jaxcnn.data.loading.whole_images import canvas, whole_batches
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import RunStoppedError
 
 CAT = np.asarray(data.chelsea())  # 300×451
 
 
-class Pictures:
+class Images:
     """Records in memory."""
 
-    name, split = "pictures", "test"
+    name, split = "images", "test"
 
     def __init__(self, images: list[Any]) -> None:
         self.images = images
@@ -36,7 +36,7 @@ class Pictures:
 
 
 def source(images: list[Any]) -> Source:
-    return cast(Source, Pictures(images))
+    return cast(Source, Images(images))
 
 
 def jpeg(image: np.ndarray) -> bytes:
@@ -58,7 +58,7 @@ def test_the_shorter_side_is_exact_and_the_longer_the_nearest(height, width, sca
 
 @pytest.mark.parametrize("form", ["array", "JPEG"])
 @pytest.mark.parametrize("scale", [40, 152, 320])
-def test_the_centre_of_a_whole_picture_is_the_square(form, scale):
+def test_the_centre_of_a_whole_image_is_the_square(form, scale):
     """As `decode` makes it: the same filter, so the same pixels but for where the grid of the longer side falls."""
     image: Any = CAT[:, :450] if form == "array" else jpeg(CAT[:, :450])
     whole = decode_whole(image, shorter_side=scale, channels=3)
@@ -70,13 +70,13 @@ def test_the_centre_of_a_whole_picture_is_the_square(form, scale):
     assert upright.shape == (3 * scale // 2, scale, 3)
 
 
-def test_a_picture_of_the_wanted_size_is_bit_equal_and_grey_becomes_colour():
+def test_an_image_of_the_wanted_size_is_bit_equal_and_grey_becomes_colour():
     np.testing.assert_array_equal(decode_whole(CAT, shorter_side=300, channels=3), CAT)
     grey = decode_whole(CAT, shorter_side=64, channels=1)
     np.testing.assert_array_equal(decode_whole(grey, shorter_side=64, channels=3), np.repeat(grey, 3, axis=2))
 
 
-def test_only_a_pathological_picture_loses_its_ends():
+def test_only_a_pathological_image_loses_its_ends():
     ramp = np.repeat(np.arange(200, dtype=np.uint8)[None, :, None], 10, axis=0)
     kept = decode_whole(ramp, shorter_side=10, channels=1)
     np.testing.assert_array_equal(kept, ramp[:, 60:140])
@@ -84,7 +84,7 @@ def test_only_a_pathological_picture_loses_its_ends():
 
 
 @pytest.mark.parametrize("scale", [224, 256, 480, 640, 20])
-def test_a_canvas_holds_the_picture_and_there_are_few(scale):
+def test_a_canvas_holds_the_image_and_there_are_few(scale):
     sizes = [(scale, side) for side in range(scale, 8 * scale + 1)]
     found = {canvas(*size) for size in sizes} | {canvas(*reversed(size)) for size in sizes}
     assert len(found) <= 13
@@ -99,14 +99,14 @@ def test_common_photographs_waste_little():
     assert canvas(256, 341) == (256, 352) and canvas(384, 256) == (384, 256) and canvas(256, 455) == (256, 480)
 
 
-def test_a_longer_picture_has_no_canvas():
+def test_a_longer_image_has_no_canvas():
     with pytest.raises(ValueError, match="more than 8 times"):
         canvas(10, 200)
 
 
 @settings(deadline=None, max_examples=10)
 @given(st.lists(st.tuples(st.integers(8, 40), st.integers(8, 40)), min_size=1, max_size=40), st.integers(1, 5))
-def test_every_picture_comes_once_in_the_corner_of_its_canvas(sizes, rows):
+def test_every_image_comes_once_in_the_corner_of_its_canvas(sizes, rows):
     generator = np.random.default_rng(0)
     images = [generator.integers(1, 256, (*size, 1), np.uint8) for size in sizes]
     seen = []
@@ -114,7 +114,7 @@ def test_every_picture_comes_once_in_the_corner_of_its_canvas(sizes, rows):
         assert len(batch["image"]) == rows
         for image, (height, width), label, index in zip(*(batch[name] for name in BATCH), strict=True):
             if index < 0:
-                assert min(height, width) == 12  # a picture all the same: nothing is divided by zero
+                assert min(height, width) == 12  # an image all the same: nothing is divided by zero
                 continue
             seen.append(int(index))
             whole = decode_whole(images[index], shorter_side=12, channels=1)
@@ -129,12 +129,12 @@ def test_every_picture_comes_once_in_the_corner_of_its_canvas(sizes, rows):
 @given(st.lists(st.tuples(st.integers(8, 40), st.integers(8, 40)), min_size=1, max_size=40), st.integers(1, 3))
 def test_each_process_decodes_its_rows_of_the_same_batches(sizes, half):
     generator = np.random.default_rng(0)
-    pictures = source([jpeg(generator.integers(1, 256, (*size, 3), np.uint8)) for size in sizes])
+    records = source([jpeg(generator.integers(1, 256, (*size, 3), np.uint8)) for size in sizes])
     options: Any = {"scale": 12, "channels": 3, "rows": lambda *_: 2 * half, "threads": 2}
-    with unittest.mock.patch.object(whole_pictures, "decode_whole", wraps=decode_whole) as decoder:
-        parts = [list(whole_batches(pictures, **options, shard=(index, 2))) for index in range(2)]
-    assert decoder.call_count == len(sizes), "each picture once, by one of them"
-    whole = list(whole_batches(pictures, **options))
+    with unittest.mock.patch.object(whole_images, "decode_whole", wraps=decode_whole) as decoder:
+        parts = [list(whole_batches(records, **options, shard=(index, 2))) for index in range(2)]
+    assert decoder.call_count == len(sizes), "each image once, by one of them"
+    whole = list(whole_batches(records, **options))
     assert len(parts[0]) == len(parts[1]) == len(whole)
     for first, second, batch in zip(*parts, whole, strict=True):
         for name in ("image", "extent"):
@@ -150,13 +150,13 @@ def test_a_header_says_the_shape(kind):
     Image.fromarray(CAT[:, :200]).save(file, kind)
     for image in (file.getvalue(), CAT[:, :200]):
         assert whole_shape(image, shorter_side=50) == decode_whole(image, shorter_side=50, channels=3).shape[:2]
-    with pytest.raises(ValueError, match="not a readable picture"):
+    with pytest.raises(ValueError, match="not a readable image"):
         whole_shape(b"none", shorter_side=50)
 
 
 BATCH = ("image", "extent", "label", "index")
 
 
-def test_a_damaged_picture_stops_the_run():
-    with pytest.raises(RunStoppedError, match="pictures, test split, record 1: not a readable picture"):
+def test_a_damaged_image_stops_the_run():
+    with pytest.raises(RunStoppedError, match="images, test split, record 1: not a readable image"):
         list(whole_batches(source([jpeg(CAT), b"none"]), scale=32, channels=3, rows=lambda *_: 4))

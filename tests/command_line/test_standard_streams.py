@@ -62,7 +62,7 @@ def test_an_answer_that_can_not_be_written_is_no_success(unbuffered):
     done = shell(f'"$@" > {FULL}', str(ROOT / "launch.py"), "doctor", "--help", PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == 1
     assert done.stderr == (
-        f"launch.py: the answer can't be written to standard output: {os.strerror(errno.ENOSPC)}; "
+        f"launch.py: the result can't be written to standard output: {os.strerror(errno.ENOSPC)}; "
         "send it elsewhere, or make room.\n"
     )
 

@@ -1,4 +1,4 @@
-"""What a run does about damaged pictures: the log, the limit, the exit status."""
+"""What a run does about damaged images: the log, the limit, the exit status."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from jaxcnn.data.embedded import Photos
 from jaxcnn.data.loading.read import Damaged
 from jaxcnn.errors import RunStoppedError
 from jaxcnn.parallel import coordination
-from jaxcnn.runs.damaged_pictures import DamagedPictures
+from jaxcnn.runs.damaged_images import DamagedImages
 
 
 class Log(list):
@@ -26,7 +26,7 @@ class Thousands:
 
 
 def test_written_in_the_order_of_steps_when_their_step_is_done():
-    pictures, log = DamagedPictures(Thousands(), steps_per_epoch=100), Log()
+    pictures, log = DamagedImages(Thousands(), steps_per_epoch=100), Log()
     for step, record in ((7, 70), (3, 30), (12, 120)):
         pictures.report(step, Damaged(record, "cut"))
     pictures.write(log, 8)
@@ -41,28 +41,28 @@ def test_written_in_the_order_of_steps_when_their_step_is_done():
 
 
 def test_more_than_a_thousandth_of_an_epoch_stops_the_run():
-    pictures, log = DamagedPictures(Thousands(), steps_per_epoch=100), Log()
+    pictures, log = DamagedImages(Thousands(), steps_per_epoch=100), Log()
     for step in (5, 50, 99, 100, 101, 199):
         pictures.report(step, Damaged(step, "cut"))
     pictures.write(log, 200)  # three in each of two epochs of 3,000: a thousandth
     pictures.report(150, Damaged(7, "cut"))
-    with pytest.raises(RunStoppedError, match=r"4 damaged pictures in epoch 2 .*records 7, 100, 101, 199\)") as caught:
+    with pytest.raises(RunStoppedError, match=r"4 damaged images in epoch 2 .*records 7, 100, 101, 199\)") as caught:
         pictures.write(log, 200)
     assert caught.value.exit_status == 4 and log[-1] == {"step": 200, "event": "stopped", "corrupt": 4}
 
 
 def test_a_resumed_run_counts_what_was_logged_and_logs_nothing_twice():
-    first, log = DamagedPictures(Thousands(), steps_per_epoch=100), Log()
+    first, log = DamagedImages(Thousands(), steps_per_epoch=100), Log()
     for step in (0, 5, 50):
         first.report(step, Damaged(step, "cut"))
     first.write(log, 60)
-    again, more = DamagedPictures(Thousands(), steps_per_epoch=100), Log()
+    again, more = DamagedImages(Thousands(), steps_per_epoch=100), Log()
     again.resume(log)
     again.report(0, Damaged(0, "cut"))
     again.write(more, 60)
     assert more == []
     again.report(61, Damaged(61, "cut"))
-    with pytest.raises(RunStoppedError, match="4 damaged pictures in epoch 1"):
+    with pytest.raises(RunStoppedError, match="4 damaged images in epoch 1"):
         again.write(more, 62)
 
 
@@ -82,10 +82,10 @@ class Store(dict):
 
 
 def test_two_processes_count_together_and_stop_together(monkeypatch):
-    """The second one, which doesn't write the log, reads two of the four damaged pictures."""
+    """The second one, which doesn't write the log, reads two of the four damaged images."""
     store, own = Store(), threading.local()
     monkeypatch.setattr(coordination, "connected", lambda: True)
-    monkeypatch.setattr(coordination.distributed.global_state, "client", store)
+    monkeypatch.setattr(coordination, "coordination_client", lambda: store)
     monkeypatch.setattr(coordination.jax, "process_count", lambda: 2)
     monkeypatch.setattr(coordination.jax, "process_index", lambda: own.index)
 
@@ -99,7 +99,7 @@ def test_two_processes_count_together_and_stop_together(monkeypatch):
 
     def process(index):
         own.index = index
-        pictures = DamagedPictures(Thousands(), steps_per_epoch=100)
+        pictures = DamagedImages(Thousands(), steps_per_epoch=100)
         pictures.report(3 + index, Damaged(30 + index, "cut"))
         pictures.write(logs[index], 10)
         pictures.report(20, Damaged(40 + index, "cut"))
@@ -114,7 +114,7 @@ def test_two_processes_count_together_and_stop_together(monkeypatch):
     for thread in threads:
         thread.join()
     assert logs[0] == logs[1] and [event.get("record") for event in logs[0]] == [30, 31, 40, 41, None]
-    assert stopped[0] == stopped[1] and "4 damaged pictures in epoch 1" in stopped[0]
+    assert stopped[0] == stopped[1] and "4 damaged images in epoch 1" in stopped[0]
     assert sorted(store) == ["jaxcnn/gathering/1/0", "jaxcnn/gathering/1/1"]  # those before were taken away
 
 
@@ -145,11 +145,11 @@ def test_a_run_goes_on_with_a_few_and_stops_with_more(tiny_photos, spoil, tmp_pa
     assert status == 0, notices
     corrupt = [event for event in events(tmp_path / "few") if event["event"] == "corrupt"]
     assert {event["record"] for event in corrupt} == {17, 900} and {event["split"] for event in corrupt} == {"train"}
-    assert all("not a readable picture" in event["reason"] for event in corrupt)
+    assert all("not a readable image" in event["reason"] for event in corrupt)
     spoil(17, 900, 901)
     status, output, notices = tiny_photos(f"--workdir={tmp_path / 'more'}")
     assert (status, output) == (4, ""), notices
-    assert "3 damaged pictures in epoch 1 of photos's train split (records 17, 900, 901)" in notices
+    assert "3 damaged images in epoch 1 of photos's train split (records 17, 900, 901)" in notices
     assert "Traceback" not in notices and not (tmp_path / "more" / "summary.json").exists()
 
 
@@ -161,7 +161,7 @@ def test_an_evaluation_names_the_damaged_picture(tiny_photos, monkeypatch, tmp_p
 
     monkeypatch.setattr(Photos, "__getitem__", spoilt)
     status, _, notices = tiny_photos(f"--workdir={tmp_path}/r")
-    assert status == 4 and "photos, test split, record 33: not a readable picture" in notices
+    assert status == 4 and "photos, test split, record 33: not a readable image" in notices
 
 
 @pytest.fixture

@@ -1,0 +1,156 @@
+"""How a run begins: its parts are made, its programs compiled, and its state restored or created."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.evaluation.evaluator import Evaluator
+from jaxcnn.parallel import processes
+from jaxcnn.reporting.progress import Display
+from jaxcnn.reporting.record import Record, read_events
+from jaxcnn.runs.checkpoints import Checkpoints
+from jaxcnn.runs.damaged_images import DamagedImages
+from jaxcnn.runs.initial_state import create_state, image_statistics
+from jaxcnn.runs.interrupt import Interrupts, SharedInterrupts
+from jaxcnn.runs.plan import Plan
+from jaxcnn.runs.profiler import StepTrace
+from jaxcnn.runs.rate_controllers import Controllers
+from jaxcnn.runs.resumption import changes, surroundings
+from jaxcnn.runs.run import Run
+from jaxcnn.runs.step_log import StepLog
+from jaxcnn.runs.warm_start import InitialWeights
+from jaxcnn.training.feed import Feed
+from jaxcnn.training.program import Program
+from jaxcnn.training.state import TrainState
+
+
+def begin_run(
+    plan: Plan,
+    identity: dict[str, Any],
+    *,
+    initial: InitialWeights | None,
+    display: Display,
+    trace: Path | None,
+) -> Run:
+    """The run of this plan, from its folder's newest checkpoint or from the start, ready for its next step.
+
+    Args:
+      plan: what to run.
+      identity: what experiment.json says of it; every checkpoint carries it too.
+      initial: another run's layers, which a run without a checkpoint begins with.
+      display: shows what happens.
+      trace: the folder for a profiler's trace of a few steps.
+
+    Raises:
+      JaxcnnError: the newest checkpoint is damaged.
+    """
+    began = time.monotonic()
+    experiment, devices, length = plan.experiment, plan.devices, plan.length
+    damaged = DamagedImages(plan.train_source, steps_per_epoch=length.steps_per_epoch)
+    feed = Feed(experiment, plan.train_source, devices, seed=plan.seed, on_damage=damaged.report)
+    evaluator = Evaluator(experiment, plan.test_source, devices)
+    checkpoints = Checkpoints(plan.workdir)
+    interrupts = SharedInterrupts() if processes.connected() else Interrupts()
+    program = program_of(plan, on_device=not feed.streams)
+    around = surroundings(devices)
+    saved: dict[str, Any] = {}
+    with ThreadPoolExecutor(1, thread_name_prefix="compile") as background:  # two programs at a time
+        if checkpoints.latest_step() is None:
+            step, notes = 0, initial.notes if initial is not None else ()
+            statistics = image_statistics(experiment.inputs, plan.train_source, initial, progress=display.advance)
+            creation = background.submit(program.lower_creation())
+            first_state = partial(create_state, program, creation, plan.seed, statistics, devices, initial)
+        else:
+            restored, saved = checkpoints.restore(program.state, program.placement)
+            step, notes = int(restored.step), resumption_notes(saved, around, restored, experiment)
+            first_state = partial(lambda state: state, restored)
+        for note in notes:
+            display.message(note)
+        due = saved.get("evaluation_due", False)  # older checkpoints don't say
+        record = Record(plan.workdir, step=step, writes=processes.is_first(), evaluates_again=due)
+        damaged.resume(read_events(record.path))
+        step_function = None
+        if step < length.stop:
+            announce(plan, display)
+            compiling = time.monotonic()
+            step_function = program.compile_step()
+            record.write(step, "compile", seconds=time.monotonic() - compiling)
+        state = first_state()
+    return Run(
+        experiment=experiment,
+        length=length,
+        devices=devices,
+        display=display,
+        program=program,
+        step_function=step_function,
+        feed=feed,
+        evaluator=evaluator,
+        checkpoints=checkpoints,
+        damaged=damaged,
+        interrupts=interrupts,
+        record=record,
+        controllers=Controllers(
+            experiment,
+            replicate=devices.replicate,
+            write=record.write,
+            train_means=record.train_means,
+            say=display.message,
+        ),
+        log=StepLog(
+            experiment,
+            length,
+            write=record.write,
+            say=display.message,
+            streams=feed.streams,
+            saved=checkpoints.latest_step,
+        ),
+        trace=StepTrace(trace, step=step, stop=length.stop, say=display.message),
+        state=state,
+        step=step,
+        began=began - saved.get("seconds", 0.0),
+        evaluation_due=due,
+        checkpoint_record={
+            "experiment": identity,
+            "class_names": list(plan.train_source.class_names),
+            "surroundings": around,
+        },
+    )
+
+
+def program_of(plan: Plan, *, on_device: bool) -> Program:
+    """The plan's programs; on_device: whether the training set is kept on the devices."""
+    return Program(
+        plan.experiment,
+        plan.devices,
+        steps_per_epoch=plan.length.steps_per_epoch,
+        total_steps=plan.length.planned,
+        images=len(plan.train_source),
+        on_device=on_device,
+    )
+
+
+def resumption_notes(
+    saved: dict[str, Any], around: dict[str, Any], state: TrainState, experiment: Experiment
+) -> tuple[str, ...]:
+    """What to tell of a run that goes on: where it goes on, and what has changed around it."""
+    changed = changes(
+        saved.get("surroundings"),
+        around,
+        batch_norm=bool(state.batch_stats),
+        batch_size=experiment.batch_size,
+    )
+    return (f"resuming at step {int(state.step):,}", *changed)
+
+
+def announce(plan: Plan, display: Display) -> None:
+    """Says what the run trains on, for how long and where, before the step is compiled."""
+    experiment, length = plan.experiment, plan.length
+    display.message(
+        f"{experiment.id} on {plan.choice.name}: {len(plan.train_source):,} + {len(plan.test_source):,} images, "
+        f"{length.stop:,} steps of {experiment.batch_size}, {plan.devices.described}; compiling"
+    )
+    if length.stop > length.planned:
+        display.message(f"note: the recipe has {length.planned:,} steps; its schedule wasn't made for those after them")

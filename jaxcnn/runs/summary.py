@@ -1,0 +1,47 @@
+"""summary.json: what a finished run has to say."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jaxcnn.config.serialize import to_json
+from jaxcnn.data.preparation.choose import Choice
+from jaxcnn.reporting.record import FINAL
+from jaxcnn.runs.disk_errors import refusal
+from jaxcnn.runs.folder import params_sha256
+from jaxcnn.runs.run import Run
+
+
+def finished(path: Path, stop: int) -> dict[str, Any] | None:
+    """The summary of a run that has reached step `stop`, None where there is no such, or only a damaged one."""
+    try:
+        summary = json.loads(path.read_text())
+        return summary if summary["steps"] >= stop else None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise refusal(path, error) from error
+    except (ValueError, KeyError, TypeError):  # it comes anew from the newest checkpoint
+        return None
+
+
+def summarise(run: Run, choice: Choice) -> dict[str, Any]:
+    """Evaluates by each of the experiment's protocols; the content of summary.json."""
+    experiment = run.experiment
+    evaluation = {name: run.evaluate(name, name) for name in experiment.protocols}
+    for name, metrics in evaluation.items():
+        run.record.write(run.step, FINAL + name, **metrics)
+    return {
+        "experiment": experiment.name,
+        "variant": experiment.variant,
+        "data": choice.name,
+        "rehearsal": choice.rehearsal,
+        "how_to_get_the_data": choice.how_to_get if choice.rehearsal else None,
+        "steps": run.step,
+        "examples": run.step * experiment.batch_size,
+        "seconds": run.seconds,
+        "train": run.record.train_means(since=run.step - run.length.steps_per_epoch),
+        "evaluation": evaluation,
+        "paper": to_json(experiment.paper.results),
+        "params_sha256": params_sha256(run.whole_params),
+    }
