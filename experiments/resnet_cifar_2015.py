@@ -90,7 +90,8 @@ PAPER = Paper(
         "of all 50,000. fb.resnet.torch has 164 epochs with drops after 81 and 122; other code 200.",
         "Option A's zeros: behind the channels in fb.resnet.torch and here, on both sides in other code. Option B, "
         "which many have here, isn't the paper's: 272,474 parameters with 20 layers.",
-        "Mean: the paper subtracts the mean of each pixel; fb.resnet.torch the mean and standard deviation of each.",
+        "Mean: the paper subtracts the mean of each pixel; fb.resnet.torch has the mean and the standard deviation of "
+        "each channel.",
         "Momentum: plain in the paper, Nesterov's in fb.resnet.torch.",
         "The figure for 110 layers is the best of five runs, 6.43 %; the mean is 6.61 %.",
         "A widely used re-implementation reports 8.27, 7.37, 6.90, 6.61, 6.32, 6.18 % instead of Table 6's.",

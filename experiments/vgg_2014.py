@@ -241,7 +241,7 @@ PAPER = Paper(
     ),
     contradictions=(
         "Initial values: §3.1 says zero mean and a variance of 10⁻², a standard deviation of 0.1. At that the "
-        "activities of eight layers explode; Caffe's users have one of 0.01. Here: 0.01 for A and A-LRN.",
+        "activities of eight layers explode; Caffe's users have 0.01, and so do A and A-LRN here.",
         "§3.1 copies the first four convolutions of A. The second convolution of A has 128 maps, that of D 64: only "
         "layers of the same name fit (conv1_1, conv2_1, conv3_1, conv3_2), and those are what `init_from` copies.",
         "Worth of response normalisation: 1.4 / 1.2 % by AlexNet's paper (§3.3); here A-LRN is no better than A (29.7 "
