@@ -45,7 +45,6 @@ def is_given(flags: argparse.Namespace, flag: str) -> bool:
 def train(flags: argparse.Namespace) -> Answer:
     from jaxcnn.cli.tables import show_list, show_summary
     from jaxcnn.parallel import processes
-    from jaxcnn.runs.fit import fit
 
     if flags.list:
         from jaxcnn.analysis.describe import listing
@@ -65,6 +64,8 @@ def train(flags: argparse.Namespace) -> Answer:
     if flags.devices:
         raise UsageError(f"--devices (={flags.devices}) needs --dry-run; a run uses all devices of the machine.")
     signals.set_exit_note(" before the first step; nothing was lost.")
+    from jaxcnn.runs.fit import fit  # slow, so a signal during this import needs the note already
+
     if flags.distributed:
         processes.connect()  # must come before the first use of a device
     with progress() as display:
