@@ -160,9 +160,9 @@ REHEARSAL = Rehearsal(
         "plateau": None,
         "batch_size": 32,
         "evaluation_batch_size": 100,
-        "checkpoint_every": 400,
+        "checkpoint_every": 600,
         "protocols": ("center",),
-        "steps": 400,
+        "steps": 600,
     },
     baseline=PHOTOS_BASELINE,
 )
