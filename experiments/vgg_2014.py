@@ -160,9 +160,9 @@ REHEARSAL = Rehearsal(
         "plateau": None,
         "batch_size": 32,
         "evaluation_batch_size": 100,
-        "checkpoint_every": 600,
+        "checkpoint_every": 480,
         "protocols": ("center",),
-        "steps": 600,
+        "steps": 480,
     },
     baseline=PHOTOS_BASELINE,
 )
