@@ -23,42 +23,25 @@ PATIENCE = (
     "--xla_cpu_collective_call_warn_stuck_timeout_seconds=300",
     "--xla_cpu_collective_call_terminate_timeout_seconds=3600",
 )
-PATIENT = AFFECTED | {"0.10.0", "0.10.1"}  # these were run with the flags
+PATIENT = AFFECTED | {"0.10.0", "0.10.1"}  # each was run with these flags
 
 
 def apply(*, too_late: bool) -> None:
     """Appends what this jaxlib and these devices need to XLA_FLAGS, but no flag that the user has set already.
 
     Args:
-      too_late: a device has been touched already, so that XLA won't read the flags any more.
+      too_late: a device has been touched already, so that XLA won't read the flags any more. Of the cure that is
+        warned of, as it decides whether numbers are right.
     """
-    if (
-        not too_late
-        and SIMULATED in os.environ.get("XLA_FLAGS", "")
-        and importlib.metadata.version("jaxlib") in PATIENT
-    ):
-        for flag in PATIENCE:
-            append(flag)
-    cure(too_late=too_late)
-
-
-def append(flag: str) -> None:
-    """To XLA_FLAGS, unless the flag is there with another value."""
-    flags = os.environ.get("XLA_FLAGS", "")
-    if flag.split("=")[0] not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {flag}".strip()
-
-
-def cure(*, too_late: bool) -> None:
-    """Appends the cure on an affected jaxlib, or warns that it is too late for it."""
-    name = CURE.split("=")[0]
-    if importlib.metadata.version("jaxlib") not in AFFECTED or name in os.environ.get("XLA_FLAGS", ""):
-        return
-    if too_late:
+    jaxlib, flags = importlib.metadata.version("jaxlib"), os.environ.get("XLA_FLAGS", "")
+    simulated = SIMULATED in flags or "JAX_NUM_CPU_DEVICES" in os.environ
+    wanted = [*(PATIENCE if simulated and jaxlib in PATIENT else ()), *((CURE,) if jaxlib in AFFECTED else ())]
+    missing = [flag for flag in wanted if flag.split("=")[0] not in flags]
+    if not too_late and missing:
+        os.environ["XLA_FLAGS"] = " ".join([flags, *missing]).strip()
+    elif CURE in missing:
         warnings.warn(
             f"jaxcnn was imported after the first use of a device: on CPU, this jaxlib may compute wrong numbers "
             f"outside jaxcnn's own steps. Import jaxcnn first, or set XLA_FLAGS={CURE}",
             stacklevel=3,
         )
-        return
-    append(CURE)
