@@ -142,9 +142,9 @@ ON_PHOTOS = {
     "plateau": None,
     "batch_size": 32,
     "evaluation_batch_size": 100,
-    "checkpoint_every": 400,
+    "checkpoint_every": 480,
     "protocols": ("center",),
-    "steps": 400,
+    "steps": 480,
 }
 
 # (test protocol, source, top-1 error, top-5 error); S: the shorter side in training, "jitter": 256 to 512

@@ -13,8 +13,7 @@ from typing import Any
 
 from jaxcnn import errors
 from jaxcnn.runtime import signals
-
-COUNT = "--xla_force_host_platform_device_count"
+from jaxcnn.runtime.xla_flags import SIMULATED
 
 
 def simulated_dry_run(title: str, devices: int, **arguments: Any) -> dict[str, Any]:
@@ -27,9 +26,10 @@ def simulated_dry_run(title: str, devices: int, **arguments: Any) -> dict[str, A
       JaxcnnError: as `dry_run` does.
     """
     root = str(Path(__file__).parents[2])
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {SIMULATED}={devices}".strip()  # of equal flags the last one counts
     environment = os.environ | {
         "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {COUNT}={devices}".strip(),  # the last of equal flags counts
+        "XLA_FLAGS": flags,
         "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
     }
     asked = json.dumps({"title": title, "arguments": arguments})

@@ -75,8 +75,8 @@ class DamagedImages:
             log.write(step, "stopped", corrupt=count)
             raise RunStoppedError(
                 f"{count:,} damaged images in epoch {epoch + 1} of {self._source.name}'s {self._source.split} split "
-                f"(records {names}); allowed are {100 * ALLOWED_SHARE:g} % of {len(self._source):,}. "
-                f"metrics.jsonl names all of them; {how_to_mend(self._source)}."
+                f"(records {names}); allowed are {100 * ALLOWED_SHARE:g} % of {len(self._source):,}; "
+                f"{how_to_mend(self._source)}. metrics.jsonl names all of them."
             )
 
     def _epoch(self, seen: int) -> int:

@@ -29,35 +29,18 @@ def apply(*, too_late: bool) -> None:
     """Appends the flags that this jaxlib and these devices need to XLA_FLAGS, unless the user has set them.
 
     Args:
-      too_late: whether a device was already used, so that XLA won't read the flags any more.
+      too_late: whether a device was already used, so that XLA won't read the flags any more. Only the flag that keeps
+        numbers right is warned of then.
     """
-    if (
-        not too_late
-        and SIMULATED in os.environ.get("XLA_FLAGS", "")
-        and importlib.metadata.version("jaxlib") in PATIENT
-    ):
-        for flag in PATIENCE:
-            append(flag)
-    cure(too_late=too_late)
-
-
-def append(flag: str) -> None:
-    """Appends a flag to XLA_FLAGS, unless it is already set."""
-    flags = os.environ.get("XLA_FLAGS", "")
-    if flag.split("=")[0] not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {flag}".strip()
-
-
-def cure(*, too_late: bool) -> None:
-    """Appends the flag that turns the fusion off on an affected jaxlib, or warns if it is too late."""
-    name = CURE.split("=")[0]
-    if importlib.metadata.version("jaxlib") not in AFFECTED or name in os.environ.get("XLA_FLAGS", ""):
-        return
-    if too_late:
+    jaxlib, flags = importlib.metadata.version("jaxlib"), os.environ.get("XLA_FLAGS", "")
+    simulated = SIMULATED in flags or "JAX_NUM_CPU_DEVICES" in os.environ
+    wanted = [*(PATIENCE if simulated and jaxlib in PATIENT else ()), *((CURE,) if jaxlib in AFFECTED else ())]
+    missing = [flag for flag in wanted if flag.split("=")[0] not in flags]
+    if not too_late and missing:
+        os.environ["XLA_FLAGS"] = " ".join([flags, *missing]).strip()
+    elif CURE in missing:
         warnings.warn(
             f"jaxcnn was imported after the first use of a device: on CPU, this jaxlib may compute wrong numbers "
             f"outside jaxcnn's own steps. Import jaxcnn first, or set XLA_FLAGS={CURE}",
             stacklevel=3,
         )
-        return
-    append(CURE)

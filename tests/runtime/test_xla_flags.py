@@ -57,9 +57,16 @@ def test_simulated_devices_wait_for_one_another(affected, monkeypatch):
     assert os.environ["XLA_FLAGS"] == f"{set_by_the_user} {xla_flags.PATIENCE[1]} {xla_flags.CURE}"
 
 
+def test_devices_that_jax_was_told_to_simulate_wait_too(affected, monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "8")
+    xla_flags.apply(too_late=False)
+    assert os.environ["XLA_FLAGS"] == " ".join((*xla_flags.PATIENCE, xla_flags.CURE))
+
+
 @pytest.mark.parametrize("patient", [False, True])
-def test_xla_knows_these_flags_and_aborts_without_them(patient):
-    """Device 0 comes to the sum seconds before the others: XLA's own limits, set to one second, end the process."""
+def test_xla_knows_these_flags_and_aborts_at_its_limits(patient):
+    """Device 1 comes to the sum three seconds late: with limits of one second, that ends the process."""
     if xla_flags.importlib.metadata.version("jaxlib") not in xla_flags.PATIENT:
         pytest.skip("another jaxlib is left alone")
     code = (
@@ -116,3 +123,19 @@ def test_importing_jaxcnn_sets_it_before_and_warns_after_a_device_is_touched():
     assert printed("pass") == (["True"] if concerned else ["False"])
     if concerned:
         assert printed("jax.devices()")[0] == "warned"
+
+
+def test_the_warning_points_to_who_imports_jaxcnn():
+    if xla_flags.importlib.metadata.version("jaxlib") not in xla_flags.AFFECTED:
+        pytest.skip("this jaxlib needs no cure")
+    code = (
+        "import jax, warnings\n"
+        "jax.devices()\n"
+        "with warnings.catch_warnings(record=True) as caught:\n    warnings.simplefilter('always')\n    import jaxcnn\n"
+        "print(*(warning.filename for warning in caught))"
+    )
+    root = os.path.dirname(os.path.dirname(jaxcnn.__file__))
+    environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"} | {"PYTHONPATH": root}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == ["<string>"]
