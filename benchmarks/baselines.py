@@ -15,7 +15,7 @@ from benchmarks.jpeg_folder import FolderSource
 from jaxcnn.data.decoding.decode import decode
 from jaxcnn.data.loading.order import batch_at, draws_at
 from jaxcnn.data.loading.pipeline import prefetched
-from jaxcnn.data.loading.read import Batch, Crop
+from jaxcnn.data.loading.read import Batch, ChooseWindow
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -27,7 +27,7 @@ class TorchCrops(torch.utils.data.Dataset):
     """
 
     def __init__(
-        self, source: FolderSource, pictures: int, size: int, *, floats: bool = False, ours: Crop | None = None
+        self, source: FolderSource, pictures: int, size: int, *, floats: bool = False, ours: ChooseWindow | None = None
     ) -> None:
         self.source, self.pictures, self.size, self.floats, self.ours = source, pictures, size, floats, ours
 
@@ -74,7 +74,7 @@ def loader(crops: TorchCrops, batch_size: int, workers: int) -> Any:
 
 
 def full_decode_batches(
-    source: FolderSource, *, size: int, channels: int, batch_size: int, seed: int, crop: Crop
+    source: FolderSource, *, size: int, channels: int, batch_size: int, seed: int, crop: ChooseWindow
 ) -> Iterator[Batch]:
     """As `train_batches`, but Pillow decodes every picture whole, then resizes the same window."""
 

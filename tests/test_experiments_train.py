@@ -89,14 +89,14 @@ def learn(run: Run) -> tuple[list[float], dict, dict]:
       The losses before each of the two updates, and the parameters {path: values} before and after both.
     """
     first = jax.device_get(run.state)
-    batches = run._feed.batches(0)
+    batches = run.feed.batches(0)
     batch = next(batches)
     batches.close()
     state, losses = first, []
     for rate in RATES:
         plateau = dataclasses.replace(first.plateau, scale=np.float32(rate))
         state = dataclasses.replace(state, step=first.step, sums=zero_sums(), plateau=plateau)
-        state, _ = run._step_function(run._devices.place(state), batch, *run._feed.resident)
+        state, _ = run.step_function(run.devices.place(state), batch, *run.feed.resident)
         losses.append(divide(state.sums)["loss"])
     before, after = (
         {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree.leaves_with_path(params)}

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.stages import Compiled
 
 from jaxcnn.analysis.bench_data import bench_data
 from jaxcnn.analysis.collectives import count_collectives
@@ -19,6 +20,7 @@ from jaxcnn.runs.length import Length
 from jaxcnn.runs.plan import check_arguments, lay_out
 from jaxcnn.training.out_of_memory import telling_out_of_memory
 from jaxcnn.training.program import Program
+from jaxcnn.training.state import TrainState
 
 WARM_UP = 2
 
@@ -61,7 +63,7 @@ def bench(
         if getattr(experiment.model, "num_classes", 0) < source.num_classes:
             experiment = set_path(experiment, "model.num_classes", source.num_classes)
     devices = lay_out(experiment, parallel=parallel, mesh=mesh)
-    rows, classes = experiment.batch_size, getattr(experiment.model, "num_classes", 10)
+    rows = experiment.batch_size
     length = Length.of(experiment, 100 * rows)
     program = Program(
         experiment,
@@ -71,24 +73,14 @@ def bench(
         images=rows,
         on_device=False,
     )
-    generator = np.random.default_rng(0)
-    placed = devices.shard_batch(
-        {
-            "image": generator.integers(0, 256, program.examples(rows)["image"].shape, dtype=np.uint8),
-            "label": generator.integers(0, classes, rows, dtype=np.int32),
-        }
-    )
+    placed = devices.shard_batch(random_batch(experiment, program))
     state = program.lower_creation()()(np.uint32(0), program.zero_statistics)
 
     began = time.perf_counter()
     compiled = program.compile_step()
     compile_seconds = time.perf_counter() - began
-    times = []
-    for _ in range(WARM_UP + steps):
-        began = time.perf_counter()
-        state, _ = jax.block_until_ready(compiled(state, placed))
-        times.append(1000 * (time.perf_counter() - began))
-    median = statistics.median(times[WARM_UP:])
+    state, times = time_steps(compiled, state, placed, steps)
+    median = statistics.median(times)
     measured = {}
     if source is not None:
         step = program.step(devices.axis_name)
@@ -100,7 +92,7 @@ def bench(
         "batch_size": rows,
         "precision": experiment.precision,
         "compile_seconds": compile_seconds,
-        "step_ms_min": min(times[WARM_UP:]),
+        "step_ms_min": min(times),
         "step_ms_median": median,
         "images_per_second": 1000 * rows / median,
         "flops_per_step": step_operations(program) // len(devices.devices),
@@ -108,6 +100,26 @@ def bench(
         "collectives": count_collectives(compiled),
         **measured,
     }
+
+
+def random_batch(experiment: Experiment, program: Program) -> dict[str, np.ndarray]:
+    """A batch of random images and labels, the same in every process."""
+    generator, classes = np.random.default_rng(0), getattr(experiment.model, "num_classes", 10)
+    shapes = program.examples(experiment.batch_size)
+    return {
+        "image": generator.integers(0, 256, shapes["image"].shape, dtype=np.uint8),
+        "label": generator.integers(0, classes, shapes["label"].shape, dtype=np.int32),
+    }
+
+
+def time_steps(compiled: Compiled, state: TrainState, batch: Any, steps: int) -> tuple[TrainState, list[float]]:
+    """The last state, and the milliseconds of so many steps after the warm-up."""
+    times = []
+    for _ in range(WARM_UP + steps):
+        began = time.perf_counter()
+        state, _ = jax.block_until_ready(compiled(state, batch))
+        times.append(1000 * (time.perf_counter() - began))
+    return state, times[WARM_UP:]
 
 
 def peak_bytes(compiled: jax.stages.Compiled) -> int | None:

@@ -78,7 +78,7 @@ def dry_run(
     rehearsal = experiment.rehearsal if data == "auto" else None
     experiment = resolve(experiment, Choice(name, False, "", ""), settings, entry.num_classes)
     devices = lay_out(experiment, parallel=parallel, mesh=mesh)
-    towers, count = devices.model_parts, len(devices.devices)
+    count = len(devices.devices)
     with ticking(display, "checking the data"):
         found = check_data(experiment, name, data_dir=data_dir)
     length = Length.of(experiment, found["train_pictures"], steps=steps, epochs=epochs)
@@ -94,37 +94,20 @@ def dry_run(
     began = time.monotonic()
     with ticking(display, f"compiling {experiment.id} for {count} × {devices.platform}"), uncached():
         compiled = program.compile_step()
-        evaluation = (
-            compile_others(program, experiment, devices, found["test_pictures"]) if devices.platform == "cpu" else 0
-        )
+        on_cpu = devices.platform == "cpu"
+        evaluation = compile_others(program, experiment, devices, found["test_pictures"]) if on_cpu else 0
     compile_seconds = time.monotonic() - began
     text = compiled.as_text() or ""
     memory = device_bytes(compiled, program)
-    available = device_memory(devices.devices[0])
     operations = step_operations(program) // count
     speed = None if simulated else operations_a_second(devices.devices[0], experiment.precision)
-    if devices.platform == "cpu":  # after programs have been traced and run, as a run does
+    if on_cpu:  # after programs have been traced and run, as a run does
         memory["process"] = process_bytes(
             memory, experiment, found, peak=process_memory.peak_bytes(), evaluation=evaluation
         )
     folder = local_folder(workdir) if workdir else default_workdir(experiment, name, False)
     answer = {
-        "experiment": experiment.name,
-        "variant": experiment.variant,
-        "data": name,
-        "precision": experiment.precision,
-        "batch_size": experiment.batch_size,
-        "accumulate": experiment.accumulate,
-        "remat": experiment.remat,
-        "parallel": parallel,
-        "mesh": {BATCH_AXIS: devices.batch_parts, TOWER_AXIS: towers},
-        "devices": {
-            "kind": devices.devices[0].device_kind,
-            "platform": devices.platform,
-            "count": count,
-            "simulated": simulated,
-            "memory_bytes": available,
-        },
+        **recipe_and_devices(experiment, name, devices, simulated=simulated),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(program.state.params)),
         "compile_seconds": compile_seconds,
         "memory": memory,
@@ -137,6 +120,28 @@ def dry_run(
         "disk": disk_needed(folder, program, found),
     }
     return answer | {"warnings": warnings(answer, rehearsal.data if rehearsal else None)}
+
+
+def recipe_and_devices(experiment: Experiment, data: str, devices: Devices, *, simulated: bool) -> dict[str, Any]:
+    """The part of the answer that needs no compilation: what runs, and on what."""
+    return {
+        "experiment": experiment.name,
+        "variant": experiment.variant,
+        "data": data,
+        "precision": experiment.precision,
+        "batch_size": experiment.batch_size,
+        "accumulate": experiment.accumulate,
+        "remat": experiment.remat,
+        "parallel": devices.mode,
+        "mesh": {BATCH_AXIS: devices.batch_parts, TOWER_AXIS: devices.model_parts},
+        "devices": {
+            "kind": devices.devices[0].device_kind,
+            "platform": devices.platform,
+            "count": len(devices.devices),
+            "simulated": simulated,
+            "memory_bytes": device_memory(devices.devices[0]),
+        },
+    }
 
 
 def compile_others(program: Program, experiment: Experiment, devices: Devices, test_images: int) -> int:

@@ -27,7 +27,7 @@ def memory_plan(compiled: jax.stages.Compiled) -> Any:
     """The compiler's memory plan. Raises JaxcnnError if the platform's compiler doesn't provide it."""
     plan = compiled.memory_analysis()
     if plan is None:
-        raise JaxcnnError(f"{jax.default_backend()}'s compiler doesn't say how much memory a program needs.")
+        raise JaxcnnError("This platform's compiler doesn't say how much memory a program needs.")
     return plan
 
 

@@ -55,14 +55,9 @@ def train(flags: argparse.Namespace) -> Answer:
         return listing(), show_list
     if flags.exp is None:
         raise UsageError(f"give --exp=NAME, --list, or a command ({', '.join(COMMANDS)}).")
-    if flags.dry_run and flags.profile:
-        raise UsageError(f"--profile (={flags.profile}) traces steps, and --dry-run runs none; leave out one of them.")
-    if flags.dry_run and flags.distributed:
-        raise UsageError("--dry-run is one process; instead of --distributed, use --devices=N to simulate all devices.")
+    check_together(flags)
     if flags.dry_run:
         return dry_run(flags)
-    if flags.devices:
-        raise UsageError(f"--devices (={flags.devices}) needs --dry-run; a run uses all devices of the machine.")
     signals.set_exit_note(" before the first step; nothing was lost.")
     from jaxcnn.runs.fit import fit  # slow, so a signal during this import needs the note already
 
@@ -87,6 +82,16 @@ def train(flags: argparse.Namespace) -> Answer:
     if flags.distributed and not processes.is_first():
         return None, show_summary
     return summary, show_summary
+
+
+def check_together(flags: argparse.Namespace) -> None:
+    """Raises UsageError where flags of `TRAIN` exclude each other."""
+    if flags.dry_run and flags.profile:
+        raise UsageError(f"--profile (={flags.profile}) traces steps, and --dry-run runs none; leave out one of them.")
+    if flags.dry_run and flags.distributed:
+        raise UsageError("--dry-run is one process; instead of --distributed, use --devices=N to simulate all devices.")
+    if flags.devices and not flags.dry_run:
+        raise UsageError(f"--devices (={flags.devices}) needs --dry-run; a run uses all devices of the machine.")
 
 
 def dry_run(flags: argparse.Namespace) -> Answer:

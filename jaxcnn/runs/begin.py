@@ -1,10 +1,14 @@
 """How a run begins: its parts are made, its programs compiled, and its state restored or created."""
 
+import contextlib
+import dataclasses
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from jax.stages import Compiled
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.evaluation.evaluator import Evaluator
@@ -56,6 +60,79 @@ def begin_run(
     interrupts = SharedInterrupts() if processes.connected() else Interrupts()
     program = program_of(plan, on_device=not feed.streams)
     around = surroundings(devices)
+    with contextlib.ExitStack() as opened:
+        opened.callback(checkpoints.close)
+        start = start_of(plan, program, checkpoints, opened, initial=initial, around=around, display=display)
+        opened.pop_all()  # from here on the run closes them
+    damaged.resume(read_events(start.record.path))
+    write, say = start.record.write, display.message
+    return Run(
+        experiment=experiment,
+        length=length,
+        devices=devices,
+        display=display,
+        program=program,
+        step_function=start.step_function,
+        feed=feed,
+        evaluator=evaluator,
+        checkpoints=checkpoints,
+        damaged=damaged,
+        interrupts=interrupts,
+        record=start.record,
+        controllers=Controllers(
+            experiment, replicate=devices.replicate, write=write, train_means=start.record.train_means, say=say
+        ),
+        log=StepLog(experiment, length, write=write, say=say, streams=feed.streams, saved=checkpoints.latest_step),
+        trace=StepTrace(trace, step=start.step, stop=length.stop, say=say),
+        state=start.state,
+        step=start.step,
+        began=began - start.saved.get("seconds", 0.0),
+        evaluation_due=start.evaluation_due,
+        checkpoint_record={
+            "experiment": identity,
+            "class_names": list(plan.train_source.class_names),
+            "surroundings": around,
+        },
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """Where a run begins.
+
+    Attributes:
+      step, state: the newest checkpoint's, or step 0 and the initial state.
+      saved: what that checkpoint says of the run; {} where there is none.
+      record: the run's record, cut off behind `step`.
+      step_function: the compiled step; None where no step is left.
+      evaluation_due: whether an evaluation after `step` is still to be made.
+    """
+
+    step: int
+    state: TrainState
+    saved: dict[str, Any]
+    record: Record
+    step_function: Compiled | None
+    evaluation_due: bool
+
+
+def start_of(
+    plan: Plan,
+    program: Program,
+    checkpoints: Checkpoints,
+    opened: contextlib.ExitStack,
+    *,
+    initial: InitialWeights | None,
+    around: dict[str, Any],
+    display: Display,
+) -> Start:
+    """Restores or creates the state, while the step compiles; the arguments are those of `begin_run`.
+
+    Args:
+      opened: closes what this opens, if something fails.
+      around: what surrounds the run now (`resumption.surroundings`).
+    """
+    experiment, devices = plan.experiment, plan.devices
     saved: dict[str, Any] = {}
     with ThreadPoolExecutor(1, thread_name_prefix="compile") as background:  # two programs at a time
         if checkpoints.latest_step() is None:
@@ -71,53 +148,14 @@ def begin_run(
             display.message(note)
         due = saved.get("evaluation_due", False)  # older checkpoints don't say
         record = Record(plan.workdir, step=step, writes=processes.is_first(), evaluates_again=due)
-        damaged.resume(read_events(record.path))
+        opened.callback(record.close)
         step_function = None
-        if step < length.stop:
+        if step < plan.length.stop:
             announce(plan, display)
             compiling = time.monotonic()
             step_function = program.compile_step()
             record.write(step, "compile", seconds=time.monotonic() - compiling)
-        state = first_state()
-    return Run(
-        experiment=experiment,
-        length=length,
-        devices=devices,
-        display=display,
-        program=program,
-        step_function=step_function,
-        feed=feed,
-        evaluator=evaluator,
-        checkpoints=checkpoints,
-        damaged=damaged,
-        interrupts=interrupts,
-        record=record,
-        controllers=Controllers(
-            experiment,
-            replicate=devices.replicate,
-            write=record.write,
-            train_means=record.train_means,
-            say=display.message,
-        ),
-        log=StepLog(
-            experiment,
-            length,
-            write=record.write,
-            say=display.message,
-            streams=feed.streams,
-            saved=checkpoints.latest_step,
-        ),
-        trace=StepTrace(trace, step=step, stop=length.stop, say=display.message),
-        state=state,
-        step=step,
-        began=began - saved.get("seconds", 0.0),
-        evaluation_due=due,
-        checkpoint_record={
-            "experiment": identity,
-            "class_names": list(plan.train_source.class_names),
-            "surroundings": around,
-        },
-    )
+        return Start(step, first_state(), saved, record, step_function, due)
 
 
 def program_of(plan: Plan, *, on_device: bool) -> Program:

@@ -67,15 +67,8 @@ def evaluate(
     workdir = local_folder(workdir)
     saved = saved_experiment(workdir)
     experiment = rebuild(saved) if experiment is None else with_outputs_of(saved, experiment)
-    if isinstance(protocols, str):
-        raise UsageError(f"protocols (={protocols!r}) must be a list of names, as in protocols=[{protocols!r}].")
-    for setting, (path, _) in zip(settings, parse_settings(settings), strict=True):
-        if path.split(".")[0] not in SETTINGS:
-            raise UsageError(f"--set {setting}: a trained network keeps all but {', '.join(SETTINGS)}.")
-    experiment = override(experiment, *settings)
-    protocols = protocols or experiment.protocols
-    for protocol in protocols:
-        check_protocol(protocol, experiment)
+    experiment = as_evaluated(experiment, settings)
+    protocols = checked_protocols(protocols, experiment)
     name = data or saved["data"]
     check_outputs(experiment, data_set(name).num_classes, f"--data={name}")
     choice = choose(name, name, None, data_dir=data_dir, manual_dir=manual_dir, progress=display.advance)
@@ -101,6 +94,24 @@ def evaluate(
         "split": "test",
         "protocols": results,
     }
+
+
+def as_evaluated(experiment: Experiment, settings: Sequence[str]) -> Experiment:
+    """The experiment with these settings. Raises UsageError for a setting that isn't of evaluation."""
+    for setting, (path, _) in zip(settings, parse_settings(settings), strict=True):
+        if path.split(".")[0] not in SETTINGS:
+            raise UsageError(f"--set {setting}: a trained network keeps all but {', '.join(SETTINGS)}.")
+    return override(experiment, *settings)
+
+
+def checked_protocols(protocols: Sequence[str], experiment: Experiment) -> Sequence[str]:
+    """These protocols, or the experiment's own. Raises UsageError where one of them doesn't suit the experiment."""
+    if isinstance(protocols, str):
+        raise UsageError(f"protocols (={protocols!r}) must be a list of names, as in protocols=[{protocols!r}].")
+    protocols = protocols or experiment.protocols
+    for protocol in protocols:
+        check_protocol(protocol, experiment)
+    return protocols
 
 
 def with_outputs_of(saved: dict[str, Any], experiment: Experiment) -> Experiment:

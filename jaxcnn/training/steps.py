@@ -1,6 +1,7 @@
 """The training and evaluation steps: pure functions of their arguments."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -21,9 +22,8 @@ from jaxcnn.training.remat import value_and_pull_back
 from jaxcnn.training.state import TrainState
 
 Tree = Any
-Batch = dict[
-    str, Shaped[Array, "batch ..."]
-]  # "image": uint8 [batch, stored, stored, channels], "label": int32 [batch]
+# "image": uint8 [batch, stored, stored, channels]; "label": int32 [batch]
+Batch = dict[str, Shaped[Array, "batch ..."]]
 Rate = Float32[Array, ""]
 
 
@@ -56,43 +56,12 @@ def make_train_step(
     Returns:
       `train_step(state, batch) -> (state, rate)`.
     """
-    model = in_precision(experiment)
+    gradients_of = make_gradients(experiment)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Rate]:
-        count = batch["label"].shape[0]
-        first, _ = batch_position(count)
-        key = jax.random.fold_in(jax.random.key(state.seed), state.step)
-        augment_key, dropout_key = (jax.random.fold_in(key, number) for number in range(2))
-        examples = jnp.arange(count, dtype=jnp.uint32) + jnp.asarray(first, jnp.uint32)
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(augment_key, examples)
-
-        def part(rows: Tree, batch_stats: Tree) -> tuple[Tree, Sums, Tree]:
-            """Mean gradients, sums of the metrics and new batch_stats of some rows of the batch, {…, "key": […]}."""
-            images = photometric(rows["image"], rows["key"], experiment.inputs)
-            images = normalise(images, experiment.inputs, state.statistics)
-            images = augment(images, rows["key"], experiment.inputs)
-
-            def forward(params: Tree) -> tuple[Any, Tree]:
-                return model.apply(
-                    {"params": params, "batch_stats": batch_stats},
-                    images,
-                    train=True,
-                    rngs={"dropout": dropout_key},
-                    mutable=["batch_stats"],
-                )
-
-            outputs, pull_back, updated = value_and_pull_back(forward, state.params, experiment.remat)
-
-            def mean_loss(outputs: Any) -> tuple[Float32[Array, ""], Float32[Array, "batch"]]:
-                losses = experiment.loss(outputs, rows["label"])
-                return losses.mean(), losses
-
-            cotangents, losses = jax.grad(mean_loss, has_aux=True)(outputs)
-            gradients = pull_back(cotangents)
-            logits = outputs[0] if isinstance(outputs, tuple) else outputs  # without those of auxiliary heads
-            return gradients, sum_metrics(logits, rows["label"], losses, jnp.ones_like(losses)), updated["batch_stats"]
-
-        rows = {**batch, "key": keys}
+        augment_keys, dropout_key = step_keys(state, batch["label"].shape[0])
+        rows = {**batch, "key": augment_keys}
+        part = functools.partial(gradients_of, state, dropout_key)
         gradients, sums, batch_stats = accumulate(part, rows, state.batch_stats, experiment.accumulate)
         if axis_name is not None:
             gradients, batch_stats = jax.lax.pmean((gradients, batch_stats), axis_name)
@@ -117,6 +86,59 @@ def make_train_step(
         return state, rate
 
     return train_step
+
+
+def step_keys(state: TrainState, count: int) -> tuple[Shaped[Array, "batch"], Shaped[Array, ""]]:
+    """The random keys of the state's next step: one for each row's augmentation, and one for dropout.
+
+    Args:
+      state: its seed and step decide.
+      count: rows of the batch that this device has; a row's key depends on its place in the whole batch.
+    """
+    first, _ = batch_position(count)
+    key = jax.random.fold_in(jax.random.key(state.seed), state.step)
+    augment_key, dropout_key = (jax.random.fold_in(key, number) for number in range(2))
+    examples = jnp.arange(count, dtype=jnp.uint32) + jnp.asarray(first, jnp.uint32)
+    return jax.vmap(jax.random.fold_in, (None, 0))(augment_key, examples), dropout_key
+
+
+def make_gradients(experiment: Experiment) -> Callable[[TrainState, jax.Array, Batch, Tree], tuple[Tree, Sums, Tree]]:
+    """Augmentation, forward pass, loss and backward pass.
+
+    Returns:
+      `gradients_of(state, dropout_key, rows, batch_stats) -> (mean gradients, sums of the metrics, new batch_stats)`,
+      where `rows` are some rows of the batch, each with its "key".
+    """
+    model = in_precision(experiment)
+
+    def gradients_of(
+        state: TrainState, dropout_key: jax.Array, rows: Batch, batch_stats: Tree
+    ) -> tuple[Tree, Sums, Tree]:
+        images = photometric(rows["image"], rows["key"], experiment.inputs)
+        images = normalise(images, experiment.inputs, state.statistics)
+        images = augment(images, rows["key"], experiment.inputs)
+
+        def forward(params: Tree) -> tuple[Any, Tree]:
+            return model.apply(
+                {"params": params, "batch_stats": batch_stats},
+                images,
+                train=True,
+                rngs={"dropout": dropout_key},
+                mutable=["batch_stats"],
+            )
+
+        outputs, pull_back, updated = value_and_pull_back(forward, state.params, experiment.remat)
+
+        def mean_loss(outputs: Any) -> tuple[Float32[Array, ""], Float32[Array, "batch"]]:
+            losses = experiment.loss(outputs, rows["label"])
+            return losses.mean(), losses
+
+        cotangents, losses = jax.grad(mean_loss, has_aux=True)(outputs)
+        gradients = pull_back(cotangents)
+        logits = outputs[0] if isinstance(outputs, tuple) else outputs  # without those of auxiliary heads
+        return gradients, sum_metrics(logits, rows["label"], losses, jnp.ones_like(losses)), updated["batch_stats"]
+
+    return gradients_of
 
 
 def on_resident(step: Callable) -> Callable[[TrainState, jax.Array, Batch], tuple[TrainState, Rate]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_bench import LINEAR
+from test_bench import WIDE
 
 from jaxcnn.analysis import dry_run as module
 from jaxcnn.analysis.dry_run import dry_run, ticking
@@ -26,7 +26,7 @@ def no_measuring(monkeypatch):
     monkeypatch.setattr(module, "operations_a_second", lambda *_: {"matrix_product": 4e9, "convolution": 1e9})
 
 
-def run(experiment: Any = LINEAR, **options: Any) -> dict[str, Any]:
+def run(experiment: Any = WIDE, **options: Any) -> dict[str, Any]:
     return dry_run(experiment, settings=("model.num_classes=64",), **options)
 
 
@@ -58,7 +58,7 @@ def test_the_figures_of_a_linear_network(mode, tmp_path):
 def test_streamed_data_is_read_and_its_speed_counts():
     crop = AreaCrop(min_area=0.5, max_area=1.0, min_aspect=1.0, max_aspect=1.0)
     streamed = dataclasses.replace(
-        LINEAR, inputs=dataclasses.replace(LINEAR.inputs, channels=3, crop=crop, mean=0.0), data="photos"
+        WIDE, inputs=dataclasses.replace(WIDE.inputs, channels=3, crop=crop, mean=0.0), data="photos"
     )
     found = run(streamed)
     assert not found["data_found"]["on_device"] and found["memory"]["resident_data"] == 0
@@ -68,7 +68,7 @@ def test_streamed_data_is_read_and_its_speed_counts():
 
 
 def test_data_that_is_not_there_is_said_with_what_a_run_would_do():
-    elsewhere = dataclasses.replace(LINEAR, data="mnist", rehearsal=Rehearsal(data="digits", overrides={}))
+    elsewhere = dataclasses.replace(WIDE, data="mnist", rehearsal=Rehearsal(data="digits", overrides={}))
     found = run(elsewhere)
     assert not found["data_found"]["found"] and found["data_found"]["train_pictures"] == 60_000
     assert found["memory"]["resident_data"] == 60_000 * (256 + 4)
@@ -97,7 +97,7 @@ def test_the_whole_process_counts_not_the_step_alone():
 
 def test_a_batch_that_does_not_divide():
     with pytest.raises(UsageError, match=r"8 devices × accumulate \(=3\); use 48 or 72"):
-        run(dataclasses.replace(LINEAR, accumulate=3))
+        run(dataclasses.replace(WIDE, accumulate=3))
 
 
 def test_the_seconds_tick_while_it_compiles():

@@ -48,7 +48,7 @@ def test_more_than_a_thousandth_of_an_epoch_stops_the_run():
     pictures.report(150, Damaged(7, "cut"))
     with pytest.raises(RunStoppedError, match=r"4 damaged images in epoch 2 .*records 7, 100, 101, 199\)") as caught:
         pictures.write(log, 200)
-    assert "% of 3,000; prepare the data set anew. metrics.jsonl names all of them." in str(caught.value)
+    assert "% of 3,000; prepare the data set again. metrics.jsonl names all of them." in str(caught.value)
     assert caught.value.exit_status == 4 and log[-1] == {"step": 200, "event": "stopped", "corrupt": 4}
 
 

@@ -213,7 +213,7 @@ def test_a_finished_run_shows_its_summary_again(launcher, alone, capsys, monkeyp
 
 def test_a_quiet_run_says_little_and_no_warning(alone):
     lines = alone[1].notices.strip().split("\n")
-    assert lines[0] == "lenet5_1998:paper on digits: 1,438 + 359 pictures, 300 steps of 8, 1 × cpu; compiling"
+    assert lines[0] == "lenet5_1998:paper on digits: 1,438 + 359 images, 300 steps of 8, 1 × cpu; compiling"
     assert all(line.startswith(("train ", "step ", "evaluate ")) for line in lines[1:]), alone[1].notices
 
 

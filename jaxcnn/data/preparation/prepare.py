@@ -1,9 +1,11 @@
 """`prepare(name)` turns original archives into a TFDS data set on disk, without TensorFlow."""
 
+import contextlib
 import errno
 import logging
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from etils import epath
@@ -74,10 +76,17 @@ def prepare(
     if manual is not None and not manual.is_dir():
         where = f"the one it lies in, {manual.parent}" if manual.exists() else f"the one with the archives of {name}"
         raise DataMissingError(f"--manual-dir={manual_dir} is not a folder; name {where}")
-    try:
+    with _reporting_disk(target):
         target.mkdir(parents=True, exist_ok=True)
         origin = Path(str(full)) if full is not None else _archives(entry, target, manual, progress)
         return _write(entry, origin, target, resize, progress)
+
+
+@contextlib.contextmanager
+def _reporting_disk(target: Path) -> Iterator[None]:
+    """Raises UsageError where the data folder can't be written, and JaxcnnError where its disk is full."""
+    try:
+        yield
     except OSError as error:
         if error.errno in NOT_WRITABLE:
             raise UsageError(

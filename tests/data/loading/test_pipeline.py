@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numbered import Numbered
 
 from jaxcnn.data.decoding.decode import decode
 from jaxcnn.data.loading import in_memory, pipeline
@@ -18,27 +19,6 @@ from jaxcnn.errors import RunStoppedError, UsageError
 
 DIGITS = open_source("digits", "train")
 ARRAYS = load_resident(DIGITS, size=8, channels=1)
-
-
-class Numbered:
-    """A source whose image *i* shows *i*, without a file behind it."""
-
-    name, split, num_classes, folder = "numbered", "train", 10, None
-
-    def __init__(self, size: int, damaged: int = -1):
-        self.size, self.damaged = size, damaged
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __getitems__(self, indices):
-        return [
-            {
-                "image": b"junk" if i == self.damaged else np.full((4, 4, 1), i % 251, np.uint8),
-                "label": int(i),
-            }
-            for i in indices
-        ]
 
 
 @settings(deadline=None, max_examples=25)
@@ -102,7 +82,7 @@ def test_test_batches_have_every_record_once(batch_size):
 
 
 def test_a_damaged_image_stops_an_evaluation_and_is_named():
-    source = Numbered(100, damaged=42)
+    source = Numbered(100, damaged={42})
     for iterate in (
         lambda: list(pipeline.test_batches(source, size=4, channels=1, batch_size=10)),
         lambda: load_resident(source, size=4, channels=1),

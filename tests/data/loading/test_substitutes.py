@@ -1,12 +1,12 @@
 """Damaged images in training: replaced, always by the same record, and told of."""
 
 import itertools
-from collections.abc import Collection
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numbered import Numbered
 
 from jaxcnn.augmentation.whitening import zca_whitening
 from jaxcnn.data.loading import pipeline
@@ -15,24 +15,6 @@ from jaxcnn.data.loading.mean_image import mean_image
 from jaxcnn.data.loading.order import batch_at, substitute_at
 from jaxcnn.data.loading.read import Damaged
 from jaxcnn.errors import RunStoppedError
-
-
-class Numbered:
-    """A source whose image *i* shows *i*, but for those that are damaged."""
-
-    name, split, num_classes, folder = "numbered", "train", 10, None
-
-    def __init__(self, size: int, damaged: Collection[int] = ()):
-        self.size, self.damaged = size, damaged
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __getitems__(self, indices):
-        return [
-            {"image": b"junk" if i in self.damaged else np.full((4, 4, 1), i % 251, np.uint8), "label": int(i)}
-            for i in indices
-        ]
 
 
 def stream(source, steps, *, start=0, **options):

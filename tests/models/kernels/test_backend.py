@@ -25,6 +25,7 @@ TAKEN = {
     "im2col": (Conv(6, 5), (2, 9, 9, 1)),
     "max_pool": (MaxPool(2, 2), (2, 6, 6, 3)),
     "padded_matmul": (lambda rows: times(rows, jnp.ones((3, 512))), (2, 3)),
+    "patches": (Conv(5, 3), (2, 4, 4, 8)),
     "pointwise": (Conv(5, 1), (2, 4, 4, 3)),
     "reductions": (Conv(6, 7), (2, 9, 9, 8)),
     "relu": (relu, (3,)),
