@@ -58,7 +58,7 @@ class VGG(CheckedModule):
     Input: float32 [batch, 224, 224, 3], mean-subtracted. Output: logits, float32 [batch, num_classes].
 
     The test protocol of §3.2 runs the fully connected layers over the map of a whole, larger image:
-    `model.over_whole_pictures(224).apply(variables, images, train=False)` takes the same variables and returns
+    `model.over_whole_images(224).apply(variables, images, train=False)` takes the same variables and returns
     a class map, float32 [batch, rows, columns, num_classes], to be averaged. For a 224-pixel image the map is 1×1
     and equals the logits of the plain network.
 
@@ -86,10 +86,10 @@ class VGG(CheckedModule):
         if len(self.features) != len(self.blocks):
             raise RangeError(f"features (={self.features}) must have a value for each of blocks (={self.blocks}).")
 
-    def over_whole_pictures(self, size: int = 224) -> "VGG":
+    def over_whole_images(self, size: int = 224) -> "VGG":
         """The fully convolutional form of a network that was trained on `size`×`size` images (§3.2).
 
-        >>> VGG().over_whole_pictures(224).map_size
+        >>> VGG().over_whole_images(224).map_size
         7
 
         Args:

@@ -90,7 +90,7 @@ def is_decided() -> bool:
     """Whether the allocator stays as it is.
 
     So it does where the user has set it up, and where an accelerator's plugin is installed: the steps' memory is
-    elsewhere then, and many threads decode pictures.
+    elsewhere then, and many threads decode images.
     """
     set_up = any(name in os.environ for name in VARIABLES)
     return set_up or bool(entry_points(group="jax_plugins")) or find_spec("libtpu") is not None

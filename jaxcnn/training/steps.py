@@ -34,7 +34,7 @@ def convolutional(experiment: Experiment) -> nn.Module:
     scores of the average are the average of the scores at each place (ResNet §3.4).
     """
     model = in_precision(experiment)
-    form = getattr(model, "over_whole_pictures", None)
+    form = getattr(model, "over_whole_images", None)
     return model if form is None else form(experiment.inputs.size)
 
 

@@ -100,7 +100,7 @@ def slide(variables: dict, image: np.ndarray) -> np.ndarray:
 
     with nn.intercept_methods(keep):
         params = jax.tree.map(jnp.asarray, variables["params"])
-        NARROW.over_whole_pictures(224).apply({"params": params}, jnp.asarray(image[None]), train=False)
+        NARROW.over_whole_images(224).apply({"params": params}, jnp.asarray(image[None]), train=False)
     maps, scores = np.asarray(seen["pool5"])[0], []
     for top in range(maps.shape[0] - 6):
         for left in range(maps.shape[1] - 6):
@@ -206,7 +206,7 @@ def test_pixels_are_cut_and_mirrored_where_they_should_be():
 
 def test_the_fully_convolutional_form(linear, narrow):
     experiment, _ = narrow
-    assert convolutional(experiment) == NARROW.over_whole_pictures(224)
+    assert convolutional(experiment) == NARROW.over_whole_images(224)
     assert convolutional(linear) == linear.model
     half = convolutional(dataclasses.replace(experiment, precision="bfloat16"))
     assert half.dtype == jnp.bfloat16  # type: ignore[attr-defined]

@@ -79,7 +79,7 @@ def dense(small, evaluator) -> np.ndarray:
 
 def one_by_one(experiment: Experiment, variables: dict, scale: int) -> np.ndarray:
     """Dense probabilities of each image by itself."""
-    form, rows = NET.over_whole_pictures(16), []
+    form, rows = NET.over_whole_images(16), []
     params = jax.tree.map(jnp.asarray, variables["params"])
     run = jax.jit(lambda images: form.apply({"params": params}, images, train=False).mean(axis=(1, 2)))
     for record in SOURCE.__getitems__(range(len(SOURCE))):

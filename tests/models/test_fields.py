@@ -232,11 +232,11 @@ def test_fields_that_do_not_fit_each_other(make, message):
 
 def test_fields_that_do_fit_each_other():
     assert AlexNet(towers=3, features=(96, 255, 384, 384, 255)).towers == 3
-    assert VGG(blocks=A[:4], features=(4, 8, 8, 16)).over_whole_pictures(64).map_size == 4
+    assert VGG(blocks=A[:4], features=(4, 8, 8, 16)).over_whole_images(64).map_size == 4
     assert CifarResNet(features=(16, 8, 64), shortcut="B").shortcut == "B"
     assert AlexNet(dropout_rate=jnp.float32(0.5).item()).dropout_rate == 0.5
 
 
 def test_no_network_is_trained_on_images_that_its_pools_leave_nothing_of():
     with pytest.raises(ValueError, match=r"size \(=16\) must be at least 32"):
-        VGG().over_whole_pictures(16)
+        VGG().over_whole_images(16)

@@ -148,7 +148,7 @@ def test_whole_pictures_of_the_training_size_give_the_plain_answer(compile_quick
     def both(images):
         variables = model.init(jax.random.key(0), images, train=False)
         plain = model.apply(variables, images, train=False)
-        return plain, model.over_whole_pictures(224).apply(variables, images, train=False)
+        return plain, model.over_whole_images(224).apply(variables, images, train=False)
 
     plain, classes = compile_quickly(both, images)(images)
     chex.assert_shape(classes, (2, 1, 1, 5))
@@ -160,6 +160,6 @@ def test_whole_pictures_that_are_larger_give_a_map_of_classes():
     model = VGG()  # D
     images = jax.ShapeDtypeStruct((2, 256, 384, 3), jnp.float32)
     variables = jax.eval_shape(lambda x: model.init(jax.random.key(0), x[:, :224, :224], train=False), images)
-    dense = model.over_whole_pictures(224)
+    dense = model.over_whole_images(224)
     classes = jax.eval_shape(lambda v, x: dense.apply(v, x, train=False), variables, images)
     assert classes.shape == (2, 2, 6, 1000)

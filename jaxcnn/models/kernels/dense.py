@@ -44,8 +44,8 @@ def _backward(residuals, gradient):
 
 def times_transposed(rows: jax.Array, weights: jax.Array) -> jax.Array:
     """rows [batch, outputs] @ weights.T, for weights [inputs, outputs]; result: [batch, inputs]."""
-    picture, filters = weights[None, :, None, :], rows.T[None, None]
-    return plain(picture, filters, (1, 1), ((0, 0), (0, 0)))[0, :, 0].T
+    image, filters = weights[None, :, None, :], rows.T[None, None]
+    return plain(image, filters, (1, 1), ((0, 0), (0, 0)))[0, :, 0].T
 
 
 _product_by_hand.defvjp(_forward, _backward)

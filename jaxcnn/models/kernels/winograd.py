@@ -26,7 +26,7 @@ from jaxcnn.models.kernels.reference import Sides, plain
 Grid = list[list[jax.Array]]  # of the places of a tile, of a kernel or of an output: rows of columns
 Matrix = Sequence[Sequence[float]]
 
-OF_PICTURE = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))  # Bᵀ
+OF_IMAGE = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))  # Bᵀ
 OF_KERNEL = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))  # G
 OF_OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))  # Aᵀ
 FLIPPED = (3, 1, 2, 0)  # G of a flipped kernel: the same rows in another order
@@ -125,7 +125,7 @@ def _tiles(images: jax.Array, padding: Sides) -> Grid:
         ends = (batch, row + 2 * down - 1, column + 2 * across - 1, inputs)
         return jax.lax.slice(padded, (0, row, column, 0), ends, (1, 2, 2, 1))
 
-    return _transform(OF_PICTURE, [[place(row, column) for column in range(4)] for row in range(4)])
+    return _transform(OF_IMAGE, [[place(row, column) for column in range(4)] for row in range(4)])
 
 
 def _tile_counts(images: jax.Array, padding: Sides) -> list[int]:

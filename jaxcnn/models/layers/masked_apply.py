@@ -75,7 +75,7 @@ def masked_apply(
     """Class scores of images of different sizes, by a network that is convolutional up to its pooling.
 
     Args:
-      model: a network that ends in global average pooling, or returns a class map (VGG's `over_whole_pictures`),
+      model: a network that ends in global average pooling, or returns a class map (VGG's `over_whole_images`),
         which is averaged here.
       variables: {"params", …}.
       images: each in the top left corner of its array; the values outside of it make no difference.

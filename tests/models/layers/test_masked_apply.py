@@ -57,7 +57,7 @@ def initialised(model: nn.Module, side: int) -> Any:
 )
 def test_pictures_in_one_batch_are_seen_as_if_alone(compile_quickly, model, side, canvas, extents):
     variables = initialised(model, side)
-    form = model.over_whole_pictures(side) if isinstance(model, VGG) else model
+    form = model.over_whole_images(side) if isinstance(model, VGG) else model
     # Outside of the pictures there is noise, too: it must not matter.
     images = np.random.default_rng(2).normal(size=(len(extents), *canvas, 3)).astype(np.float32)
     sizes = np.array(extents, np.int32)
@@ -92,7 +92,7 @@ def test_a_picture_that_fills_the_training_size_gives_the_plain_answer(compile_q
     sizes = np.full((2, 2), 224, np.int32)
 
     def both(variables, images, sizes):
-        form = model.over_whole_pictures(224)
+        form = model.over_whole_images(224)
         return model.apply(variables, images, train=False), masked_apply(form, variables, images, sizes)
 
     plain, within = compile_quickly(both, variables, images, sizes)(variables, images, sizes)
