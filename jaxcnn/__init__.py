@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from jaxcnn.config.overrides import override
     from jaxcnn.runs.evaluate import evaluate
     from jaxcnn.runs.fit import fit
+    from jaxcnn.runs.trained import load_trained
 
-__all__ = ["Experiment", "evaluate", "fit", "load", "names", "override", "variants"]
+__all__ = ["Experiment", "evaluate", "fit", "load", "load_trained", "names", "override", "variants"]
 
 xla_flags.apply(too_late=private_jax.backends_are_initialized())
 
@@ -31,6 +32,7 @@ _HOMES = {
     "override": "jaxcnn.config.overrides",
     "fit": "jaxcnn.runs.fit",
     "evaluate": "jaxcnn.runs.evaluate",
+    "load_trained": "jaxcnn.runs.trained",
 }
 
 

@@ -14,10 +14,10 @@ from jaxcnn.data import embedded
 from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.runs import plan
-from jaxcnn.runs.evaluate import restore_state
 from jaxcnn.runs.length import Length
 from jaxcnn.runs.resolve import resolve
 from jaxcnn.runs.run import Run
+from jaxcnn.runs.trained import restore_state
 from jaxcnn.training.metrics import divide, zero_sums
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")

@@ -5,13 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
-
-from jaxcnn.config.experiment import Experiment, load
-from jaxcnn.config.overrides import ACTIVATIONS, LENGTHS, apply_changes, override, parse_settings, set_path
-from jaxcnn.config.serialize import to_json
+from jaxcnn.config.experiment import Experiment
+from jaxcnn.config.overrides import override, parse_settings
 from jaxcnn.data.datasets import data_set
-from jaxcnn.data.preparation.choose import Choice, choose
+from jaxcnn.data.preparation.choose import choose
 from jaxcnn.data.sources import Source, open_source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluator import Evaluator
@@ -19,11 +16,9 @@ from jaxcnn.evaluation.protocols import check_image_sizes, check_protocol
 from jaxcnn.parallel.compilation import check_compiling
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.reporting.progress import Display, Silent
-from jaxcnn.runs.checkpoints import Checkpoints
-from jaxcnn.runs.disk_errors import reporting_full_disk
-from jaxcnn.runs.folder import FREE, local_folder, saved_identity, split_content
-from jaxcnn.runs.resolve import resolve
-from jaxcnn.runs.same_run import CONTENT, differences
+from jaxcnn.runs.folder import local_folder, split_content
+from jaxcnn.runs.same_run import CONTENT
+from jaxcnn.runs.trained import class_names, rebuild, restore_state, saved_experiment, with_outputs_of
 from jaxcnn.training import state as train_state
 from jaxcnn.training.network import check_outputs
 from jaxcnn.training.out_of_memory import MORE, reporting_out_of_memory
@@ -114,12 +109,6 @@ def checked_protocols(protocols: Sequence[str], experiment: Experiment) -> Seque
     return protocols
 
 
-def with_outputs_of(saved: dict[str, Any], experiment: Experiment) -> Experiment:
-    """The experiment with as many outputs as the run had, which `fit` had set to what its data needed."""
-    classes = saved["model"].get("num_classes")
-    return experiment if classes is None else set_path(experiment, "model.num_classes", classes)
-
-
 def other_data(workdir: Path, saved: dict[str, Any], source: Source) -> list[str]:
     """What to tell where the data isn't that of the run's own evaluations: a line each.
 
@@ -143,75 +132,5 @@ def other_data(workdir: Path, saved: dict[str, Any], source: Source) -> list[str
     return lines
 
 
-def class_names(workdir: Path) -> list[str] | None:
-    """The names of the classes that a run's network was trained on; None where no checkpoint says."""
-    checkpoints = Checkpoints(workdir)
-    try:
-        return checkpoints.record().get("class_names")
-    finally:
-        checkpoints.close()
-
-
 def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
-
-
-def saved_experiment(workdir: Path) -> dict[str, Any]:
-    """What experiment.json says. Raises UsageError where the folder is no run's, and as `saved_identity` does."""
-    saved = saved_identity(workdir)
-    if saved is None:
-        raise UsageError(f"{workdir} is no run's folder: it has no experiment.json.")
-    return saved
-
-
-def rebuild(saved: dict[str, Any]) -> Experiment:
-    """The experiment that a run was made from: its file in `experiments/`, with what the run changed.
-
-    Raises:
-      UsageError: the run was made from an experiment that the files can't give.
-    """
-    experiment = load(f"{saved['name']}:{saved['variant']}")
-    choice = Choice(saved["data"], saved["rehearsal"], "", "")
-    experiment = resolve(experiment, choice, (), saved["model"].get("num_classes", 1))
-    present = {name: value for name, value in to_json(experiment).items() if name not in FREE | {"type", "data"}}
-    wanted = {name: saved[name] for name in present if name in saved}
-    known = [path for path in differences(wanted, present) if _has(wanted, path)]  # an old run may lack new fields
-    changes = [(path, _at(wanted, path)) for path in known]
-    if any(path.endswith("type") for path, _ in changes):
-        raise UsageError(
-            f"the run was made from an experiment that {experiment.id} can't be turned into "
-            f"({', '.join(path for path, _ in changes)} differ); give it as evaluate(…, experiment=…)."
-        )
-    # Of two lengths one is None; the other one decides.
-    set_ones = [(path, _from_json(value)) for path, value in changes if path not in LENGTHS or value is not None]
-    return apply_changes(experiment, set_ones)
-
-
-def _at(tree: dict[str, Any], path: str) -> Any:
-    for name in path.split("."):
-        tree = tree[name]
-    return tree
-
-
-def _has(tree: dict[str, Any], path: str) -> bool:
-    head, _, rest = path.partition(".")
-    return head in tree and (not rest or (isinstance(tree[head], dict) and _has(tree[head], rest)))
-
-
-def _from_json(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(map(_from_json, value))
-    return ACTIVATIONS.get(value, value) if isinstance(value, str) else value
-
-
-def restore_state(experiment: Experiment, workdir: Path, devices: Devices) -> train_state.TrainState:
-    """The newest state in a run's folder, on these devices. Raises DataMissingError where none was saved."""
-    optimizer, statistics = experiment.optimizer.transformation(), train_state.zero_statistics(experiment.inputs)
-    create = partial(train_state.create_for, experiment, optimizer, seed=0, statistics=statistics)
-    with reporting_full_disk(workdir):
-        checkpoints = Checkpoints(workdir)
-        try:
-            state, _ = checkpoints.restore(jax.eval_shape(create), devices.replicated)
-        finally:
-            checkpoints.close()
-    return state

@@ -22,7 +22,7 @@ from jaxcnn.errors import UsageError
 from jaxcnn.parallel import processes
 from jaxcnn.parallel.devices import Devices, rows_of_process
 from jaxcnn.runs import plan
-from jaxcnn.runs.evaluate import restore_state
+from jaxcnn.runs.trained import restore_state
 
 ROOT = Path(__file__).parents[2]
 LONG, EVERY, BATCH = 400, 20, 16

@@ -13,10 +13,11 @@ from jaxcnn.config.serialize import to_json
 from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.errors import DataMissingError, UsageError
 from jaxcnn.reporting.progress import Silent
-from jaxcnn.runs.evaluate import evaluate, rebuild, saved_experiment
+from jaxcnn.runs.evaluate import evaluate
 from jaxcnn.runs.fit import fit
 from jaxcnn.runs.folder import claim_workdir, identity
 from jaxcnn.runs.resolve import resolve
+from jaxcnn.runs.trained import rebuild, saved_experiment
 
 
 def saved_by(title: str, data: str, rehearsal: bool, *settings: str, classes: int = 10):

@@ -10,8 +10,8 @@ import pytest
 import jaxcnn
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.reporting.progress import Silent
-from jaxcnn.runs.evaluate import rebuild, restore_state
 from jaxcnn.runs.folder import params_sha256, saved_identity
+from jaxcnn.runs.trained import rebuild, restore_state
 
 WRITTEN = Path(__file__).with_name("run_of_an_older_release")  # three steps of LeNet-5 with batches of 8, before 0.2
 

@@ -25,8 +25,9 @@ from jaxcnn.optim.losses import AuxiliaryCrossEntropy, SoftmaxCrossEntropy
 from jaxcnn.optim.optimizers import Momentum
 from jaxcnn.optim.schedules import Constant
 from jaxcnn.parallel.devices import Devices
-from jaxcnn.runs.evaluate import evaluate, restore_state
+from jaxcnn.runs.evaluate import evaluate
 from jaxcnn.runs.fit import fit
+from jaxcnn.runs.trained import restore_state
 from jaxcnn.training import state as train_state
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")

@@ -25,9 +25,10 @@ from jaxcnn.models.layers.core import Dense
 from jaxcnn.optim.schedules import Constant
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.reporting.progress import Silent
-from jaxcnn.runs.evaluate import evaluate, restore_state
+from jaxcnn.runs.evaluate import evaluate
 from jaxcnn.runs.fit import fit
 from jaxcnn.runs.initial_state import create_state, image_statistics
+from jaxcnn.runs.trained import restore_state
 from jaxcnn.runs.warm_start import InitialWeights, read
 from jaxcnn.training import state as train_state
 from jaxcnn.training.program import Program

@@ -1,0 +1,163 @@
+"""A trained network from a run's folder, with what it takes to apply it: its recipe, variables and class names."""
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+
+from jaxcnn.augmentation.augment import normalise
+from jaxcnn.config.experiment import Experiment, load
+from jaxcnn.config.overrides import ACTIVATIONS, LENGTHS, apply_changes, set_path
+from jaxcnn.config.serialize import to_json
+from jaxcnn.data.preparation.choose import Choice
+from jaxcnn.errors import UsageError
+from jaxcnn.evaluation.crops import center
+from jaxcnn.parallel.devices import Devices
+from jaxcnn.runs.checkpoints import Checkpoints
+from jaxcnn.runs.disk_errors import reporting_full_disk
+from jaxcnn.runs.folder import FREE, local_folder, saved_identity
+from jaxcnn.runs.resolve import resolve
+from jaxcnn.runs.same_run import differences
+from jaxcnn.training import state as train_state
+from jaxcnn.training.network import in_precision
+
+Tree = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedNetwork:
+    """A network with its weights and its preprocessing.
+
+    Attributes:
+      experiment: as the run resolved it; `experiment.inputs` is the preprocessing.
+      variables: {"params", "batch_stats", "statistics"}.
+      class_names: the name of each output; empty where no checkpoint says.
+      step: how many updates the network has had.
+    """
+
+    experiment: Experiment
+    variables: dict[str, Tree]
+    class_names: tuple[str, ...]
+    step: int
+
+    @property
+    def model(self) -> nn.Module:
+        """The Flax module, which `logits` applies."""
+        return in_precision(self.experiment)
+
+    def preprocess(self, images: jax.Array) -> jax.Array:
+        """What the network takes of images: their central crop, normalised as in training.
+
+        Args:
+          images: uint8 [batch, stored_size, stored_size, channels], the squares that the experiment's inputs describe.
+
+        Returns:
+          float32 [batch, size, size, channels].
+        """
+        inputs = self.experiment.inputs
+        return center(normalise(images, inputs, self.variables["statistics"]), inputs.size)[0]
+
+    def logits(self, inputs: jax.Array) -> jax.Array:
+        """The scores of the classes, float32 [batch, classes], of what `preprocess` gives."""
+        network = {name: self.variables[name] for name in ("params", "batch_stats")}
+        outputs = self.model.apply(network, inputs, train=False)
+        assert isinstance(outputs, jax.Array)
+        return outputs
+
+
+def load_trained(workdir: str | Path, *, experiment: Experiment | None = None) -> TrainedNetwork:
+    """The network of a run's newest checkpoint, on the first device.
+
+    Args:
+      workdir: the run's folder.
+      experiment: only needed where the run was made from an experiment that isn't a file in `experiments/`.
+
+    Raises:
+      UsageError: the folder holds no run, or one whose experiment can't be rebuilt.
+      DataMissingError, JaxcnnError: it has no complete checkpoint, or a damaged one.
+    """
+    folder = local_folder(workdir)
+    saved = saved_experiment(folder)
+    experiment = rebuild(saved) if experiment is None else with_outputs_of(saved, experiment)
+    state = restore_state(experiment, folder, Devices(devices=jax.devices()[:1]))
+    names = tuple(class_names(folder) or ())
+    return TrainedNetwork(experiment, train_state.evaluation_variables(state), names, int(state.step))
+
+
+def saved_experiment(workdir: Path) -> dict[str, Any]:
+    """What experiment.json says. Raises UsageError where the folder is no run's, and as `saved_identity` does."""
+    saved = saved_identity(workdir)
+    if saved is None:
+        raise UsageError(f"{workdir} is no run's folder: it has no experiment.json.")
+    return saved
+
+
+def rebuild(saved: dict[str, Any]) -> Experiment:
+    """The experiment that a run was made from: its file in `experiments/`, with what the run changed.
+
+    Raises:
+      UsageError: the run was made from an experiment that the files can't give.
+    """
+    experiment = load(f"{saved['name']}:{saved['variant']}")
+    choice = Choice(saved["data"], saved["rehearsal"], "", "")
+    experiment = resolve(experiment, choice, (), saved["model"].get("num_classes", 1))
+    present = {name: value for name, value in to_json(experiment).items() if name not in FREE | {"type", "data"}}
+    wanted = {name: saved[name] for name in present if name in saved}
+    known = [path for path in differences(wanted, present) if _has(wanted, path)]  # an old run may lack new fields
+    changes = [(path, _at(wanted, path)) for path in known]
+    if any(path.endswith("type") for path, _ in changes):
+        raise UsageError(
+            f"the run was made from an experiment that {experiment.id} can't be turned into "
+            f"({', '.join(path for path, _ in changes)} differ); give it as evaluate(…, experiment=…)."
+        )
+    # Of two lengths one is None; the other one decides.
+    set_ones = [(path, _from_json(value)) for path, value in changes if path not in LENGTHS or value is not None]
+    return apply_changes(experiment, set_ones)
+
+
+def _at(tree: dict[str, Any], path: str) -> Any:
+    for name in path.split("."):
+        tree = tree[name]
+    return tree
+
+
+def _has(tree: dict[str, Any], path: str) -> bool:
+    head, _, rest = path.partition(".")
+    return head in tree and (not rest or (isinstance(tree[head], dict) and _has(tree[head], rest)))
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_from_json, value))
+    return ACTIVATIONS.get(value, value) if isinstance(value, str) else value
+
+
+def restore_state(experiment: Experiment, workdir: Path, devices: Devices) -> train_state.TrainState:
+    """The newest state in a run's folder, on these devices. Raises DataMissingError where none was saved."""
+    optimizer, statistics = experiment.optimizer.transformation(), train_state.zero_statistics(experiment.inputs)
+    create = partial(train_state.create_for, experiment, optimizer, seed=0, statistics=statistics)
+    with reporting_full_disk(workdir):
+        checkpoints = Checkpoints(workdir)
+        try:
+            state, _ = checkpoints.restore(jax.eval_shape(create), devices.replicated)
+        finally:
+            checkpoints.close()
+    return state
+
+
+def with_outputs_of(saved: dict[str, Any], experiment: Experiment) -> Experiment:
+    """The experiment with as many outputs as the run had, which `fit` had set to what its data needed."""
+    classes = saved["model"].get("num_classes")
+    return experiment if classes is None else set_path(experiment, "model.num_classes", classes)
+
+
+def class_names(workdir: Path) -> list[str] | None:
+    """The names of the classes that a run's network was trained on; None where no checkpoint says."""
+    checkpoints = Checkpoints(workdir)
+    try:
+        return checkpoints.record().get("class_names")
+    finally:
+        checkpoints.close()
