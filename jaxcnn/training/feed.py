@@ -16,7 +16,6 @@ from jaxcnn.data.loading.read import Damaged, neighbours, read_batch
 from jaxcnn.data.sources import Source
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.training.step_times import StepTimes
-from jaxcnn.training.steps import on_resident
 
 Batch = dict[str, np.ndarray]
 
@@ -57,10 +56,6 @@ class Feed:
             self._whole = load_resident(source, size=size, channels=channels, on_damage=tell)
             self.resident = (devices.replicate(self._whole),)
 
-    def adapt(self, step: Callable) -> Callable:
-        """The step as it takes what this feed gives."""
-        return on_resident(step) if self.resident else step
-
     @property
     def streams(self) -> bool:
         """Whether images are read and decoded while steps run, instead of being kept on the devices."""
@@ -94,16 +89,6 @@ class Feed:
             crop=self._inputs.crop,
             threads=threads,
             on_damage=self._on_damage,
-        )
-
-    def example(self) -> Any:
-        """A batch of zeros, placed as every batch is: what a step is compiled for."""
-        size, channels = self._inputs.training_size, self._inputs.channels
-        rows = self._batch_size // self._devices.shard[1]
-        if self._whole is not None:
-            return self._devices.shard_batch(np.zeros(rows, np.int32))
-        return self._devices.shard_batch(
-            {"image": np.zeros((rows, size, size, channels), np.uint8), "label": np.zeros(rows, np.int32)}
         )
 
     def sample(self, count: int, *, epoch: int) -> Batch:
