@@ -58,7 +58,7 @@ def caffenet() -> Experiment:
 
 
 def ungrouped() -> Experiment:
-    """One tower: every layer sees all maps."""
+    """No groups: every layer sees all maps."""
     return replace(paper(), model=AlexNet(towers=1), deviations=(UNGROUPED, *DEVIATIONS))
 
 

@@ -1,5 +1,6 @@
 """The speed of a train step on random input, of a data set's pipeline, and of both together."""
 
+import functools
 import statistics
 import time
 from typing import Any
@@ -65,14 +66,10 @@ def bench(
     devices = lay_out(experiment, parallel=parallel, mesh=mesh)
     rows = experiment.batch_size
     length = Length.of(experiment, 100 * rows)
-    program = Program(
-        experiment,
-        devices,
-        steps_per_epoch=length.steps_per_epoch,
-        total_steps=length.planned,
-        images=rows,
-        on_device=False,
+    program_of = functools.partial(
+        Program, experiment, devices, steps_per_epoch=length.steps_per_epoch, total_steps=length.planned
     )
+    program = program_of(images=rows, on_device=False)
     placed = devices.shard_batch(random_batch(experiment, program))
     state = program.lower_creation()()(np.uint32(0), program.zero_statistics)
 
@@ -83,8 +80,7 @@ def bench(
     median = statistics.median(times)
     measured = {}
     if source is not None:
-        step = program.step(devices.axis_name)
-        measured["data"] = bench_data(experiment, source, devices, step, state, steps=steps, step_ms=median)
+        measured["data"] = bench_data(experiment, source, devices, program_of, state, steps=steps, step_ms=median)
     return {
         "experiment": experiment.id,
         "device_kind": devices.devices[0].device_kind,

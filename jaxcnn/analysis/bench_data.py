@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+from jax.stages import Compiled
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.data.loading.pipeline import default_threads
 from jaxcnn.data.sources import Source
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.training.feed import Feed
+from jaxcnn.training.program import Program
 from jaxcnn.training.step_times import StepTimes, is_data_bound
 
 
@@ -19,7 +21,7 @@ def bench_data(
     experiment: Experiment,
     source: Source,
     devices: Devices,
-    step: Callable,
+    program: Callable[..., Program],
     state: Any,
     *,
     steps: int,
@@ -30,7 +32,9 @@ def bench_data(
     Args:
       experiment: its model must have enough outputs for the data.
       source: the training split.
-      devices, step, state: as for `Devices.compile`; the state is donated.
+      devices: what the program is compiled for.
+      program: `program(images=…, on_device=…)` gives the experiment's program for such a training set.
+      state: the program's; it is donated.
       steps: batches of each measurement, after those that fill the pipeline.
       step_ms: the time of a train step alone, milliseconds.
 
@@ -53,12 +57,10 @@ def bench_data(
         "with_step": together(
             feed,
             experiment.batch_size,
-            devices,
-            step,
+            program(images=len(source), on_device=not feed.streams).compile_step(),
             state,
             steps=steps,
             step_ms=step_ms,
-            save_memory=experiment.saves_memory,
         ),
     }
 
@@ -83,16 +85,13 @@ def alone(feed: Feed, batch_size: int, steps: int) -> dict[str, float]:
 def together(
     feed: Feed,
     batch_size: int,
-    devices: Devices,
-    step: Callable,
+    compiled: Compiled,
     state: Any,
     *,
     steps: int,
     step_ms: float,
-    save_memory: bool,
 ) -> dict[str, Any]:
     """Measures a window of steps as in a run; the last step is timed separately."""
-    compiled = devices.compile(feed.adapt(step), state, feed.example(), *feed.resident, save_memory=save_memory)
     times = StepTimes()
     batches = feed.batches(0, times)
     state, _ = compiled(state, next(batches), *feed.resident)

@@ -1,1 +1,1 @@
-"""From stored images to a network's input, on the device: normalisation, whitening, random crops and colours."""
+"""From images to a network's input: random windows, chosen on the host, and what happens on the device."""

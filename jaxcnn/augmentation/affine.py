@@ -59,7 +59,7 @@ def resample(
     grid = jnp.stack(jnp.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(1, height * width, 2)
     source = (grid[:, :, None] * matrices[:, None]).sum(-1) + shifts[:, None]
     source = source + jnp.array([(height - 1) / 2, (width - 1) / 2], jnp.float32)[None, None]
-    # One pixel of `fill` around the image: places further out are `fill`, and those at the border blend into it.
+    # One pixel of `fill` around the image: places further out become `fill`, and the border blends into it.
     framed = jnp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=fill)
     flat = framed.reshape(batch, (height + 2) * (width + 2), channels)
     row = jnp.clip(source[..., 0] + 1, 0.0, height + 1.0)

@@ -19,6 +19,9 @@ from jaxcnn.config.inputs import Inputs, Whitening
 Stored = UInt8[Array, "batch height width channels"] | Float32[Array, "batch height width channels"]
 Statistics = dict[str, Float32[Array, "..."]]
 
+# What an image's key is split into; the order decides every random number, so new uses come last.
+STREAMS = ("colour", "crop", "mirror", "distortion", "photometric")
+
 # Principal components of RGB over ImageNet's training set, for pixels in 0–1: the covariance's eigenvalues λ, which are
 # variances, and its eigenvectors as columns. Measured by the authors of fb.resnet.torch; AlexNet's paper (§4.1) prints
 # none.
@@ -83,6 +86,26 @@ def _channels(value: float | tuple[float, ...]) -> Float32[Array, "1 1 1 _"]:
     return jnp.reshape(jnp.asarray(value, jnp.float32), (1, 1, 1, -1))
 
 
+def training_inputs(
+    images: Stored, keys: Key[Array, "batch"], inputs: Inputs, statistics: Statistics
+) -> Float32[Array, "batch {inputs.size} {inputs.size} channels"]:
+    """The network's input in training: distorted colours, normalisation, then the other augmentation.
+
+    Args:
+      images: 0–255.
+      keys: one key for each image, on which alone its augmentation depends.
+      inputs: the experiment's.
+      statistics: of the training set, as for `normalise`.
+    """
+    images = photometric(images, keys, inputs)
+    return augment(normalise(images, inputs, statistics), keys, inputs)
+
+
+def streams(keys: Key[Array, "batch"], *names: str) -> list[Key[Array, "batch"]]:
+    """An independent key for each image and each of these uses (names in `STREAMS`)."""
+    return [jax.vmap(jax.random.fold_in, (0, None))(keys, STREAMS.index(name)) for name in names]
+
+
 def photometric(images: Stored, keys: Key[Array, "batch"], inputs: Inputs) -> Stored:
     """Random brightness, contrast and colour, if `inputs` ask for them. It comes before `normalise`.
 
@@ -96,9 +119,9 @@ def photometric(images: Stored, keys: Key[Array, "batch"], inputs: Inputs) -> St
     """
     if inputs.photometric is None:
         return images
-    keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 4)  # after the four of `augment`
+    (own_keys,) = streams(keys, "photometric")
     limits = dataclasses.asdict(inputs.photometric)
-    return photometric_distort(images.astype(jnp.float32), keys, **limits)
+    return photometric_distort(images.astype(jnp.float32), own_keys, **limits)
 
 
 def augment(
@@ -114,9 +137,7 @@ def augment(
     Returns:
       Images of `inputs.size` pixels a side.
     """
-    colour_keys, crop_keys, mirror_keys, distortion_keys = (
-        jax.vmap(jax.random.fold_in, (0, None))(keys, number) for number in range(4)
-    )
+    colour_keys, crop_keys, mirror_keys, distortion_keys = streams(keys, "colour", "crop", "mirror", "distortion")
     if inputs.colour_std:
         images = images + colour_shift(colour_keys, inputs.colour_std)[:, None, None, :] * _channels(inputs.scale)
     if images.shape[1] > inputs.size:

@@ -1,7 +1,7 @@
 """The crops of a stored image that a test protocol evaluates.
 
-Each function takes images [batch, height, width, channels] and the size of a crop in pixels, and returns a list of
-crops [batch, size, size, channels].
+Each function takes normalised, padded images [batch, height, width, channels] and the size of a crop in pixels, and
+returns a list of crops [batch, size, size, channels].
 """
 
 from collections.abc import Callable

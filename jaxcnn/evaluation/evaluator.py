@@ -12,7 +12,7 @@ from jaxcnn.data.loading.in_memory import RESIDENT_PIXELS, evaluation_batches, l
 from jaxcnn.data.loading.pipeline import test_batches
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import UsageError
-from jaxcnn.evaluation.protocols import PROTOCOLS, Squares
+from jaxcnn.evaluation.protocols import PROTOCOLS, StoredSquares
 from jaxcnn.evaluation.whole_images import WholeImageEvaluator
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.training.metrics import divide
@@ -75,14 +75,14 @@ class Evaluator:
         if not len(self._source):
             raise UsageError(f"{self._source.name} has no images in its {self._source.split} split.")
         chosen = PROTOCOLS[protocol]
-        whole = not isinstance(chosen, Squares)
+        whole = not isinstance(chosen, StoredSquares)
         with reporting_evaluation_memory(self._batch_size, self._devices.batch_parts, whole=whole):
-            if isinstance(chosen, Squares):
+            if isinstance(chosen, StoredSquares):
                 return self._by_squares(protocol, chosen, variables, progress)
             return self._whole_images(chosen, variables, progress=progress)
 
     def _by_squares(
-        self, protocol: str, chosen: Squares, variables: Tree, progress: Callable[[int, int], None] | None
+        self, protocol: str, chosen: StoredSquares, variables: Tree, progress: Callable[[int, int], None] | None
     ) -> dict[str, Any]:
         totals = None
         for number, batch in enumerate(self._batches(), start=1):

@@ -26,7 +26,7 @@ LARGEST = 4  # limit of a scale in input sizes of the network; a larger one was 
 
 
 @dataclasses.dataclass(frozen=True)
-class Squares:
+class StoredSquares:
     """Crops of the stored square."""
 
     crops: Crops
@@ -44,13 +44,13 @@ class WholeImages:
     windows: WindowLayout | None = None  # None: dense
 
 
-PROTOCOLS: dict[str, Squares | WholeImages] = {
-    "center": Squares(crops.center),
-    "ten_crop": Squares(crops.ten_crop),
+PROTOCOLS: dict[str, StoredSquares | WholeImages] = {
+    "center": StoredSquares(crops.center),
+    "ten_crop": StoredSquares(crops.ten_crop),
     "dense": WholeImages(lambda scales: scales.dense),
     "multi_crop": WholeImages(lambda scales: scales.multi_crop, windows.grid),
     "multi_scale": WholeImages(lambda scales: scales.multi_scale),
-    "144_crop": WholeImages(lambda scales: scales.crop_144, windows.squares),
+    "144_crop": WholeImages(lambda scales: scales.crop_144, windows.three_squares),
     "multi_scale_dense": WholeImages(lambda scales: scales.multi_scale_dense),
 }
 
@@ -60,7 +60,7 @@ def check_protocol(name: str, experiment: Experiment) -> None:
     if name not in PROTOCOLS:
         raise UsageError(f"there is no protocol {name!r}; {nearest(name, list(PROTOCOLS))}")
     protocol = PROTOCOLS[name]
-    if isinstance(protocol, Squares):
+    if isinstance(protocol, StoredSquares):
         return
     sides, size = protocol.scales(experiment.scales), experiment.inputs.size
     reason = None
@@ -101,7 +101,9 @@ def check_image_sizes(name: str, experiment: Experiment, source: Source) -> None
     if source.shorter_side is None:
         return
     protocol, side = PROTOCOLS[name], source.shorter_side
-    wanted = (experiment.inputs.stored_size,) if isinstance(protocol, Squares) else protocol.scales(experiment.scales)
+    wanted = (
+        (experiment.inputs.stored_size,) if isinstance(protocol, StoredSquares) else protocol.scales(experiment.scales)
+    )
     if max(wanted) > side:
         raise UsageError(
             f"protocol {name!r} needs images whose shorter side has {max(wanted)} pixels, and this copy of "

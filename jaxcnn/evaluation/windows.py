@@ -28,7 +28,7 @@ def grid(extents: jax.Array, size: int, scale: int) -> list[Windows]:
     return [Windows((places[:, None, :] * (extents - size)[None] + 2) // 4, size)]  # to the nearest pixel
 
 
-def squares(extents: jax.Array, size: int, scale: int) -> list[Windows]:
+def three_squares(extents: jax.Array, size: int, scale: int) -> list[Windows]:
     """18 windows: three squares, and of each its four corners and its centre (GoogLeNet §7).
 
     The squares are at the left, centre and right, or in portraits at the top, centre and bottom.

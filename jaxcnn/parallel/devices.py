@@ -1,7 +1,7 @@
 """How a step runs on all devices: `jit` over a mesh, or `pmap`.
 
-Both take the batch divided and the state replicated (but for towers that `--mesh` divides), and give the state back
-as they got it, so nothing else in the house knows which of them ran.
+Both take the batch divided and the state replicated (but for towers that `--mesh` divides), and return the state
+in the same layout, so no other code depends on which of them runs.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ Mode = Literal["jit", "pmap"]
 class Devices:
     """The devices of a run: along one axis each batch is divided, along another one a network's towers, if asked for.
 
-    Under `jax.distributed` they are those of all processes, and each process hands over its own rows of a batch.
+    Under `jax.distributed` they are those of all processes, and each process supplies its own rows of a batch.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Devices:
 
     @property
     def axis_name(self) -> str | None:
-        """What a step averages over by itself; under `jit` the compiler does it."""
+        """The axis over which a step averages explicitly; under `jit` the compiler does it."""
         return BATCH_AXIS if self.mode == "pmap" else None
 
     def check_batch_size(self, batch_size: int, *, accumulate: int = 1, what: str = "batch_size") -> None:
@@ -102,7 +102,7 @@ class Devices:
         return jax.device_put(tree, self.placement(tree))
 
     def replicate(self, tree: Tree) -> Tree:
-        """The whole tree on every device; each process hands over all of it."""
+        """The whole tree on every device; each process supplies all of it."""
         if self.processes == 1:
             return jax.device_put(tree, self.replicated)
         return jax.tree.map(lambda leaf: self._assemble(self.replicated, leaf, np.shape(leaf)), tree)

@@ -1,4 +1,4 @@
-"""What a rehearsal says of itself, before and after."""
+"""The box that announces a rehearsal, before and after it."""
 
 import textwrap
 
@@ -13,9 +13,9 @@ WIDTH = 78  # columns
 
 
 def banner(display: Display, experiment: Experiment, choice: Choice) -> None:
-    """Says loudly that this is a rehearsal, what differs, what its error compares with, and how to get the real thing.
+    """Announces a rehearsal: what differs from the paper, what to compare its error with, how to get the data.
 
-    Lines are at most 78 columns wide, but for single words and commands, which are to be copied.
+    Lines are at most 78 columns wide, except for single words and for commands, which people copy.
     """
     rehearsal = experiment.rehearsal
     if not choice.rehearsal or rehearsal is None:
@@ -39,5 +39,5 @@ def banner(display: Display, experiment: Experiment, choice: Choice) -> None:
 
 
 def wrapped(line: str) -> str:
-    """The line on as many lines as it takes, of at most `WIDTH` columns, the further ones indented."""
+    """The line wrapped to at most `WIDTH` columns; continuation lines are indented."""
     return textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

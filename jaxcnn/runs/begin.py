@@ -103,7 +103,7 @@ class Start:
     Attributes:
       step, state: the newest checkpoint's, or step 0 and the initial state.
       saved: what that checkpoint says of the run; {} where there is none.
-      record: the run's record, cut off behind `step`.
+      record: the run's record, truncated after `step`.
       step_function: the compiled step; None where no step is left.
       evaluation_due: whether an evaluation after `step` is still to be made.
     """
@@ -130,11 +130,11 @@ def start_of(
 
     Args:
       opened: closes what this opens, if something fails.
-      around: what surrounds the run now (`resumption.surroundings`).
+      around: the present devices and versions (`resumption.surroundings`).
     """
     experiment, devices = plan.experiment, plan.devices
     saved: dict[str, Any] = {}
-    with ThreadPoolExecutor(1, thread_name_prefix="compile") as background:  # two programs at a time
+    with ThreadPoolExecutor(1, thread_name_prefix="compile") as background:  # compiles two programs at a time
         if checkpoints.latest_step() is None:
             step, notes = 0, initial.notes if initial is not None else ()
             statistics = image_statistics(experiment.inputs, plan.train_source, initial, progress=display.advance)
@@ -173,7 +173,7 @@ def program_of(plan: Plan, *, on_device: bool) -> Program:
 def resumption_notes(
     saved: dict[str, Any], around: dict[str, Any], state: TrainState, experiment: Experiment
 ) -> tuple[str, ...]:
-    """What to tell of a run that goes on: where it goes on, and what has changed around it."""
+    """Messages about a resumed run: where it continues, and what has changed around it."""
     changed = changes(
         saved.get("surroundings"),
         around,
@@ -184,7 +184,7 @@ def resumption_notes(
 
 
 def announce(plan: Plan, display: Display) -> None:
-    """Says what the run trains on, for how long and where, before the step is compiled."""
+    """Announces data, length and devices before the step is compiled."""
     experiment, length = plan.experiment, plan.length
     display.message(
         f"{experiment.id} on {plan.choice.name}: {len(plan.train_source):,} + {len(plan.test_source):,} images, "

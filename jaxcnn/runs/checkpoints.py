@@ -19,8 +19,8 @@ Tree = Any
 class Checkpoints:
     """The checkpoints in a run's folder; the two newest are kept.
 
-    Beside the state each holds a record: JSON of the resolved experiment, the preprocessing, the class names, and
-    the seconds that the run has taken.
+    Beside the state each holds a record, as JSON: the resolved experiment, the class names, what surrounded the run
+    (`resumption.surroundings`), the seconds that it has taken, and whether an evaluation is still due.
     """
 
     def __init__(self, workdir: Path) -> None:
@@ -34,7 +34,7 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def save(self, state: TrainState, step: int, record: dict[str, Any]) -> None:
-        """Copies the state to the host and returns; writing goes on in the background. A step saved is left alone."""
+        """Copies the state to the host, returns, and writes in the background; a step already saved is skipped."""
         if step == self.latest_step():
             return
         arguments = ocp.args.Composite(state=ocp.args.StandardSave(state), record=ocp.args.JsonSave(record))
@@ -60,7 +60,7 @@ class Checkpoints:
         return restored["state"], restored["record"]
 
     def network(self, placement: Callable[[Tree], Tree]) -> dict[str, Tree]:
-        """What an evaluation uses of the newest state, whatever network it is of: nothing else is read.
+        """What an evaluation needs of the newest state, whatever the network; nothing else is read.
 
         Args:
           placement: shapes of a state's parts → their shardings.
@@ -110,7 +110,7 @@ class Checkpoints:
                 yield
         except PermissionError:
             raise
-        # By the libraries: files that are gone, are too short, or aren't JSON; a tree without a part.
+        # What the libraries raise for missing or short files, for damaged JSON, and for incomplete trees.
         except (OSError, ValueError, KeyError, TypeError) as error:
             before = max((other for other in self._manager.all_steps() if other < step), default=None)
             go_on = "begins anew" if before is None else f"goes on from step {before:,}"
@@ -120,7 +120,7 @@ class Checkpoints:
             ) from error
 
     def wait(self) -> None:
-        """Until everything saved is on disk; raises what went wrong in writing it."""
+        """Waits until everything is on disk; raises any error in writing it."""
         with jax.transfer_guard("allow"):
             self._manager.wait_until_finished()
 
@@ -129,7 +129,7 @@ class Checkpoints:
 
 
 def has_checkpoint(workdir: Path) -> bool:
-    """Whether the folder holds a complete checkpoint. It may be no run's, and stays as it is."""
+    """Whether the folder holds a complete checkpoint. The folder isn't changed."""
     folder = Path(workdir) / "checkpoints"
     return folder.is_dir() and any(entry.name.isdigit() for entry in folder.iterdir())
 
@@ -142,10 +142,10 @@ def placed(like: Tree, placement: Tree) -> Tree:
 
 
 class PatientLoop(asyncio.SelectorEventLoop):
-    """An event loop that waits at its close for the tasks that are still under way, whatever becomes of them.
+    """An event loop that, when closed, first waits for its unfinished tasks and ignores their results.
 
     Orbax reads a checkpoint's arrays all at once, in an event loop that it closes as soon as one of them fails. The
-    answers to the others then find the loop closed, and each prints a traceback past our one line of error.
+    other reads then find the loop closed, and each prints a traceback beside our one line of error.
     Orbax 0.12.8 does so: eight restores of truncated arrays printed 136 tracebacks without this class, none with it.
     """
 
@@ -157,7 +157,7 @@ class PatientLoop(asyncio.SelectorEventLoop):
 
 @contextlib.contextmanager
 def patient_loops() -> Iterator[None]:
-    """New event loops of this process are patient ones. (Setting asyncio's policy would do too, and is deprecated.)"""
+    """Makes new event loops patient. (Setting asyncio's policy would do the same, but is deprecated.)"""
     usual, asyncio.new_event_loop = asyncio.new_event_loop, PatientLoop
     try:
         yield

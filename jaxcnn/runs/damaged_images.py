@@ -1,4 +1,4 @@
-"""Damaged images of a training set: told by the threads that read ahead, written down when their step is done.
+"""Damaged images of a training set: reported by the reading threads, logged once their step is done.
 
 Each was replaced by another record (`data.loading.read`). A run that meets more than `ALLOWED_SHARE` of an epoch stops:
 the data set is broken then, not an image.
@@ -24,7 +24,7 @@ class Log(Protocol):
 
 
 class DamagedImages:
-    """Collects what was reported, and gives it to the log in the order of the steps.
+    """Collects reports and logs them in the order of the steps.
 
     Args:
         source: the training set.
@@ -51,12 +51,12 @@ class DamagedImages:
                 self._count(event["step"], event["record"])
 
     def write(self, log: Log, step: int) -> None:
-        """Writes down what the first `step` steps have met; twice the same nothing.
+        """Logs the damaged images of the first `step` steps. Idempotent: repeated reports are ignored.
 
-        Of several processes each brings what it has read, all count all of it, and so all stop at the same step.
+        With several processes, each contributes its own reports and counts everybody's, so all stop at the same step.
 
         Raises:
-            RunStoppedError: they are more than 0.1 % of an epoch.
+            RunStoppedError: more than 0.1 % of an epoch's images are damaged.
         """
         with self._lock:
             due = sorted(entry for entry in self._pending if entry[0] <= max(step - 1, 0))

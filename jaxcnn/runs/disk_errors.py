@@ -1,4 +1,4 @@
-"""A full disk, or a folder that may not be used, said in one line."""
+"""One-line errors for a full disk and for folders that can't be read or written."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def refusal(path: Path, error: OSError) -> UsageError:
-    """What to say where the system refuses a run's folder, or a file in it."""
+    """The error for a run's folder, or a file in it, that the system refuses."""
     return UsageError(
         f"can't use {path}: {error.strerror}; let yourself read and write it, or choose another --workdir."
     )
@@ -45,7 +45,7 @@ def reporting_full_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Orbax writes by TensorStore, whose errors carry the system's words and no number.
+        # Orbax writes by TensorStore, whose errors have the system's message but no error number.
         if isinstance(error, OSError) and error.errno in FORBIDDEN and _is_within(error.filename, folder):
             raise refusal(Path(error.filename), error) from error
         if getattr(error, "errno", None) not in FULL and "No space left on device" not in str(error):

@@ -23,7 +23,7 @@ from jaxcnn.training import state as train_state
 from jaxcnn.training.network import check_outputs
 from jaxcnn.training.out_of_memory import MORE, reporting_out_of_memory
 
-SETTINGS = ("scales", "evaluation_batch_size", "precision")  # what of an experiment can change after its training
+SETTINGS = ("scales", "evaluation_batch_size", "precision")  # fields that may change after training
 NAMED = 3  # classes in a note
 
 
@@ -44,7 +44,7 @@ def evaluate(
       workdir: the run's folder.
       protocols: names in `protocols.PROTOCOLS`; by default the experiment's own.
       data: another data set, with no more classes than the network has outputs; by default the run's. Where its classes
-        are called otherwise, or its images aren't those that the run was tested on, the display says so.
+        have other names, or its images aren't those that the run was tested on, the display says so.
       data_dir, manual_dir: as for `fit`.
       settings: overrides ("scales.dense=(384,)") of the fields in `SETTINGS`.
       experiment: only needed where the run was made from an experiment that isn't a file in `experiments/`.
@@ -92,7 +92,7 @@ def evaluate(
 
 
 def as_evaluated(experiment: Experiment, settings: Sequence[str]) -> Experiment:
-    """The experiment with these settings. Raises UsageError for a setting that isn't of evaluation."""
+    """The experiment with these settings. Raises UsageError for a setting that evaluation doesn't use."""
     for setting, (path, _) in zip(settings, parse_settings(settings), strict=True):
         if path.split(".")[0] not in SETTINGS:
             raise UsageError(f"--set {setting}: a trained network keeps all but {', '.join(SETTINGS)}.")
@@ -110,7 +110,7 @@ def checked_protocols(protocols: Sequence[str], experiment: Experiment) -> Seque
 
 
 def other_data(workdir: Path, saved: dict[str, Any], source: Source) -> list[str]:
-    """What to tell where the data isn't that of the run's own evaluations: a line each.
+    """Notes, one a line, if the data isn't that of the run's own evaluations.
 
     Args:
       saved: what experiment.json says; a run of an older version says nothing of its data's content.

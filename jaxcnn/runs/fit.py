@@ -39,15 +39,15 @@ def fit(
     profile: str | Path | None = None,
     display: Display | None = None,
 ) -> dict[str, Any]:
-    """Trains on every device, going on from what `workdir` holds, and evaluates by the paper's protocol.
+    """Trains on every device, resumes from `workdir` if it holds a checkpoint, and evaluates by the paper's protocol.
 
-    After `jax.distributed.initialize` the devices are those of all processes; each of them calls this alike, and the
+    After `jax.distributed.initialize` the devices are those of all processes. Each process makes the same call; the
     first one writes `workdir`, which all must share.
 
     Args:
       experiment: from `jaxcnn.load`.
       workdir: the run's folder; by default runs/<experiment>-<variant>-<data>.
-      data: "auto", or a data set by name, which is used or is an error.
+      data: "auto", or the name of a data set, which has no fallback.
       data_dir: the TFDS folder or bucket; by default $TFDS_DATA_DIR, else ~/tensorflow_datasets.
       manual_dir: a folder with original archives.
       steps, epochs: where to stop instead of at the paper's end; the schedule keeps its shape.
@@ -102,7 +102,7 @@ def fit(
             summary_path.unlink(missing_ok=True)
         run = begin_run(plan, mine, initial=initial, display=display, trace=trace)
         with processes.closing(run):
-            # What a second signal, or one that comes too late, still says.
+            # What a second signal, or a late one, reports.
             signals.set_exit_note("; the same command goes on from the newest checkpoint.")
             with run.interrupts:
                 run.train()
@@ -115,7 +115,7 @@ def fit(
 
 
 def plan_identity(plan: Plan, initial: InitialWeights | None) -> dict[str, Any]:
-    """What makes this run this run and no other (`folder.identity`), with its data and its initial weights."""
+    """The run's identity (`folder.identity`), including its data and initial weights."""
     mine = identity(
         plan.experiment,
         data=plan.choice.name,
@@ -131,7 +131,7 @@ def plan_identity(plan: Plan, initial: InitialWeights | None) -> dict[str, Any]:
 
 
 def claim_for(plan: Plan, mine: dict[str, Any]) -> list[str]:
-    """Makes the run's folder its own, or checks that it is; the notes to show, a line each."""
+    """Claims the run's folder, or checks that it is this run's; returns notes to show, one a line."""
     return claim_workdir(
         plan.workdir,
         mine,

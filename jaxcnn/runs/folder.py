@@ -1,4 +1,4 @@
-"""A run's folder: whose it is, and its summary."""
+"""A run's folder: which run it belongs to, and the files that say so."""
 
 import hashlib
 import importlib.metadata
@@ -20,28 +20,28 @@ from jaxcnn.runs.disk_errors import refusal, require_utf8
 from jaxcnn.runs.same_run import CONTENT, check_same_run, resolved
 from jaxcnn.runtime.paths import expanded
 
-# What may change between two starts of one run without making it another run.
+# Fields that may change when a run is resumed.
 FREE = {"paper", "rehearsal", "deviations", "chosen", "checkpoint_every", "evaluation_batch_size"}
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "grain", "numpy")
 
 
 def default_workdir(experiment: Experiment, data: str, rehearsal: bool) -> Path:
-    """runs/<experiment>-<variant>-<data>, with "-rehearsal" behind it for one."""
+    """runs/<experiment>-<variant>-<data>, with "-rehearsal" appended for a rehearsal."""
     return Path("runs") / f"{experiment.name}-{experiment.variant}-{data}{'-rehearsal' if rehearsal else ''}"
 
 
 def identity(
     experiment: Experiment, *, data: str, rehearsal: bool, seed: int, content: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """What makes a run this run and no other.
+    """What identifies a run.
 
-    It is the same for other devices and another number of them: a run may go on elsewhere, and does so to the bit only
-    on equal devices and as many processor cores (`runs.resumption`).
+    It doesn't include the devices, so a run may be resumed elsewhere; its numbers stay the same to the bit only on
+    equal devices and as many processor cores (`runs.resumption`).
 
     Args:
       experiment: as the run resolved it.
       data, rehearsal, seed: as in `fit`.
-      content: what the data holds, as `content` below says it.
+      content: of the data, from `content` below.
     """
     known = {name: value for name, value in to_json(experiment).items() if name not in FREE | {"type"}}
     known |= {"data": data, "rehearsal": rehearsal, "seed": seed, "init_from": resolved(experiment.init_from)}
@@ -49,7 +49,7 @@ def identity(
 
 
 def content(train: Source, test: Source) -> dict[str, Any]:
-    """What tells data from other data of the same name: its classes' names, and each split's size and fingerprint.
+    """What distinguishes data sets of one name: class names, and each split's size and fingerprint.
 
     Raises:
       RunStoppedError, DataMissingError: a file is damaged.
@@ -68,11 +68,11 @@ def local_folder(folder: str | Path, flag: str = "--workdir") -> Path:
     """A folder that we write, `~` expanded.
 
     Args:
-      folder: as a person names it.
-      flag: how it is called in an error.
+      folder: as given by the user.
+      flag: its name in error messages.
 
     Raises:
-      UsageError: it is a bucket's address, which would become a folder named "gs:", or in nobody's home folder.
+      UsageError: it is a bucket's address, which would become a folder named "gs:", or its `~user` is unknown.
     """
     if "://" in str(folder):
         raise UsageError(f"{flag}={folder} must be a local folder; mount the bucket, and name the folder there.")
@@ -111,7 +111,7 @@ def claim_workdir(
       may_accumulate: see `same_run.check_same_run`.
 
     Returns:
-      What to tell, a line each.
+      Notes to show, one a line.
 
     Raises:
       UsageError: the folder holds another experiment, can't be read or written, or has a name that isn't UTF-8.
@@ -134,7 +134,7 @@ def claim_workdir(
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes a whole file or none."""
+    """Writes the whole file or nothing."""
     temporary = path.with_name(path.name + ".part")
     temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
     temporary.replace(path)
@@ -151,12 +151,12 @@ def params_sha256(params: Any) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and the packages that decide what a run computes."""
+    """The versions of Python and of the packages that affect results."""
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
 
 
 def commit() -> str | None:
-    """The commit of the source, "-dirty" behind it where files differ; None outside a checkout."""
+    """The commit of the source, with "-dirty" appended if files differ; None outside a checkout."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None

@@ -1,4 +1,4 @@
-"""The state that a run without a checkpoint begins with: fresh weights, or those of another run."""
+"""The state of a run without a checkpoint: fresh weights, or those of another run."""
 
 import dataclasses
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def image_statistics(
 ) -> dict[str, Any]:
     """What the experiment's inputs take from all training images together, or from another run's network.
 
-    They are computed where they aren't stored yet, which `progress` shows; the first process stores them beside the
+    They are computed unless they are stored already, and `progress` shows it; the first process stores them beside the
     data.
     """
     if initial is not None and initial.statistics is not None:

@@ -1,6 +1,6 @@
-"""A signal lets the step, or an evaluation's batch, in progress finish, so that the state can be saved.
+"""After a signal, the step or evaluation batch in progress finishes, so that the state can be saved.
 
-Which signals those are, and from whom they come, says `jaxcnn.runtime.signals`.
+`jaxcnn.runtime.signals` lists the signals and who sends them.
 """
 
 import itertools
@@ -69,7 +69,7 @@ class SharedInterrupts(Interrupts):
         return tuple(number for number in signals.caught() if number != signal.SIGTERM)
 
     def poll(self) -> signal.Signals | None:
-        """As above; every process asks equally often."""
+        """As above; every process must call it the same number of times."""
         return signal.SIGTERM if multihost_utils.reached_preemption_sync_point(next(_polls)) else None
 
     def _note(self, number: int, frame: FrameType | None) -> None:

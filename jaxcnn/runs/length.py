@@ -35,5 +35,5 @@ class Length:
         return experiment.checkpoint_every or min(self.steps_per_epoch, 1000)
 
     def log_interval(self) -> int:
-        """Steps between two log lines: 20 an epoch, or 100 in a run of less than five epochs, so that one is early."""
+        """Steps between two log lines: 20 an epoch, or 100 in a run of less than five epochs."""
         return min(max(min(self.steps_per_epoch // 20, self.planned // 100), 1), 500)

@@ -1,4 +1,4 @@
-"""What a run will be, settled and checked before anything runs: the settings first, before any data is touched."""
+"""The plan of a run, checked before anything runs: settings first, before any data is prepared or downloaded."""
 
 import dataclasses
 import math
@@ -68,10 +68,11 @@ def plan_run(
     settings: Sequence[str],
     display: Display,
 ) -> Plan:
-    """Settles what `fit` was asked for; its arguments are those of `fit`.
+    """Turns the arguments of `fit` into a plan.
 
     Raises:
-      UsageError: something asked for makes no sense; no data has been looked for or prepared then.
+      UsageError: an argument or setting is wrong. Most are found before any data is prepared or downloaded; the rest
+        depend on what the data holds.
       DataMissingError: the data isn't there.
     """
     check_arguments(experiment, steps=steps, epochs=epochs, seed=seed, parallel=parallel)
@@ -111,7 +112,7 @@ def plan_run(
 def check_arguments(
     experiment: Any, *, steps: Any = None, epochs: Any = None, seed: Any = 0, parallel: Any = "jit"
 ) -> None:
-    """Raises UsageError where an argument of `fit` has another type than it must have, or no meaning."""
+    """Raises UsageError if an argument of `fit` has a wrong type or value."""
     if not isinstance(experiment, Experiment):
         hint = f"; use jaxcnn.load({experiment!r})" if isinstance(experiment, str) else ""
         raise UsageError(f"experiment (={experiment!r}) must be an Experiment, as jaxcnn.load gives it{hint}.")
@@ -137,7 +138,7 @@ def check_before_data(
     parallel: Mode,
     mesh: str | None,
 ) -> None:
-    """Raises UsageError where what was set makes no sense, whichever data the run turns out to have.
+    """Raises UsageError if the settings suit none of the data sets that the run may use.
 
     Where data "auto" may end in a rehearsal or in the paper's data, a setting may suit only one of them.
     """

@@ -18,9 +18,9 @@ def nothing_to_trace(folder: Path, stop: int) -> UsageError:
 
 
 class StepTrace:
-    """Traces some of the steps of one start of a run; those after the first two, where there are so many.
+    """Traces up to five steps, skipping the first two if enough remain.
 
-    Of several processes the first writes its own devices' trace.
+    With several processes, the first writes the trace of its own devices.
 
     Raises:
       UsageError: the folder can't be made, or no step is left to trace.
@@ -32,7 +32,7 @@ class StepTrace:
           folder: where the trace goes; None: there is none.
           step: how many steps the run has had.
           stop: the step at which it ends.
-          say: is told where the trace is.
+          say: called with a message that says where the trace is.
         """
         self._folder = folder if processes.is_first() else None
         self._say, self._running = say, False

@@ -1,6 +1,6 @@
-"""What changes a run's rate while it goes on: the end of its warm-up, and its plateau controller.
+"""What changes the rate during a run: the end of the warm-up, and the plateau controller.
 
-Both decide on the host, between steps, from errors that were logged; what they decide is part of the train state.
+Both decide on the host, between steps, from logged errors; their decisions are part of the train state.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from jaxcnn.training.state import TrainState
 
 
 class Controllers:
-    """The experiment's warm-up and plateau, where it has them."""
+    """The experiment's warm-up and plateau controller, if any."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Controllers:
         return dataclasses.replace(state, warmup=self._replicate(full))
 
     def after_evaluation(self, state: TrainState, step: int, error: float, *, since: int) -> TrainState:
-        """Lowers the rate where the error, in percent, has stalled: this one of a test, or that of training `since`."""
+        """Lowers the rate if the error (of the test in percent, or of training since step `since`) has stalled."""
         plateau = self._plateau
         if plateau is None:
             return state

@@ -25,7 +25,7 @@ def resolve(experiment: Experiment, choice: Choice, settings: Sequence[str], num
     applied before the result is checked, so their order doesn't matter.
 
     Raises:
-      UsageError: a setting is wrong, or the network can't tell apart what the data holds.
+      UsageError: a setting is wrong, or the network has too few outputs for the data's classes.
     """
     chosen = chosen_paths(experiment)
     changes: list[tuple[str, Any]] = []
@@ -124,7 +124,11 @@ def attempt(model: nn.Module, size: int, channels: int) -> tuple[Exception | Non
             outputs, variables = jax.eval_shape(
                 lambda images: model.init_with_output(jax.random.key(0), images, train=False), images
             )
-    except (ValueError, TypeError, ZeroDivisionError) as error:  # the last: a user's own layer, of an empty map
+    except (
+        ValueError,
+        TypeError,
+        ZeroDivisionError,
+    ) as error:  # ZeroDivisionError comes from a user's own layer, given an empty map
         return error, ()
     for path, leaf in jax.tree.leaves_with_path(variables):
         if leaf.size == 0:

@@ -1,8 +1,8 @@
-"""What around a run has changed since its checkpoint was saved, and what that does to its numbers.
+"""What has changed around a run since its checkpoint, and how that affects its numbers.
 
-A run that goes on is the uninterrupted run to the bit on equal devices, as many of them, and as many processor cores:
-a sum over a batch is made of as many partial sums as there are threads or devices, and rounded at each. On others it
-is the same computation, rounded otherwise: parameters differ by about 2·10⁻⁷ after a step. One change is more than
+A resumed run equals the uninterrupted one to the bit if the devices, their number and the number of processor cores
+are the same: a sum over a batch consists of one partial sum for each thread or device, each rounded. Elsewhere the
+computation is the same but rounds differently: parameters differ by about 2·10⁻⁷ after a step. One change is more than
 rounding: under `pmap` batch normalisation sees the part of a batch on each device, under `jit` all of it.
 """
 
@@ -14,7 +14,7 @@ from jaxcnn.parallel.devices import Devices
 
 
 def surroundings(devices: Devices) -> dict[str, Any]:
-    """What decides how a step is rounded, and on what batch normalisation works: for a checkpoint's record, as JSON."""
+    """What affects the rounding of a step and the batches of batch normalisation; JSON for a checkpoint's record."""
     return {
         "parallel": devices.mode,
         "devices": devices.described,
@@ -27,7 +27,7 @@ def surroundings(devices: Devices) -> dict[str, Any]:
 
 
 def changes(before: dict[str, Any] | None, now: dict[str, Any], *, batch_norm: bool, batch_size: int) -> list[str]:
-    """What to tell a person of it, a line each.
+    """Messages about the changes, one a line.
 
     Args:
       before, now: `surroundings` of the checkpoint, None for one of an older version, and of this process.

@@ -37,7 +37,7 @@ class Run:
     Attributes:
       step_function: the compiled step; None where no step is left.
       state: after `step` steps.
-      began: when it would have begun, on the monotonic clock, had it run without a pause.
+      began: start time on the monotonic clock, shifted as if the run had never paused.
       evaluation_due: whether an evaluation after the present step is still to be made.
       checkpoint_record: what every checkpoint says of the run.
     """
@@ -71,7 +71,7 @@ class Run:
 
     @jax.transfer_guard("disallow")  # nothing moves between host and devices unless a line says so
     def train(self) -> None:
-        """Runs to `length.stop`. Comes inside `interrupts`.
+        """Runs to `length.stop`. Call it inside `with interrupts`.
 
         Raises:
           RunStoppedError: the loss is not finite; the newest checkpoint is from before.
@@ -121,7 +121,7 @@ class Run:
         raise RunInterruptedError(said, received.value)
 
     def evaluate(self, protocol: str, shown: str) -> dict[str, Any]:
-        """The errors by a protocol, shown by that name; a signal ends it, and the run, after a batch."""
+        """The errors by one protocol; `shown` is its name on the display. A signal ends the run after the batch."""
 
         def progress(done: int, total: int) -> None:
             self.display.advance(shown, done, total)
@@ -138,7 +138,7 @@ class Run:
         (self.state,) = self.refresh_function(self.state, placed)
 
     def _end_window(self, rate: jax.Array) -> None:
-        # At a stop within a window: nothing but the log may know of it, as a longer run wouldn't have stopped there.
+        # A stop within a window may affect only the log, because a longer run wouldn't have stopped there.
         early = self.step % self.length.log_interval() > 0
         self.log.check_finite(self.step, float(jax.device_get(self.state.sums["loss"])))
         means = divide(self.state.sums)
@@ -163,7 +163,7 @@ class Run:
         self.log.check_finite(self.step, metrics["loss"])
         self.log.evaluation(self.step, metrics)
         interval = self.length.evaluation_interval(self.experiment)
-        if self.step % interval == 0:  # not at a stop between two of them
+        if self.step % interval == 0:  # not at a stop between two evaluations
             self.state = self.controllers.after_evaluation(
                 self.state, self.step, metrics["top1_error"], since=self.step - interval
             )
@@ -177,11 +177,11 @@ class Run:
         self.checkpoints.save(self.state, self.step, record)
 
     def wait(self) -> None:
-        """Until the checkpoints are on disk."""
+        """Waits until the checkpoints are on disk."""
         self.checkpoints.wait()
 
     def close(self) -> None:
-        """Waits for what is being written, and closes the files."""
+        """Waits for pending writes and closes the files."""
         self.trace.close()
         self.checkpoints.close()
         self.record.close()

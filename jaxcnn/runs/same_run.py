@@ -1,7 +1,7 @@
-"""Whether a folder's run is the one that is asked for: what was written down at its start, against what is wanted now.
+"""Compares the run in a folder with the run that is asked for.
 
-Both are trees as `folder.identity` makes them. What a path points at counts, not how the path was typed: of the
-data its content, of another run's weights those that were taken.
+Both are trees from `folder.identity`. Paths are compared by what they point to, not by how they were typed: data by
+its content, another run's weights by their values.
 """
 
 import shlex
@@ -13,24 +13,24 @@ from jaxcnn.errors import UsageError
 from jaxcnn.runtime import program
 
 CONTENT = "data_content"  # what the data held, as `folder.content` says it
-# Decided after training, so that a trained network can be evaluated by others: field → the flag of `eval`.
+# Fields that don't affect training → the flag of `eval` that changes them.
 EVALUATED_BY = {"protocols": "--protocol=…", "scales": "--set scales.…"}
-# What changes the memory and the time that a step takes, and of its numbers no more than the rounding.
+# Fields that change a step's memory and time, and its numbers only by rounding.
 SAME_NUMBERS = {"remat"}
 
 
 def check_same_run(
     workdir: Path, theirs: dict[str, Any], mine: dict[str, Any], *, may_accumulate: Callable[[], bool] = lambda: False
 ) -> list[str]:
-    """What to tell of a run that goes on where not all could be compared: notes, a line each.
+    """Notes, one a line, if the run may continue although not everything could be compared.
 
     Args:
       theirs: what the folder's experiment.json says.
       mine: what is wanted.
-      may_accumulate: whether the batch may be computed in other micro-batches; only asked where it is to be.
+      may_accumulate: whether the number of micro-batches may change; called only if it has.
 
     Raises:
-      UsageError: it is another run; the message has what differs and what to do.
+      UsageError: it is another run; the message says what differs and what to do.
     """
     notes = []
     different = {path: path.split(".")[0] for path in differences(theirs, mine)}  # path → field
@@ -50,7 +50,7 @@ def check_same_run(
             f"note: {field} is {mine.get(field)!r} from here on, it was {theirs.get(field)!r} when {workdir} began: "
             "the same computation, rounded otherwise."
         )
-    # Another data set has another content too: the plain difference says more.
+    # Another data set has other content too; its name alone says more.
     last = ("init_from_sha256", CONTENT, *EVALUATED_BY)
     first = min(
         (path for path, field in different.items() if field not in ignored),

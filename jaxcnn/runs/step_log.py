@@ -1,4 +1,4 @@
-"""What a run tells of its steps: events in the record, a note beside the progress, and a loss that isn't finite."""
+"""Reports on a run's steps: events in the record, the note beside the progress bar, and losses that aren't finite."""
 
 import math
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from jaxcnn.training.step_times import StepTimes, is_data_bound, shares, what_to
 
 
 class StepLog:
-    """Tells it.
+    """Writes training metrics and progress messages.
 
     Args:
-      write: an event's step, name and numbers, to the record.
-      say: a message, to the person.
-      streams: whether images come from the host while training; then waiting for them is warned of.
+      write: adds an event (step, name, numbers) to the record.
+      say: shows a message.
+      streams: whether images come from the host during training; long waits for them are then reported.
       saved: the step of the newest checkpoint, or None.
     """
 
@@ -51,7 +51,7 @@ class StepLog:
         )
 
     def window(self, step: int, rate: float, means: dict[str, float], *, early: bool) -> None:
-        """Of the steps since the last one. early: at a stop within a window."""
+        """Logs the steps since the last log line; `early` marks a stop within a window."""
         split = self.times.split(step)
         self.times.restart(step)
         speed = 1000 * self._experiment.batch_size / split["step_ms"]
@@ -62,13 +62,13 @@ class StepLog:
             f"epoch {epoch:.2f}  loss {means['loss']:.4f}  error {means['top1_error']:.2f} %  "
             f"rate {rate:.2g}  {speed:,.0f} images/s  ({shares(split)})"
         )
-        if self._watches_waiting and is_data_bound(split):  # once, as soon as it is so
+        if self._watches_waiting and is_data_bound(split):  # reported once
             self._watches_waiting = False
             self._write(step, "data_bound", **split)
             self._say(f"step {step:,}: {what_to_change(split, default_threads())}")
 
     def evaluation(self, step: int, metrics: dict[str, Any]) -> None:
-        """Of the test set, between two steps."""
+        """Logs an evaluation on the test set."""
         self._write(step, "evaluation", epoch=step / self._length.steps_per_epoch, **metrics)
         self._say(
             f"step {step:,}: test error {metrics['top1_error']:.2f} % (top-5 {metrics['top5_error']:.2f} %) "

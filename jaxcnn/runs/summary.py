@@ -1,4 +1,4 @@
-"""summary.json: what a finished run has to say."""
+"""summary.json: the results of a finished run."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from jaxcnn.runs.run import Run
 
 
 def finished(path: Path, stop: int) -> dict[str, Any] | None:
-    """The summary of a run that has reached step `stop`, None where there is no such, or only a damaged one."""
+    """The summary of a run that has reached step `stop`; None if there is none, or only a damaged one."""
     try:
         summary = json.loads(path.read_text())
         return summary if summary["steps"] >= stop else None
@@ -21,7 +21,7 @@ def finished(path: Path, stop: int) -> dict[str, Any] | None:
         return None
     except OSError as error:
         raise refusal(path, error) from error
-    except (ValueError, KeyError, TypeError):  # it comes anew from the newest checkpoint
+    except (ValueError, KeyError, TypeError):  # it is made again from the newest checkpoint
         return None
 
 

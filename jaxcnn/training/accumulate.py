@@ -30,14 +30,13 @@ def accumulate(part: Part, batch: Tree, carried: Tree, count: int) -> tuple[Tree
     """Runs `part(micro-batch, carried) -> (means, sums, carried)` on each micro-batch of `batch`, in order.
 
     Args:
-      part: gives what is to be averaged over the micro-batches, what is to be added up, and what the next one takes
-        over from this one.
+      part: returns what is averaged over the micro-batches, what is summed, and what is passed to the next one.
       batch: arrays [rows, …]; `count` divides the rows.
-      carried: what the first micro-batch takes over.
+      carried: the value that the first micro-batch receives.
       count: of micro-batches.
 
     Returns:
-      (the means, the sums, what the last one handed on).
+      (the means, the sums, what the last micro-batch passed on).
     """
     if count == 1:
         return part(batch, carried)
@@ -51,7 +50,7 @@ def accumulate(part: Part, batch: Tree, carried: Tree, count: int) -> tuple[Tree
 
 
 def in_a_loop(part: Part, count: int, micro: Tree, carried: Tree) -> tuple[Tree, Tree, Tree]:
-    """Added up by `lax.scan`. micro: as `split` gives it."""
+    """Sums by `lax.scan`; `micro` comes from `split`."""
 
     def body(so_far: Tree, indexed: Tree) -> tuple[Tree, None]:
         index, rows = indexed
@@ -67,7 +66,7 @@ def in_a_loop(part: Part, count: int, micro: Tree, carried: Tree) -> tuple[Tree,
 
 
 def one_after_another(part: Part, count: int, micro: Tree, carried: Tree) -> tuple[Tree, Tree, Tree]:
-    """The same, written out, each micro-batch made to wait for the one before it.
+    """The same, unrolled; each micro-batch waits for the one before it.
 
     A compiler is free to compute independent things at once, and then all of them need their memory at once.
     """

@@ -1,4 +1,4 @@
-"""Making a compiler compute something late: what needs memory should begin when others have let go of theirs."""
+"""Delays a computation, so that it allocates memory only after earlier computations have freed theirs."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ import jax.numpy as jnp
 
 
 def zero_after(tree: Any) -> jax.Array:
-    """0, float32 [], that can't be had before all arrays of `tree` (floating-point numbers).
+    """A scalar zero, float32, that depends on every array in `tree` (floating-point numbers).
 
-    It is the smaller of a square and 0, which compilers don't find out. A barrier (`lax.optimization_barrier`) won't do
-    on CPU, where it is taken away before the order of instructions is decided and equal ones are merged.
+    It is the minimum of a square and 0, which compilers don't simplify. On CPU `lax.optimization_barrier` has no
+    effect: it is removed before instructions are ordered and equal ones are merged.
     """
     first = [leaf.reshape(-1)[0].astype(jnp.float32) for leaf in jax.tree.leaves(tree)]
     return jnp.minimum(jnp.square(jnp.stack(first)).max(), 0.0)

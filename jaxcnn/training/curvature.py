@@ -1,4 +1,4 @@
-"""The estimate of curvature before each pass that LeNet-5's optimizer lives on."""
+"""The estimate of curvature before each pass, which LeNet-5's optimizer needs."""
 
 import dataclasses
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a step is fed: batches streamed from the host, or places in a data set that lives on the device."""
+"""The batches of a run: streamed from the host, or indices into a data set that is kept on the devices."""
 
 import collections
 import functools
@@ -16,11 +16,10 @@ from jaxcnn.data.loading.read import Damaged, neighbours, read_batch
 from jaxcnn.data.sources import Source
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.training.step_times import StepTimes
-from jaxcnn.training.steps import on_resident
 
 Batch = dict[str, np.ndarray]
 
-RESIDENT_BYTES = 2**30  # data sets of small images live on the device if they take no more than this
+RESIDENT_BYTES = 2**30  # data sets of small images are kept on the devices up to this size
 BATCHES_AHEAD = 2  # on their way to the device while a step runs
 
 
@@ -28,13 +27,13 @@ def lives_on_device(inputs: Inputs, images: int) -> bool:
     """Whether a training set of so many images is kept on the device as a whole."""
     size = inputs.training_size
     small = size <= RESIDENT_PIXELS and images * size**2 * inputs.channels <= RESIDENT_BYTES
-    return inputs.crop is None and small  # a crop of the host's is another one each time
+    return inputs.crop is None and small  # the host's random crops differ in every epoch
 
 
 class Feed:
-    """The training set as a run's steps see it; which records make batch n follows from the seed and n alone.
+    """The training set as batches; which records batch n holds depends on the seed and n alone.
 
-    on_damage: told of the step (from 0) and the image when a damaged one was replaced; from any thread.
+    on_damage: called with the step (from 0) and the image when a damaged one was replaced; from any thread.
     """
 
     def __init__(
@@ -51,23 +50,19 @@ class Feed:
         self._source, self._devices, self._seed = source, devices, seed
         size, channels = self._inputs.training_size, self._inputs.channels
         self._whole: Batch | None = None
-        self.resident: tuple[Any, ...] = ()  # what a step takes behind its batch
+        self.resident: tuple[Any, ...] = ()  # the arguments of a step after its batch
         if lives_on_device(self._inputs, len(source)):
             tell = None if on_damage is None else functools.partial(on_damage, 0)
             self._whole = load_resident(source, size=size, channels=channels, on_damage=tell)
             self.resident = (devices.replicate(self._whole),)
 
-    def adapt(self, step: Callable) -> Callable:
-        """The step as it takes what this feed gives."""
-        return on_resident(step) if self.resident else step
-
     @property
     def streams(self) -> bool:
-        """Whether images are read and decoded while steps run, instead of living on the devices."""
+        """Whether images are read and decoded while steps run, instead of being kept on the devices."""
         return self._whole is None
 
     def batches(self, start_step: int, times: StepTimes | None = None) -> Generator[Any]:
-        """Batches on the devices from this step on, without end, a few ahead of the one in use.
+        """Batches on the devices from this step on, endlessly, transferred a few steps ahead.
 
         times: measures the waiting and the transfer.
         """
@@ -94,16 +89,6 @@ class Feed:
             crop=self._inputs.crop,
             threads=threads,
             on_damage=self._on_damage,
-        )
-
-    def example(self) -> Any:
-        """A batch of zeros, placed as every batch is: what a step is compiled for."""
-        size, channels = self._inputs.training_size, self._inputs.channels
-        rows = self._batch_size // self._devices.shard[1]
-        if self._whole is not None:
-            return self._devices.shard_batch(np.zeros(rows, np.int32))
-        return self._devices.shard_batch(
-            {"image": np.zeros((rows, size, size, channels), np.uint8), "label": np.zeros(rows, np.int32)}
         )
 
     def sample(self, count: int, *, epoch: int) -> Batch:

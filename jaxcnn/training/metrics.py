@@ -8,7 +8,7 @@ Sums = dict[str, jax.Array]  # "loss", "top1_errors", "top5_errors", "count": fl
 
 
 def zero_sums() -> dict[str, np.ndarray]:
-    """Where the sums begin, on the host."""
+    """The initial sums, on the host."""
     return {name: np.zeros((), np.float32) for name in ("loss", "top1_errors", "top5_errors", "count")}
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a network, ours or a user's own Flax module: how it is called, and what it gives.
+"""The interface of a network, ours or a user's own Flax module: how it is called and what it returns.
 
     class Mine(nn.Module):
         num_classes: int = 10      # optional: set to the number of the data's classes
@@ -9,8 +9,8 @@
             ...
             return logits  # [batch, at least as many as the data has classes]
 
-In training it may give (logits, logits of auxiliary heads), for a loss that knows them. Of its variables "params" and
-"batch_stats" are kept from step to step.
+In training it may return (logits, logits of auxiliary heads), for a loss that expects them. Of its variables "params"
+and "batch_stats" are kept from step to step.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ def initialised(model: Any, inputs: Inputs, seed: int | jax.Array = 0) -> dict[s
     """The variables of a Flax module for inputs of this size.
 
     Raises:
-      UsageError: the module can't be called as a network is, or gives something else.
+      UsageError: the module can't be called as a network, or returns something else.
     """
     check_call(model)
     images = jnp.zeros((1, inputs.size, inputs.size, inputs.channels))
@@ -108,7 +108,7 @@ def in_precision(experiment: Experiment) -> Any:
     """The experiment's model, computing in the experiment's precision.
 
     Raises:
-      UsageError: it has no field `dtype` to be told so, and the precision isn't that of its parameters.
+      UsageError: it has no field `dtype`, and the precision isn't that of its parameters.
     """
     if has_field(experiment.model, "dtype"):
         return experiment.model.clone(dtype=jnp.dtype(experiment.precision))
@@ -121,7 +121,7 @@ def in_precision(experiment: Experiment) -> Any:
 
 
 def has_batch_norm(experiment: Experiment) -> bool:
-    """Whether what the network makes of an image in training depends on the others that it sees at once."""
+    """Whether the network has batch normalisation, so that an image's outputs in training depend on its batch."""
     return bool(jax.eval_shape(lambda: initialised(experiment.model, experiment.inputs)).get("batch_stats"))
 
 

@@ -1,8 +1,8 @@
-"""Memory that isn't there, said in one line with what to set: of a step, of a test batch, or of what was asked for.
+"""One-line errors for running out of memory in a step or a test batch, with the settings that help.
 
-The same lack has many names: XLA's RESOURCE_EXHAUSTED on every platform, Python's and NumPy's MemoryError, and for
-batches beyond any memory a ValueError or OverflowError about the size of an array. Where the system promises memory
-that it hasn't got, Linux ends the process instead (SIGKILL, status 137), and nobody can say anything any more.
+The same problem has many names: XLA's RESOURCE_EXHAUSTED on every platform, Python's and NumPy's MemoryError, and for
+batches beyond any memory a ValueError or OverflowError about the size of an array. If the system
+overcommits memory, Linux kills the process instead (SIGKILL, status 137), and no message is possible.
 """
 
 import contextlib
@@ -78,7 +78,7 @@ def reporting_step_memory(experiment: Experiment, batch_parts: int) -> contextli
 
 
 def telling_out_of_memory(function: Function) -> Function:
-    """Decorates a function of an experiment that makes steps of its batch, and has no run to go on with."""
+    """Decorator for functions of an experiment that compile or run its step outside of a run."""
 
     @functools.wraps(function)
     def telling(experiment: Experiment, *arguments: Any, **options: Any) -> Any:
@@ -93,14 +93,14 @@ def telling_out_of_memory(function: Function) -> Function:
 
 
 def settings_for_less(experiment: Experiment, batch_parts: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Field → value, with which a step needs less memory.
+    """Settings, field → value, that lower a step's memory.
 
     Args:
       batch_parts: over how many devices the batch is divided.
 
     Returns:
-      (what leaves the step's numbers as they are, but for the rounding, and batch normalisation where `accumulate`
-      gives it other batches; what changes them).
+      (settings that change the step's numbers only by rounding, apart from batch normalisation, which sees other
+      batches under `accumulate`; settings that change them).
     """
     size, free, others = experiment.batch_size, {}, {}
     if experiment.remat is None:
@@ -154,7 +154,7 @@ def _flags(settings: dict[str, Any]) -> str:
 
 
 def _asked(error: BaseException) -> str:
-    """How large the piece was that couldn't be had, where the error says it."""
+    """The size of the allocation that failed, if the error says it."""
     found = SIZES.search(str(error))
     if found is None:
         return ""

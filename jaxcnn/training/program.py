@@ -29,8 +29,8 @@ class Program:
     Args:
       experiment: as the run resolved it.
       devices: what the programs are compiled for.
-      steps_per_epoch, total_steps: what the schedule is stretched over.
-      images: in the training set.
+      steps_per_epoch, total_steps: the schedule's length.
+      images: number of images in the training set.
       on_device: whether the training set is kept on the devices as a whole.
 
     Attributes:
@@ -38,7 +38,7 @@ class Program:
       state: the shapes of a run's state.
 
     Raises:
-      MemoryError: no machine could address a batch.
+      MemoryError: a batch exceeds the address space.
     """
 
     def __init__(
@@ -77,18 +77,18 @@ class Program:
         return self._devices.placement(self.state)
 
     def examples(self, rows: int) -> dict[str, jax.ShapeDtypeStruct]:
-        """The shapes of so many training images and their labels, as the host hands them over."""
+        """The shapes of `rows` training images and labels, as they come from the host."""
         inputs = self._experiment.inputs
         shape = (rows, inputs.training_size, inputs.training_size, inputs.channels)
         return {"image": jax.ShapeDtypeStruct(shape, jnp.uint8), "label": jax.ShapeDtypeStruct((rows,), jnp.int32)}
 
     def batch(self) -> Shapes:
-        """What a step takes from the host: images, or places in the training set on the devices."""
+        """The shapes of a step's batch: images and labels, or indices into the training set on the devices."""
         rows = self._experiment.batch_size
         return jax.ShapeDtypeStruct((rows,), jnp.int32) if self._on_device else self.examples(rows)
 
     def resident(self) -> tuple[Shapes, ...]:
-        """What a step takes after its batch: the training set, where it is kept on the devices."""
+        """The shapes of a step's arguments after its batch: the training set, if it is kept on the devices."""
         return (self.examples(self._images),) if self._on_device else ()
 
     def step(self, axis_name: str | None) -> Callable:
@@ -108,7 +108,7 @@ class Program:
         return self._devices.compile(step, self.state, batch, *self.resident(), save_memory=save_memory)
 
     def lower_creation(self) -> Callable[[], Compiled]:
-        """Traces `create(seed, statistics) -> state`, seed uint32 []; the result compiles it, on any thread."""
+        """Traces `create(seed: uint32 [], statistics) -> state`; calling the result compiles it, on any thread."""
         jitted = jax.jit(self._create, out_shardings=self.placement)
         lowered = self._devices.lower(jitted, *self._arguments_of_create())
         return functools.partial(compile_step, lowered, self._devices.platform, runs_once=True)
@@ -120,7 +120,7 @@ class Program:
         return compile_step(self._devices.lower(jitted, self.state, sample), self._devices.platform)
 
     def state_of_a_device(self) -> Shapes:
-        """The shapes of what one device holds of the state: of a divided parameter its own part."""
+        """The shapes of the state's arrays on one device; of a divided parameter, its part."""
 
         def part(leaf: Any, sharding: Any) -> jax.ShapeDtypeStruct:
             return jax.ShapeDtypeStruct(sharding.shard_shape(leaf.shape), leaf.dtype)

@@ -1,4 +1,4 @@
-"""Rematerialisation: what the backward pass computes again instead of keeping it from the forward pass."""
+"""Rematerialisation: the backward pass recomputes values that the forward pass doesn't keep."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ def value_and_pull_back(forward: Callable, params: Tree, level: str | None) -> t
     outputs, kept, auxiliary = jax.vjp(jax.checkpoint(forward, policy=KEPT[level]), params, has_aux=True)
 
     def pull_back(cotangents: Tree) -> Tree:
-        # Without this a compiler finds that it has computed all of it before, and keeps it.
+        # Otherwise the compiler would reuse, and so keep, the values of the forward pass.
         zero = zero_after(cotangents)
         floating = lambda x: jnp.issubdtype(x.dtype, jnp.floating)  # noqa: E731
         late = jax.tree.map(lambda x: x + zero.astype(x.dtype) if floating(x) and x.ndim > 1 else x, kept)

@@ -2,9 +2,9 @@
 
 Steps are dispatched ahead of the devices, so the host's clock alone can't tell: while the host waits for a batch,
 the devices may well be busy. So one step in each logged window, and the transfer of one batch, are waited for and
-timed by themselves. What a step takes on the average beyond the compute of that one is time in which the devices had
-nothing to do: it is put down to waiting as far as the host did wait for the pipeline, then to transfer as far as a
-transfer takes that long. The rest, the log and the checkpoints with it, counts as compute.
+timed by themselves. Time beyond that step's compute, on average, is time in which the devices were idle. It is
+attributed first to waiting, up to the time that the host waited for the pipeline, then to transfer, up to the time of a
+transfer. The rest, including logs and checkpoints, counts as compute.
 """
 
 import time
@@ -15,7 +15,7 @@ import jax
 
 from jaxcnn.runtime import program
 
-DATA_BOUND = 0.1  # share of a step that is spent waiting, from which on data is called the bottleneck
+DATA_BOUND = 0.1  # share of a step spent waiting from which data counts as the bottleneck
 
 
 class StepTimes:
@@ -31,7 +31,7 @@ class StepTimes:
         self._compute: float | None = None
 
     def waited_for(self, batches: Iterator[Any]) -> Iterator[Any]:
-        """The same batches; the time until each is there counts as waiting."""
+        """The same batches; the time until each arrives counts as waiting."""
         while True:
             began = time.monotonic()
             try:
@@ -80,14 +80,14 @@ def is_data_bound(split: dict[str, float]) -> bool:
 
 
 def shares(split: dict[str, float]) -> str:
-    """The split as a person reads it."""
+    """The split as text."""
     parts = (("waiting for data", "waiting_ms"), ("transfer", "transfer_ms"), ("compute", "compute_ms"))
     text = ", ".join(f"{name} {100 * split[key] / split['step_ms']:.0f} %" for name, key in parts)
     return f"{text} of {split['step_ms']:.3g} ms"
 
 
 def what_to_change(split: dict[str, float], threads: int) -> str:
-    """For a person whose run is data-bound; `threads` decode."""
+    """Advice for a data-bound run that decodes with this many threads."""
     return (
         f"data is the bottleneck ({shares(split)}). {threads} threads decode, one a "
         "core: give the run more cores, or fewer other things to do; a compact copy decodes faster "

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float32, Int, Shaped
 
-from jaxcnn.augmentation.augment import augment, normalise, photometric
+from jaxcnn.augmentation.augment import normalise, training_inputs
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.models.sharding.batch_rows import batch_position
 from jaxcnn.optim.polyak import update_average
@@ -114,9 +114,7 @@ def make_gradients(experiment: Experiment) -> Callable[[TrainState, jax.Array, B
     def gradients_of(
         state: TrainState, dropout_key: jax.Array, rows: Batch, batch_stats: Tree
     ) -> tuple[Tree, Sums, Tree]:
-        images = photometric(rows["image"], rows["key"], experiment.inputs)
-        images = normalise(images, experiment.inputs, state.statistics)
-        images = augment(images, rows["key"], experiment.inputs)
+        images = training_inputs(rows["image"], rows["key"], experiment.inputs, state.statistics)
 
         def forward(params: Tree) -> tuple[Any, Tree]:
             return model.apply(

@@ -7,7 +7,7 @@ import pytest
 import jaxcnn
 from jaxcnn.config.inputs import Inputs, Scales
 from jaxcnn.errors import UsageError
-from jaxcnn.evaluation.protocols import PROTOCOLS, Squares, check_protocol
+from jaxcnn.evaluation.protocols import PROTOCOLS, StoredSquares, check_protocol
 from jaxcnn.models.googlenet import GoogLeNet
 from jaxcnn.models.nin import NIN
 from jaxcnn.models.resnet import ResNet
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("plain_convolutions")
 
 NAMES = ("center", "ten_crop", "dense", "multi_crop", "multi_scale", "144_crop", "multi_scale_dense")
 PHOTOGRAPHS = Inputs(size=224, channels=3, stored_size=256)
-WHOLE = [name for name, protocol in PROTOCOLS.items() if not isinstance(protocol, Squares)]
+WHOLE = [name for name, protocol in PROTOCOLS.items() if not isinstance(protocol, StoredSquares)]
 
 
 def with_model(experiment, model, inputs=PHOTOGRAPHS, **fields):

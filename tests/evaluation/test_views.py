@@ -15,7 +15,7 @@ from jaxcnn.augmentation.augment import normalise
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Inputs
 from jaxcnn.evaluation.views import cut, make_dense_view, make_windows_view, mirror
-from jaxcnn.evaluation.windows import grid, squares
+from jaxcnn.evaluation.windows import grid, three_squares
 from jaxcnn.models.layers.pooling import MaxPool
 from jaxcnn.models.vgg import VGG
 from jaxcnn.parallel.devices import Devices
@@ -153,7 +153,7 @@ def windows_by_loop(height: int, width: int, size: int, name: str) -> list[tuple
     return found
 
 
-@pytest.mark.parametrize(("choose", "count"), [(grid, 50), (squares, 36)])
+@pytest.mark.parametrize(("choose", "count"), [(grid, 50), (three_squares, 36)])
 def test_windows_are_seen_one_by_one_and_mirrored(linear, choose, count):
     """Of landscape, portrait and square images: VGG's 50 a scale, GoogLeNet's 144 at four."""
     variables = random_variables(linear.model, 8, 1)

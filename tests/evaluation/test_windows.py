@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxcnn.evaluation.windows import grid, squares
+from jaxcnn.evaluation.windows import grid, three_squares
 
 sides = st.integers(8, 40)
 
@@ -44,14 +44,14 @@ def squares_by_loop(height: int, width: int, size: int) -> tuple[list, list]:
 def test_three_squares_and_five_crops_of_each(scale, more, portrait, size):
     """18, twice for the mirror image, at four scales: GoogLeNet's 144."""
     height, width = (scale + more, scale) if portrait else (scale, scale + more)
-    whole, crops = squares(jnp.array([[height, width]], jnp.int32), size, scale)
+    whole, crops = three_squares(jnp.array([[height, width]], jnp.int32), size, scale)
     expected_squares, expected_crops = squares_by_loop(height, width, size)
     assert (whole.side, crops.side) == (scale, size) and len(expected_squares + expected_crops) * 2 * 4 == 144
     np.testing.assert_array_equal(whole.corners[:, 0], expected_squares)
     np.testing.assert_array_equal(crops.corners[:, 0], expected_crops)
 
 
-@pytest.mark.parametrize("choose", [grid, squares])
+@pytest.mark.parametrize("choose", [grid, three_squares])
 def test_windows_lie_inside_of_their_own_image(choose):
     extents = np.array([(224, 224), (224, 336), (400, 224)], np.int32)
     for corners, side in choose(jnp.asarray(extents), 224, 224):

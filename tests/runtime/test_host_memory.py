@@ -119,6 +119,7 @@ def test_systems_without_large_pages(undecided, tmp_path):
 def test_a_command_starts_itself_again_with_large_pages(large_pages, options, ours, given):
     started = []
     large_pages.setattr(os, "execve", lambda *arguments: started.append(arguments))
+    large_pages.setattr(sys, "gettrace", lambda: None)  # coverage traces like a debugger
     large_pages.chdir(ROOT)
     host_memory.start_again(ours, ("python", *options, *given, "--exp=lenet5_1998"))
     ((executable, arguments, environment),) = started

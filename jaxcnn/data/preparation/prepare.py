@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from etils import epath
 
@@ -117,9 +118,22 @@ def _write(
 ) -> Path:
     """Writes the data set from `origin`: its archives by name, or the folder of the prepared full data set."""
     # Imported here because the builders import TFDS, which is slow and not needed for reading.
-    from jaxcnn.data.preparation.builders import cifar, compact, idx, imagenet, imagenette, svhn, writer
+    from jaxcnn.data.preparation.builders import compact, writer
 
-    builders = {
+    if isinstance(origin, Path):
+        content = compact.prepared_content(origin, (entry.train_split, entry.test_split))
+    else:
+        content = builder(entry.name).content(entry, origin)
+    if resize is not None:
+        content = compact.compact(content, resize)
+    return writer.write(entry, content, data_dir=data_dir, progress=progress)
+
+
+def builder(name: str) -> Any:
+    """The module whose `content(entry, archives)` reads the archives of this data set."""
+    from jaxcnn.data.preparation.builders import cifar, idx, imagenet, imagenette, svhn
+
+    return {
         "mnist": idx,
         "fashion_mnist": idx,
         "cifar10": cifar,
@@ -127,11 +141,4 @@ def _write(
         "svhn_cropped": svhn,
         "imagenette": imagenette,
         "imagenet2012": imagenet,
-    }
-    if isinstance(origin, Path):
-        content = compact.prepared_content(origin, (entry.train_split, entry.test_split))
-    else:
-        content = builders[entry.name].content(entry, origin)
-    if resize is not None:
-        content = compact.compact(content, resize)
-    return writer.write(entry, content, data_dir=data_dir, progress=progress)
+    }[name]

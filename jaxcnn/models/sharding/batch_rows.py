@@ -1,4 +1,4 @@
-"""Which rows of the whole batch are at hand: random numbers belong to rows, however a batch is divided."""
+"""Which rows of the whole batch this program computes: random numbers belong to rows, however the batch is divided."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from jaxcnn.models.sharding.towers import BATCH_AXIS
 
 
 def batch_position(rows: int) -> tuple[jax.Array | int, int]:
-    """Where this device's `rows` examples stand in the whole batch: (its first row, rows in all).
+    """The position of this device's `rows` examples in the whole batch: (its first row, rows in all).
 
     Under `jit` an array is the whole batch. Under `pmap` each device holds a part of it, and random numbers
     must be drawn for the part: the same ones that a single device would draw for those rows.

@@ -1,6 +1,6 @@
 """How a network lies on a mesh of devices: the names of the axes, and the towers of a network, one a device.
 
-A network that has towers says here where each device keeps to its own maps and where the towers see each other. In a
+A network that has towers says here where each device works on its own maps and where the towers exchange them. In a
 program that is traced under a mesh with a tower axis (`jax.set_mesh`), that decides what the devices send; anywhere
 else these functions change nothing.
 """
@@ -21,7 +21,7 @@ def tower_devices() -> int:
 
 
 def shard_towers(maps: jax.Array) -> jax.Array:
-    """The same [batch, …, maps]; each device has the maps of its own tower alone."""
+    """Shards [batch, …, maps]: each device keeps the maps of its own tower alone."""
     if tower_devices() == 1:
         return maps
     spec = PartitionSpec(BATCH_AXIS, *[None] * (maps.ndim - 2), TOWER_AXIS)
@@ -29,9 +29,9 @@ def shard_towers(maps: jax.Array) -> jax.Array:
 
 
 def gather_towers(maps: jax.Array) -> jax.Array:
-    """The same [batch, …, maps], apart until now; from here on each device has those of all towers: here they talk.
+    """Gathers sharded [batch, …, maps]: from here on each device has the maps of all towers. This communicates.
 
-    In the backward pass the gradients of each tower's maps are added up here, and then are apart again.
+    In the backward pass, the gradients of each tower's maps are summed and sharded again.
     """
     if tower_devices() == 1:
         return maps

@@ -6,8 +6,9 @@ import shutil
 import pytest
 
 from jaxcnn.data import datasets
+from jaxcnn.data.datasets import DATA_SETS
 from jaxcnn.data.preparation.builders import writer
-from jaxcnn.data.preparation.prepare import prepare
+from jaxcnn.data.preparation.prepare import builder, prepare
 from jaxcnn.data.sources import is_prepared, open_source
 from jaxcnn.errors import DataMissingError, JaxcnnError, UsageError
 
@@ -127,3 +128,8 @@ def test_nothing_is_printed(tmp_path, archives, capfd):
     prepare("mnist", data_dir=tmp_path, manual_dir=archives)
     captured = capfd.readouterr()
     assert captured.out == "" and captured.err == ""
+
+
+@pytest.mark.parametrize("name", [name for name, entry in DATA_SETS.items() if not entry.embedded])
+def test_every_data_set_has_a_builder(name):
+    assert callable(builder(name).content)

@@ -13,13 +13,13 @@ from jaxcnn.models.kernels import winograd
 from jaxcnn.models.kernels.backend import compiled_for
 from jaxcnn.models.kernels.convolution import convolve
 from jaxcnn.models.kernels.reference import plain
-from jaxcnn.models.kernels.winograd import OF_KERNEL, OF_OUTPUT, OF_PICTURE, winograd_conv
+from jaxcnn.models.kernels.winograd import OF_IMAGE, OF_KERNEL, OF_OUTPUT, winograd_conv
 
 
 def test_the_matrices_are_a_correlation():
     """In one dimension, in exact numbers: two outputs of three weights."""
     picture, kernel = np.array([3.0, -1.0, 4.0, 1.0]), np.array([2.0, 7.0, -6.0])
-    found = np.array(OF_OUTPUT) @ ((np.array(OF_KERNEL) @ kernel) * (np.array(OF_PICTURE) @ picture))
+    found = np.array(OF_OUTPUT) @ ((np.array(OF_KERNEL) @ kernel) * (np.array(OF_IMAGE) @ picture))
     np.testing.assert_array_equal(found, np.correlate(picture, kernel, "valid"))
 
 
