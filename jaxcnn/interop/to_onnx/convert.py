@@ -22,9 +22,9 @@ RULES: dict[str, Rule] = {
 }
 
 INLINED = ("jaxpr", "call_jaxpr")  # the parameter that holds a called function's program
-CALLS = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "checkpoint"}
+CALLS = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "checkpoint", "remat2"}
 # What makes no difference to values.
-SAME = {"copy", "copy_p", "name", "optimization_barrier", "sharding_constraint", "stop_gradient", "reduce_precision"}
+SAME = {"copy", "copy_p", "name", "optimization_barrier", "sharding_constraint", "stop_gradient"}
 
 
 def to_graph(
@@ -90,7 +90,8 @@ class Conversion:
         if name in SAME:
             return inputs
         constants = [tensor.constant for tensor in inputs]
-        if all(values is not None for values in constants) and all(concrete(x.aval.shape) for x in equation.outvars):
+        known = all(values is not None for values in constants) and name != shapes.BATCH_SIZE
+        if known and all(concrete(output.aval.shape) for output in equation.outvars):
             return folded(equation, constants)
         if name not in RULES:
             raise UsageError(

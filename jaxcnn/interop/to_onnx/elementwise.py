@@ -95,6 +95,10 @@ def expm1(graph: Graph, inputs: Outputs, equation: Any) -> Outputs:
     return [node(graph, "Sub", [node(graph, "Exp", inputs, shape), scalar(1, equation)], shape)]
 
 
+def exp2(graph: Graph, inputs: Outputs, equation: Any) -> Outputs:
+    return [node(graph, "Pow", [scalar(2, equation), inputs[0]], equation.outvars[0].aval.shape)]
+
+
 def erfc(graph: Graph, inputs: Outputs, equation: Any) -> Outputs:
     shape = equation.outvars[0].aval.shape
     return [node(graph, "Sub", [scalar(1, equation), node(graph, "Erf", inputs, shape)], shape)]
@@ -131,5 +135,5 @@ RULES = {
     **dict.fromkeys(ONE_TO_ONE, one_to_one),
     **dict.fromkeys(LOGICAL, logical),
     **{"square": square, "integer_pow": integer_pow, "rsqrt": rsqrt, "log1p": log1p, "expm1": expm1},
-    **{"erfc": erfc, "ne": unequal, "select_n": select, "clamp": clamp, "convert_element_type": cast},
+    **{"exp2": exp2, "erfc": erfc, "ne": unequal, "select_n": select, "clamp": clamp, "convert_element_type": cast},
 }

@@ -126,12 +126,13 @@ class Graph:
         if all(isinstance(size, int) for size in shape):
             return self.weight(np.array(shape, np.int64), "sizes")
         parts = [
-            self.weight(np.array([size], np.int64), "size") if isinstance(size, int) else self._times_batch(size)
+            self.weight(np.array([size], np.int64), "size") if isinstance(size, int) else self.times_batch(size)
             for size in shape
         ]
         return self.node("Concat", *parts, axis=0)
 
-    def _times_batch(self, size: Any) -> str:
+    def times_batch(self, size: Any) -> str:
+        """A tensor with a size that depends on the batch, int64 [1]."""
         count = self.node("Shape", self.images, start=0, end=1)
         factor = per_image(size)
         return count if factor == 1 else self.node("Mul", count, self.weight(np.array([factor], np.int64), "factor"))

@@ -10,6 +10,8 @@ from jaxcnn.interop.to_onnx.graph import CHANNELS_FIRST, Graph, Shape, Tensor, r
 
 Outputs = list[Tensor]
 
+BATCH_SIZE = "dim_as_value"  # the primitive that gives a symbolic size as a value
+
 
 def in_order(axes: Sequence[int], channels_first: bool) -> list[int]:
     """Where these axes of the traced program are in a tensor of the graph.
@@ -65,6 +67,13 @@ def concatenate(graph: Graph, inputs: Outputs, equation: Any) -> Outputs:
     (axis,) = in_order([dimension], first)
     names = [graph.read(tensor, channels_first=first) for tensor in inputs]
     return [graph.emit("Concat", *names, shape=shape, channels_first=first, axis=axis)]
+
+
+def stack(graph: Graph, inputs: Outputs, equation: Any) -> Outputs:
+    shape, axis = equation.outvars[0].aval.shape, equation.params["axis"]
+    one = (*shape[:axis], 1, *shape[axis + 1 :])
+    names = [graph.read(reshaped(graph, tensor, one)) for tensor in inputs]
+    return [graph.emit("Concat", *names, shape=shape, axis=axis)]
 
 
 def pad(graph: Graph, inputs: Outputs, equation: Any) -> Outputs:
@@ -138,8 +147,15 @@ def split(graph: Graph, inputs: Outputs, equation: Any) -> Outputs:
     return parts
 
 
+def batch_size(graph: Graph, inputs: Outputs, equation: Any) -> Outputs:
+    """A symbolic size as a number."""
+    del inputs
+    scalar = graph.node("Squeeze", graph.times_batch(equation.params["dim"]))
+    return [graph.emit("Cast", scalar, shape=(), to=np.dtype(equation.outvars[0].aval.dtype))]
+
+
 RULES = {
     **{"reshape": reshape, "squeeze": reshape, "expand_dims": reshape, "transpose": transpose},
-    **{"broadcast_in_dim": broadcast, "concatenate": concatenate, "pad": pad, "slice": slice_},
-    **{"dynamic_slice": dynamic_slice, "rev": reverse, "split": split},
+    **{"broadcast_in_dim": broadcast, "concatenate": concatenate, "stack": stack, "pad": pad, "slice": slice_},
+    **{"dynamic_slice": dynamic_slice, "rev": reverse, "split": split, BATCH_SIZE: batch_size},
 }
