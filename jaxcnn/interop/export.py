@@ -5,14 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from jaxcnn.config.experiment import Experiment
-from jaxcnn.errors import UsageError, nearest
+from jaxcnn.errors import JaxcnnError, UsageError, nearest
 from jaxcnn.interop.description import as_metadata, describe_export
 from jaxcnn.interop.examples import example
 from jaxcnn.interop.exported_network import LOGITS, PIXELS, ExportedNetwork
 from jaxcnn.interop.whole_files import check_writable, write_together
 from jaxcnn.runs.folder import local_folder
 from jaxcnn.runs.trained import load_trained
+
+LIMIT = 2**31 - 2**24  # bytes: protocol buffers and flat buffers hold less than 2 GiB, with all that isn't weights
 
 
 def export(
@@ -45,6 +49,8 @@ def export(
     check_writable(path, beside)
     make = FORMATS[format]()
     network = ExportedNetwork(load_trained(workdir, experiment=experiment))
+    if format != "safetensors":
+        check_size(network, format)
     content, description = make(network, path)
     write_together({path: content, beside: _json(description)})
     code = example(description, str(path), str(beside))
@@ -91,6 +97,16 @@ def _stablehlo() -> Maker:
 
 
 FORMATS: dict[str, Callable[[], Maker]] = {"safetensors": _safetensors, "onnx": _onnx, "stablehlo": _stablehlo}
+
+
+def check_size(network: ExportedNetwork, format: str) -> None:
+    """Raises JaxcnnError where the network is too large for a format whose files hold less than 2 GiB."""
+    size = sum(array.nbytes for array in jax.tree.leaves(network.trained.variables))
+    if size > LIMIT:
+        raise JaxcnnError(
+            f"the network's arrays are {size / 2**30:.1f} GiB, and a file for format={format} holds less than 2; "
+            "use format=safetensors."
+        )
 
 
 def _json(description: dict[str, Any]) -> bytes:

@@ -1,5 +1,6 @@
 """What a network may do between its layers, and a user's own layers: JAX and ONNX Runtime agree."""
 
+import sys
 from typing import Any
 
 import flax.linen as nn
@@ -11,10 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from untrained_runs import filled
 
-from jaxcnn.errors import JaxcnnError, UsageError
+from jaxcnn.errors import UsageError
 from jaxcnn.interop.to_onnx import model_file
 from jaxcnn.interop.to_onnx.convert import to_graph
-from jaxcnn.interop.to_onnx.graph import Graph
 from jaxcnn.models.layers.core import Conv, Dense
 from jaxcnn.models.layers.local_response_norm import LocalResponseNorm
 from jaxcnn.models.layers.pooling import AveragePool, MaxPool
@@ -178,15 +178,7 @@ def test_what_onnx_does_not_get_is_said_in_one_line(function, message):
     assert "\n" not in str(caught.value)
 
 
-def test_weights_that_no_file_holds(monkeypatch):
-    monkeypatch.setattr(model_file, "LIMIT", 10)
-    graph = Graph("x", "y")
-    graph.weight(np.zeros(3, np.float32))
-    with pytest.raises(JaxcnnError, match=r"an ONNX file holds less than 2; use format=safetensors"):
-        model_file.encoded(graph, 1, SHAPE, {})
-
-
 def test_without_onnx_the_message_says_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(UsageError, match=r"needs the package onnx.*pip install onnx"):
         model_file.require_onnx()

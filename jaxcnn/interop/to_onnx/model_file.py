@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxcnn.errors import JaxcnnError, UsageError
+from jaxcnn.errors import UsageError
 from jaxcnn.interop.to_onnx.graph import BATCH, Graph, Node
 
 OPSET = 17  # of 2022: what it lacks of newer ones, the layers here don't need
-LIMIT = 2**31 - 2**20  # bytes: a protocol buffer holds less than 2 GiB, here without room for the nodes
 
 
 def require_onnx() -> Any:
@@ -35,15 +34,8 @@ def encoded(graph: Graph, classes: int, image_shape: tuple[int, int, int], notes
 
     Raises:
       UsageError: onnx isn't installed.
-      JaxcnnError: the weights need more than a file of this format can hold.
     """
     onnx = require_onnx()
-    size = sum(array.nbytes for array in graph.weights.values())
-    if size > LIMIT:
-        raise JaxcnnError(
-            f"the weights are {size / 2**30:.1f} GiB, and an ONNX file holds less than 2; use format=safetensors or "
-            "format=stablehlo."
-        )
     helper, (height, width, channels) = onnx.helper, image_shape
     real = onnx.TensorProto.FLOAT
     body = helper.make_graph(

@@ -54,9 +54,11 @@ def save_run(trained: TrainedNetwork, workdir: Path, *, data: str = "digits") ->
     experiment = trained.experiment
     claim_workdir(workdir, identity(experiment, data=data, rehearsal=False, seed=0))
     optimizer, statistics = experiment.optimizer.transformation(), trained.variables["statistics"]
-    state = create_for(experiment, optimizer, seed=0, statistics=statistics)
+    shapes = jax.eval_shape(lambda: create_for(experiment, optimizer, seed=0, statistics=statistics))
+    state = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     params, stats = trained.variables["params"], trained.variables["batch_stats"]
-    state = dataclasses.replace(state, params=params, batch_stats=stats, step=jnp.asarray(trained.step, jnp.int32))
+    state = dataclasses.replace(state, params=params, batch_stats=stats, statistics=statistics)
+    state = dataclasses.replace(state, step=jnp.asarray(trained.step, jnp.int32))
     checkpoints = Checkpoints(workdir)
     checkpoints.save(state, trained.step, {"class_names": trained.class_names, "experiment": to_json(experiment)})
     checkpoints.wait()

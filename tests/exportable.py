@@ -30,12 +30,14 @@ SMALL = {
     ),
     "googlenet_2014:paper": ("inputs.size=80", "inputs.stored_size=80", "model.num_classes=10"),
     "googlenet_2014:torchvision": ("inputs.size=32", "inputs.stored_size=36", "model.num_classes=10"),
-    "resnet_2015:18-A": ("inputs.size=32", "inputs.stored_size=36", "model.num_classes=10"),
+    "resnet_2015:18-A": ("inputs.size=32", "inputs.stored_size=36", "model.num_classes=10", "model.blocks=(1,1,1,1)"),
     "resnet_2015:50-v1.5": (
         "inputs.size=32",
         "inputs.stored_size=36",
         "model.num_classes=10",
         "model.blocks=(1,1,1,1)",
     ),
-    "resnet_cifar_2015:20": ("inputs.size=16", "inputs.stored_size=16"),  # a mean image
+    "resnet_cifar_2015:20": ("inputs.size=16", "inputs.stored_size=16", "model.n=2"),  # a mean image
 }
+
+SLOW = {"googlenet_2014:torchvision", "resnet_2015:50-v1.5"}  # compile long; their papers have another form above
