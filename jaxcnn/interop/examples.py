@@ -1,43 +1,54 @@
 """A short Python program for each format, which uses an exported file."""
 
+import json
 from typing import Any
 
-READ = """\
+ONNX = """\
 import json
+
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageOps
+
+{read}
+session = onnxruntime.InferenceSession({file})
+(scores,) = session.run(None, {{"pixels": pixels.transpose(0, 3, 1, 2)}})
+{answer}"""
+
+STABLEHLO = """\
+import json
+
+import jax.export
 import numpy as np
 from PIL import Image, ImageOps
 
-with open({description!r}, encoding="utf-8") as text:
-    about = json.load(text)
-image = Image.open("photo.jpg").convert({mode!r})
+{read}
+with open({file}, "rb") as content:
+    network = jax.export.deserialize(bytearray(content.read()))
+scores = network.call(pixels)
+{answer}"""
+
+SAFETENSORS = """\
+from safetensors.numpy import load_file
+
+for name, array in load_file({file}).items():
+    print(name, array.shape)
+"""
+
+READ = """\
+image = Image.open("photo.jpg").convert("{mode}")
 image = ImageOps.fit(image, ({stored}, {stored}), Image.Resampling.BILINEAR)
 {crop}pixels = np.asarray(image, np.float32).reshape(1, {side}, {side}, {channels})
 """
 CROP = "image = image.crop(({start}, {start}, {end}, {end}))\n"
 ANSWER = """\
 best = int(scores[0].argmax())
-print(about["class_names"][best] if about["class_names"] else best)
+with open({description}, encoding="utf-8") as text:
+    names = json.load(text)["class_names"]
+print(names[best] if names else best)
 """
-ONNX = """\
-import onnxruntime
 
-session = onnxruntime.InferenceSession({file!r})
-(scores,) = session.run(None, {{"pixels": pixels.transpose(0, 3, 1, 2)}})
-"""
-STABLEHLO = """\
-import jax.export
-
-with open({file!r}, "rb") as content:
-    network = jax.export.deserialize(content.read())
-scores = network.call(pixels)
-"""
-SAFETENSORS = """\
-from safetensors.numpy import load_file
-
-for name, array in load_file({file!r}).items():
-    print(name, array.shape)
-"""
-USES = {"onnx": ONNX, "stablehlo": STABLEHLO}
+PROGRAMS = {"onnx": ONNX, "stablehlo": STABLEHLO, "safetensors": SAFETENSORS}
 
 
 def example(description: dict[str, Any], file: str, description_file: str) -> str:
@@ -47,12 +58,20 @@ def example(description: dict[str, Any], file: str, description_file: str) -> st
       description: what `describe_export` says.
       file, description_file: their paths.
     """
-    if description["format"] == "safetensors":
-        return SAFETENSORS.format(file=file)
     before, grey = description["preprocessing"], description["input"]["colour_order"] == "grey"
     stored, side = before["resize"]["size"], before["center_crop"]
     start = (stored - side) // 2
     crop = CROP.format(start=start, end=start + side) if side != stored else ""
-    values = {"description": description_file, "mode": "L" if grey else "RGB", "stored": stored, "side": side}
-    read = READ.format(**values, channels=1 if grey else 3, crop=crop)
-    return read + USES[description["format"]].format(file=file) + ANSWER
+    mode, channels = ("L", 1) if grey else ("RGB", 3)
+    read = READ.format(mode=mode, stored=stored, side=side, channels=channels, crop=crop)
+    answer = ANSWER.format(description=quoted(description_file))
+    return PROGRAMS[description["format"]].format(read=read.rstrip(), file=quoted(file), answer=answer)
+
+
+def quoted(text: str) -> str:
+    """A text as Python code has it.
+
+    >>> quoted("my file")
+    '"my file"'
+    """
+    return json.dumps(text, ensure_ascii=False)

@@ -43,11 +43,12 @@ def test_the_logits_are_the_same(title):
 def test_the_layers_are_in_their_plain_forms(monkeypatch):
     """A program that is compiled for CPU here takes a kernel of this project, which the file's doesn't."""
 
+    network = ExportedNetwork(untrained(small("cnn_primer:paper", *SMALL["cnn_primer:paper"])))
+
     def refuse(values):
         raise AssertionError("a kernel")
 
     monkeypatch.setattr(relu, "_relu_by_hand", refuse)
-    network = ExportedNetwork(untrained(small("cnn_primer:paper", *SMALL["cnn_primer:paper"])))
     with pytest.raises(AssertionError, match="a kernel"):
         jax.eval_shape(network.logits, jax.ShapeDtypeStruct((1, *network.image_shape), np.float32))
     assert stablehlo(network.logits, network.image_shape)
