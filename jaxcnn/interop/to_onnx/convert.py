@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.export
 import numpy as np
 from jax.extend.core import Literal
 
@@ -103,6 +104,7 @@ class Conversion:
 
 
 def dtype_of(atom: Any) -> Any:
+    """The type of a literal, whose value may be a plain number of Python."""
     return atom.aval.dtype
 
 

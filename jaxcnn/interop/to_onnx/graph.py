@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax.export
 import numpy as np
 
 from jaxcnn.errors import UsageError
@@ -141,7 +142,6 @@ class Graph:
 def per_image(size: Any) -> int:
     """How many times the batch a symbolic size is. Raises UsageError where it depends on the batch in another way.
 
-    >>> import jax
     >>> batch, = jax.export.symbolic_shape("batch")
     >>> per_image(3 * batch)
     3
@@ -154,8 +154,6 @@ def per_image(size: Any) -> int:
 
 def _symbol(size: Any) -> Any:
     """The batch itself, as a symbolic size in the scope of this one."""
-    import jax
-
     (symbol,) = jax.export.symbolic_shape(BATCH, scope=size.scope)
     return symbol
 
