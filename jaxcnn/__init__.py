@@ -17,11 +17,12 @@ from jaxcnn.runtime import private_jax, xla_flags
 if TYPE_CHECKING:
     from jaxcnn.config.experiment import Experiment, load, names, variants
     from jaxcnn.config.overrides import override
+    from jaxcnn.interop.export import export
     from jaxcnn.runs.evaluate import evaluate
     from jaxcnn.runs.fit import fit
     from jaxcnn.runs.trained import load_trained
 
-__all__ = ["Experiment", "evaluate", "fit", "load", "load_trained", "names", "override", "variants"]
+__all__ = ["Experiment", "evaluate", "export", "fit", "load", "load_trained", "names", "override", "variants"]
 
 xla_flags.apply(too_late=private_jax.backends_are_initialized())
 
@@ -32,6 +33,7 @@ _HOMES = {
     "override": "jaxcnn.config.overrides",
     "fit": "jaxcnn.runs.fit",
     "evaluate": "jaxcnn.runs.evaluate",
+    "export": "jaxcnn.interop.export",
     "load_trained": "jaxcnn.runs.trained",
 }
 

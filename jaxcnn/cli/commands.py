@@ -9,7 +9,8 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from jaxcnn.cli.flags import BENCH, EVALUATE, FOLDERS, NAMED_EXPERIMENT, PREPARE, TRAIN, Flags
+from jaxcnn.cli.export_command import export
+from jaxcnn.cli.flags import BENCH, EVALUATE, EXPORT, FOLDERS, NAMED_EXPERIMENT, PREPARE, TRAIN, Flags
 from jaxcnn.config.experiment import Experiment, load, names
 from jaxcnn.errors import UsageError
 from jaxcnn.runtime import program, signals
@@ -200,6 +201,12 @@ COMMANDS = {
     ),
     "prepare": Command(prepare, "Write a TFDS data set, without TensorFlow.", PREPARE, "prepare --data=mnist"),
     "eval": Command(evaluate, "Measure the errors of a run's newest checkpoint.", EVALUATE, "eval --workdir=runs/DIR"),
+    "export": Command(
+        export,
+        "Write a run's network as a file for other programs.",
+        EXPORT,
+        "export --workdir=runs/DIR --format=onnx --output=FILE",
+    ),
     "doctor": Command(
         doctor,
         "Show devices, versions, compiler checks, data sets, decoding speed.",

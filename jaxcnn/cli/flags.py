@@ -134,3 +134,8 @@ EVALUATE: Flags = {
     "--set": EXPERIMENT["--set"] | {"help": "override a field: scales.dense=(384,)"},
     **FOLDERS,
 }
+EXPORT: Flags = {
+    "--workdir": {"metavar": "DIR", "required": True},
+    "--format": {"metavar": "safetensors|onnx|stablehlo", "required": True},
+    "--output": {"metavar": "FILE", "required": True, "help": "an existing file of this name is replaced"},
+}
