@@ -78,12 +78,7 @@ def starting_weights(
 
 def read(experiment: Experiment, devices: Devices, class_names: tuple[str, ...] = ()) -> InitialWeights:
     """What `experiment` takes of the newest state in the folder `init_from`. Raises as `starting_weights` does."""
-    given = str(experiment.init_from)
-    if "://" in given:
-        raise UsageError(f"init_from (={given}) must be a local folder; mount the bucket, and name the folder there.")
-    folder = Path(str(resolved(given)))
-    if not has_checkpoint(folder):
-        raise UsageError(f"init_from (={given}) is no run's folder: {folder} holds no complete checkpoint.")
+    folder = source_folder(str(experiment.init_from))
     checkpoints = Checkpoints(folder)
     try:
         theirs = checkpoints.network(devices.placement)
@@ -99,26 +94,40 @@ def read(experiment: Experiment, devices: Devices, class_names: tuple[str, ...] 
     fitting = kinds_without(theirs, new.layers)
     for name in chosen:
         check_shapes(name, kinds_without(ours, new.layers), fitting, folder)
-    taken = {kind: {name: layers[name] for name in chosen if name in layers} for kind, layers in fitting.items()}
-    if not taken["params"]:
+    taken = {kind: {name: tree[name] for name in chosen if name in tree} for kind, tree in fitting.items()}
+    if not layers(taken):
         raise UsageError(f"init_from: nothing of {folder} is left to begin with, as {new.note}; see init_layers.")
     is_whole, inputs = set(chosen) == set(names), value_at(record, "experiment.inputs")
     statistics, why = taken_statistics(theirs["statistics"], is_whole, experiment.inputs, inputs)
     digest = params_sha256(devices.gather({**taken, "statistics": statistics or {}}))
-    what = (
-        new.whole(len(names)) if is_whole else f"{len(taken['params'])} of {len(names)} layers ({some(chosen, NAMED)})"
-    )
+    some_layers = f"{len(layers(taken))} of {len(names)} layers ({some(layers(taken), NAMED)})"
+    what = new.whole(len(names)) if is_whole else some_layers
     averages = ", batch statistics with them" if taken["batch_stats"] else ""
     notes = [f"begins with {what} of {folder} at step {step:,}{averages}{why}"]
     notes += [new.note] if new.layers else other_classes(experiment, chosen, record.get("class_names"), class_names)
-    differs = [field for field in VALUES if value_at(inputs, field) != to_json(getattr(experiment.inputs, field))]
-    if differs:
-        known = "; ".join(
-            f"inputs.{field} is {value_at(inputs, field)!r} there, here {to_json(getattr(experiment.inputs, field))!r}"
-            for field in differs
-        )
-        notes.append(f"note: the layers were trained on other values of the pixels: {known}.")
+    notes += other_pixels(experiment.inputs, inputs)
     return InitialWeights(taken["params"], taken["batch_stats"], statistics, digest, tuple(notes))
+
+
+def source_folder(given: str) -> Path:
+    """The folder that `init_from` names. Raises UsageError where it isn't a local one with a checkpoint."""
+    if "://" in given:
+        raise UsageError(f"init_from (={given}) must be a local folder; mount the bucket, and name the folder there.")
+    folder = Path(str(resolved(given)))
+    if not has_checkpoint(folder):
+        raise UsageError(f"init_from (={given}) is no run's folder: {folder} holds no complete checkpoint.")
+    return folder
+
+
+def other_pixels(inputs: Inputs, theirs: dict[str, Any] | None) -> list[str]:
+    """A note where the layers were trained on other values of the pixels than those that they see here."""
+    here = {field: to_json(getattr(inputs, field)) for field in VALUES}
+    known = "; ".join(
+        f"inputs.{field} is {value_at(theirs, field)!r} there, here {value!r}"
+        for field, value in here.items()
+        if value_at(theirs, field) != value
+    )
+    return [f"note: the layers were trained on other values of the pixels: {known}."] if known else []
 
 
 def layers(variables: Tree) -> list[str]:
@@ -140,7 +149,7 @@ def check_name(name: str, ours: Tree, theirs: Tree, experiment: Experiment, fold
 
 def check_shapes(name: str, ours: Tree, theirs: Tree, folder: Path) -> None:
     """Raises UsageError unless both networks have the same shapes in this layer."""
-    for kind in ("params", "batch_stats"):
+    for kind in CARRIED:
         mine, other = (shapes(network.get(kind, {}).get(name, {})) for network in (ours, theirs))
         if mine != other:
             raise UsageError(

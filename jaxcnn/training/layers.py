@@ -20,7 +20,7 @@ SHOWN = 12  # layers in a message
 
 
 def layer_names(variables: Mapping[str, Tree]) -> list[str]:
-    """The names of all layers that have variables, in the network's order. variables: {"params", "batch_stats"}."""
+    """The names of all layers that have variables. variables: {"params", "batch_stats"}."""
     kinds = (variables["params"], variables.get("batch_stats", {}))
     return list(dict.fromkeys(layer for kind in kinds for layer in _layers_of(kind)))
 
