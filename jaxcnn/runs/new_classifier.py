@@ -6,6 +6,7 @@ from typing import Any
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.training.classifier import class_axes, variable_shapes
+from jaxcnn.training.layers import trained_layers
 
 Tree = Any
 
@@ -29,13 +30,16 @@ class NewClassifier:
         what = "the classifier begins" if len(self.layers) == 1 else "the classifiers begin"
         return f"{what} anew ({', '.join(self.layers)}): {self.there:,} classes there, {self.here:,} here"
 
+    def notes(self, train_only: tuple[str, ...] | None, variables: Tree) -> list[str]:
+        """The lines that a run shows of it. variables: of its network, or their shapes."""
+        still = [layer for layer in self.layers if layer not in trained_layers(train_only, variables)]
+        frozen = f"note: {', '.join(still)} keeps its first random values, as train_only leaves it out"
+        return [self.note, *([frozen] if still else [])]
+
     def whole(self, count: int) -> str:
         """How a message names all that is taken of a network of so many layers."""
-        return f"all {count} layers" if not self.layers else f"all layers but the classifier{'s' * self.several}"
-
-    @property
-    def several(self) -> bool:
-        return len(self.layers) > 1
+        several = len(self.layers) > 1
+        return f"all layers but the classifier{'s' * several}" if self.layers else f"all {count} layers"
 
 
 def new_classifier(experiment: Experiment, ours: Tree, theirs: Tree, chosen: Collection[str]) -> NewClassifier:

@@ -104,7 +104,10 @@ def read(experiment: Experiment, devices: Devices, class_names: tuple[str, ...] 
     what = new.whole(len(names)) if is_whole else some_layers
     averages = ", batch statistics with them" if taken["batch_stats"] else ""
     notes = [f"begins with {what} of {folder} at step {step:,}{averages}{why}"]
-    notes += [new.note] if new.layers else other_classes(experiment, chosen, record.get("class_names"), class_names)
+    if new.layers:
+        notes += new.notes(experiment.train_only, ours)
+    else:
+        notes += other_classes(experiment, chosen, record.get("class_names"), class_names)
     notes += other_pixels(experiment.inputs, inputs)
     return InitialWeights(taken["params"], taken["batch_stats"], statistics, digest, tuple(notes))
 

@@ -127,6 +127,9 @@ def test_layers_that_are_named_keep_their_meaning(source, tmp_path):
     assert some.params.keys() == {"fc1"} and not some.batch_stats and some.statistics is None
     assert "1 of 4 layers (fc1) of" in some.notes[0]
     assert some.notes[1] == "the classifier begins anew (fc2): 12 classes there, 10 here"
+    assert len(some.notes) == 2
+    still = read(dataclasses.replace(experiment, train_only=("fc2", "aux.fc")), Devices())
+    assert still.notes[2] == "note: aux.classifier keeps its first random values, as train_only leaves it out"
     with pytest.raises(UsageError, match=r"init_from: nothing of .*A is left .* the classifier begins anew \(fc2\)"):
         read(dataclasses.replace(experiment, init_layers=("fc2",)), Devices())
 
