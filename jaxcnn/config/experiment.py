@@ -60,7 +60,10 @@ class Loss(Protocol):
 
 
 class Optimizer(Protocol):
-    """Makes an optax transformation whose `update` takes `learning_rate` as an extra argument."""
+    """Makes an optax transformation whose `update` takes `learning_rate` as an extra argument.
+
+    The rate is a float32 scalar; with `Experiment.rate_multipliers` it is a tree of them, one for each parameter.
+    """
 
     def transformation(self) -> optax.GradientTransformationExtraArgs: ...
 
@@ -130,6 +133,9 @@ class Experiment:
     averaging: BetweenZeroAndOne | None = None  # decay of the running average of the parameters, which is evaluated
     init_from: str | None = None  # a run's folder: its parameters and batch statistics are the initial ones …
     init_layers: Annotated[tuple[str, ...], NOT_EMPTY] | None = None  # … of these layers; None: of all
+    train_only: Annotated[tuple[str, ...], NOT_EMPTY] | None = None  # layers or beginnings of names: `training.layers`
+    # What the rates of layers are multiplied by, Caffe's lr_mult: pairs (layer, factor). A mapping is taken too.
+    rate_multipliers: Annotated[tuple[tuple[str, Positive], ...], NOT_EMPTY] | None = None
     protocols: Annotated[tuple[str, ...], NOT_EMPTY] = ("center",)  # the first is the paper's
     scales: Scales = dataclasses.field(default_factory=Scales)  # of the protocols with whole images
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -145,7 +151,15 @@ class Experiment:
     chosen: tuple[str, ...] = dataclasses.field(default=(), compare=False)  # paths set by `override`
 
     def __post_init__(self) -> None:
+        given: Any = self.rate_multipliers
+        if isinstance(given, Mapping):
+            object.__setattr__(self, "rate_multipliers", tuple(given.items()))
+        if isinstance(self.rate_multipliers, tuple):
+            _refuse_zero(self.rate_multipliers)
         check(self)
+        if self.rate_multipliers is not None:  # two orders are one experiment
+            pairs = sorted((name, float(factor)) for name, factor in dict(self.rate_multipliers).items())
+            object.__setattr__(self, "rate_multipliers", tuple(pairs))
         if (self.epochs is None) == (self.steps is None):
             raise UsageError(
                 f"give either epochs (={self.epochs}) or steps (={self.steps}), and set the other to None."
@@ -165,6 +179,15 @@ class Experiment:
     def id(self) -> str:
         """The name that `--exp` takes, `name:variant`."""
         return f"{self.name}:{self.variant}"
+
+
+def _refuse_zero(multipliers: tuple[Any, ...]) -> None:
+    for pair in multipliers:
+        if isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], int | float) and pair[1] == 0:
+            raise UsageError(
+                f"rate_multipliers: the factor of {pair[0]!r} is 0, and must be positive; to leave layers as they are, "
+                "name the others in train_only, which also spares their gradients."
+            )
 
 
 def names() -> list[str]:

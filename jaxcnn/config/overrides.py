@@ -16,6 +16,7 @@ from jaxcnn.models.kernels.relu import relu
 from jaxcnn.ranges import violated
 
 LENGTHS = ("epochs", "steps")
+PAIRS = tuple[tuple[str, float], ...]  # a mapping, as a frozen dataclass holds it
 ACTIVATIONS: dict[str, Callable] = {"relu": relu, "tanh": nn.tanh, "sigmoid": nn.sigmoid}
 
 
@@ -162,6 +163,8 @@ def _checked(path: str, value: Any, current: Any, declared: Any) -> Any:
         return value
     if isinstance(value, list):
         value = tuple(value)
+    if declared == PAIRS | None and isinstance(value, dict) and value and _fits(tuple(value.items()), PAIRS):
+        value = tuple(value.items())
     if _fits(value, declared):
         if isinstance(value, int) and _wants_float(value, declared):
             return float(value)
@@ -192,6 +195,8 @@ def _wants_float(value: Any, declared: Any) -> bool:
 def _readable(declared: Any) -> str:
     if declared is type(None):
         return "None"
+    if declared == PAIRS:
+        return "a mapping of names to numbers, such as {'fc8': 10.0},"
     if typing.get_origin(declared) is typing.Literal:
         return " or ".join(repr(option) for option in typing.get_args(declared))
     if typing.get_origin(declared) in (typing.Union, types.UnionType):

@@ -25,9 +25,9 @@ def stochastic_diagonal_levenberg_marquardt(mu: float = 0.02) -> optax.GradientT
       mu: keeps the step finite where a weight has no curvature (paper: 0.02).
 
     Returns:
-      A transformation whose `update` needs `learning_rate=` (η, a float or float32 scalar), as the paper's η depends
-      on the pass. The curvature changes only when `refresh` puts in a new estimate. Before the first one it is zero,
-      and every weight's rate is η / μ.
+      A transformation whose `update` needs `learning_rate=` (η, a float or float32 scalar, or a tree of them, one for
+      each parameter), as the paper's η depends on the pass. The curvature changes only when `refresh` puts in a new
+      estimate. Before the first one it is zero, and every weight's rate is η / μ.
     """
 
     def init(params: Any) -> LevenbergMarquardtState:
@@ -35,11 +35,19 @@ def stochastic_diagonal_levenberg_marquardt(mu: float = 0.02) -> optax.GradientT
 
     def update(updates, state, params=None, *, learning_rate, **extra):
         del params, extra
-        steps = jax.tree.map(lambda g, h: -learning_rate / (mu + h) * g, updates, state.curvature)
+        rates = rate_of_each(learning_rate, updates)
+        steps = jax.tree.map(lambda rate, g, h: -rate / (mu + h) * g, rates, updates, state.curvature)
         return steps, state
 
     # Optax's type for `update` lacks the extra arguments, which are what this class is for.
     return optax.GradientTransformationExtraArgs(init, cast(Any, update))
+
+
+def rate_of_each(learning_rate: Any, updates: Any) -> Any:
+    """A rate for each array of `updates`: `learning_rate` where it is such a tree already, else the same for all."""
+    if jax.tree.structure(learning_rate) == jax.tree.structure(updates):
+        return learning_rate
+    return jax.tree.map(lambda _: learning_rate, updates)
 
 
 def refresh(opt_state: Any, curvature: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import optax
 
-from jaxcnn.optim.levenberg_marquardt import stochastic_diagonal_levenberg_marquardt
+from jaxcnn.optim.levenberg_marquardt import rate_of_each, stochastic_diagonal_levenberg_marquardt
 from jaxcnn.ranges import Count, Decay, NonNegative, Positive, check
 
 
@@ -15,8 +15,8 @@ def scale_by_given_rate() -> optax.GradientTransformationExtraArgs:
 
     def update(updates, state, params=None, **extra):
         del params
-        learning_rate = extra["learning_rate"]
-        return jax.tree.map(lambda update: -learning_rate * update, updates), state
+        rates = rate_of_each(extra["learning_rate"], updates)
+        return jax.tree.map(lambda rate, update: -rate * update, rates, updates), state
 
     return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
 

@@ -27,8 +27,9 @@ from jaxcnn.runs.run import Run
 from jaxcnn.runs.step_log import StepLog
 from jaxcnn.runs.warm_start import InitialWeights
 from jaxcnn.training.feed import Feed
+from jaxcnn.training.layers import description
 from jaxcnn.training.program import Program
-from jaxcnn.training.state import TrainState
+from jaxcnn.training.state import TrainState, variables_of
 
 
 def begin_run(
@@ -151,7 +152,7 @@ def start_of(
         opened.callback(record.close)
         step_function = None
         if step < plan.length.stop:
-            announce(plan, display)
+            announce(plan, program, display)
             compiling = time.monotonic()
             step_function = program.compile_step()
             record.write(step, "compile", seconds=time.monotonic() - compiling)
@@ -183,12 +184,15 @@ def resumption_notes(
     return (f"resuming at step {int(state.step):,}", *changed)
 
 
-def announce(plan: Plan, display: Display) -> None:
-    """Announces data, length and devices before the step is compiled."""
+def announce(plan: Plan, program: Program, display: Display) -> None:
+    """Announces data, layers, length and devices before the step is compiled."""
     experiment, length = plan.experiment, plan.length
     display.message(
         f"{experiment.id} on {plan.choice.name}: {len(plan.train_source):,} + {len(plan.test_source):,} images, "
         f"{length.stop:,} steps of {experiment.batch_size}, {plan.devices.described}; compiling"
     )
+    trained = description(experiment.train_only, variables_of(program.state))
+    if trained is not None:
+        display.message(trained)
     if length.stop > length.planned:
         display.message(f"note: the recipe has {length.planned:,} steps; its schedule wasn't made for those after them")

@@ -82,7 +82,7 @@ def fit(
         settings=settings,
         display=display,
     )
-    initial = starting_weights(plan.experiment, plan.workdir, plan.devices)
+    initial = starting_weights(plan.experiment, plan.workdir, plan.devices, plan.train_source.class_names)
     mine = plan_identity(plan, initial)
     notes = coordination.in_turn(lambda: claim_for(plan, mine))
     summary_path = plan.workdir / "summary.json"

@@ -18,6 +18,7 @@ from jaxcnn.parallel import coordination
 from jaxcnn.parallel.compilation import compile_step
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.runs.warm_start import InitialWeights
+from jaxcnn.training.layers import merged
 from jaxcnn.training.program import Program
 from jaxcnn.training.state import TrainState
 
@@ -43,13 +44,14 @@ def create_state(
     state = creation.result()(np.uint32(seed), statistics)
     if initial is None:
         return state
-    params = {**state.params, **initial.params}
-    begin = jax.jit(program.optimizer.init, out_shardings=devices.placement(state.opt_state))
+    params, batch_stats = merged(state.params, initial.params), merged(state.batch_stats, initial.batch_stats)
+    begin = jax.jit(program.init_optimizer, out_shardings=devices.placement(state.opt_state))
+    lowered = devices.lower(begin, params, batch_stats)
     return dataclasses.replace(
         state,
         params=params,
-        batch_stats={**state.batch_stats, **initial.batch_stats},
-        opt_state=compile_step(devices.lower(begin, params), devices.platform, runs_once=True)(params),
+        batch_stats=batch_stats,
+        opt_state=compile_step(lowered, devices.platform, runs_once=True)(params, batch_stats),
         average=jax.tree.map(jnp.copy, params) if state.average else {},  # copies, as a step donates both
     )
 

@@ -13,6 +13,7 @@ from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.errors import UsageError
 from jaxcnn.models.kernels.backend import reference_kernels
 from jaxcnn.models.layers.shapes import SmallMapError
+from jaxcnn.training.layers import check_trained
 from jaxcnn.training.network import check_call, check_outputs, check_results
 
 LARGEST = 1024  # pixels that are enough for every network that takes images of any size
@@ -71,7 +72,9 @@ def check_network(experiment: Experiment, what: str) -> None:
     check_call(model)
     error, shapes = attempt(model, inputs.size, inputs.channels)
     if error is None:
-        check_results(model, *shapes)
+        outputs, variables = shapes
+        check_results(model, outputs, variables)
+        check_trained(experiment, variables)
         return
     reason = error.reason if isinstance(error, SmallMapError) else str(error).splitlines()[0]
     is_small = isinstance(error, SmallMapError | ZeroDivisionError)

@@ -2,14 +2,17 @@
 
 A layer is taken as a whole: its parameters, and the running averages of its batch normalisation. Of a run that keeps
 the average of its parameters (`Experiment.averaging`) that average is taken, which is the network that the run
-evaluates. What the inputs take from all training images (the mean image, or ZCA whitening) belongs to the network: it
-is taken where all layers are, and where the two runs' inputs mean the same by it, so that an evaluation right after
-says what the other run's says, and fine-tuning on other data shows the network the inputs that it knows. Where only
-some layers are taken, the network is another one, and the statistics are those of its own training images; so they
-are where they can't be taken: where `stored_size`, `channels`, `mean` or `whitening` differ.
+evaluates. Where the other network tells other numbers of classes apart, its classifier isn't taken: it begins anew, as
+in a fresh network (`runs.new_classifier`). What the inputs take from all training images (the mean image, or ZCA
+whitening) belongs to the network: it is taken where all layers are, and where the two runs' inputs mean the same by it,
+so that an evaluation right after says what the other run's says, and fine-tuning on other data shows the network the
+inputs that it knows. Where only some layers are taken, the network is another one, and the statistics are those of its
+own training images; so they are where they can't be taken: where `stored_size`, `channels`, `mean` or `whitening`
+differ.
 """
 
 import dataclasses
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,10 @@ from jaxcnn.errors import UsageError
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.runs.checkpoints import Checkpoints, has_checkpoint
 from jaxcnn.runs.folder import params_sha256, saved_identity
+from jaxcnn.runs.new_classifier import new_classifier, other_classes
 from jaxcnn.runs.same_run import resolved, value_at
+from jaxcnn.training.layers import some, without
+from jaxcnn.training.network import CARRIED
 from jaxcnn.training.state import init, zero_statistics
 
 Tree = Any
@@ -49,8 +55,10 @@ class InitialWeights:
     notes: tuple[str, ...]
 
 
-def starting_weights(experiment: Experiment, workdir: Path, devices: Devices) -> InitialWeights | None:
-    """What a run in `workdir` begins with of `experiment.init_from`.
+def starting_weights(
+    experiment: Experiment, workdir: Path, devices: Devices, class_names: tuple[str, ...] = ()
+) -> InitialWeights | None:
+    """What a run in `workdir` begins with of `experiment.init_from`. class_names: of the run's data.
 
     None without such, and for a run that goes on from a checkpoint of its own: the other run's folder, which may be
     gone by then, is only read again where it was given by another place than at the start, to know it again.
@@ -65,46 +73,64 @@ def starting_weights(experiment: Experiment, workdir: Path, devices: Devices) ->
         begun = saved_identity(workdir)
         if begun is not None and resolved(begun.get("init_from")) == resolved(experiment.init_from):
             return None
-    return read(experiment, devices)
+    return read(experiment, devices, class_names)
 
 
-def read(experiment: Experiment, devices: Devices) -> InitialWeights:
+def read(experiment: Experiment, devices: Devices, class_names: tuple[str, ...] = ()) -> InitialWeights:
     """What `experiment` takes of the newest state in the folder `init_from`. Raises as `starting_weights` does."""
-    given = str(experiment.init_from)
-    if "://" in given:
-        raise UsageError(f"init_from (={given}) must be a local folder; mount the bucket, and name the folder there.")
-    folder = Path(str(resolved(given)))
-    if not has_checkpoint(folder):
-        raise UsageError(f"init_from (={given}) is no run's folder: {folder} holds no complete checkpoint.")
+    folder = source_folder(str(experiment.init_from))
     checkpoints = Checkpoints(folder)
     try:
         theirs = checkpoints.network(devices.placement)
-        step, inputs = checkpoints.latest_step(), value_at(checkpoints.record(), "experiment.inputs")
+        step, record = checkpoints.latest_step(), checkpoints.record()
     finally:
         checkpoints.close()
     ours = jax.eval_shape(lambda: init(experiment.model, experiment))
     names = layers(ours)
     chosen = experiment.init_layers if experiment.init_layers is not None else tuple(names)
     for name in chosen:
-        check_layer(name, ours, theirs, experiment, folder)
-    taken = {
-        kind: {name: theirs[kind][name] for name in chosen if name in theirs[kind]}
-        for kind in ("params", "batch_stats")
-    }
-    is_whole = set(chosen) == set(names)
+        check_name(name, ours, theirs, experiment, folder)
+    new = new_classifier(experiment, ours, theirs, chosen)
+    fitting = kinds_without(theirs, new.layers)
+    for name in chosen:
+        check_shapes(name, kinds_without(ours, new.layers), fitting, folder)
+    taken = {kind: {name: tree[name] for name in chosen if name in tree} for kind, tree in fitting.items()}
+    if not layers(taken):
+        raise UsageError(f"init_from: nothing of {folder} is left to begin with, as {new.note}; see init_layers.")
+    is_whole, inputs = set(chosen) == set(names), value_at(record, "experiment.inputs")
     statistics, why = taken_statistics(theirs["statistics"], is_whole, experiment.inputs, inputs)
     digest = params_sha256(devices.gather({**taken, "statistics": statistics or {}}))
-    what = f"all {len(chosen)} layers" if is_whole else f"{len(chosen)} of {len(names)} layers ({_some(chosen)})"
+    some_layers = f"{len(layers(taken))} of {len(names)} layers ({some(layers(taken), NAMED)})"
+    what = new.whole(len(names)) if is_whole else some_layers
     averages = ", batch statistics with them" if taken["batch_stats"] else ""
     notes = [f"begins with {what} of {folder} at step {step:,}{averages}{why}"]
-    differs = [field for field in VALUES if value_at(inputs, field) != to_json(getattr(experiment.inputs, field))]
-    if differs:
-        known = "; ".join(
-            f"inputs.{field} is {value_at(inputs, field)!r} there, here {to_json(getattr(experiment.inputs, field))!r}"
-            for field in differs
-        )
-        notes.append(f"note: the layers were trained on other values of the pixels: {known}.")
+    if new.layers:
+        notes += new.notes(experiment.train_only, ours)
+    else:
+        notes += other_classes(experiment, chosen, record.get("class_names"), class_names)
+    notes += other_pixels(experiment.inputs, inputs)
     return InitialWeights(taken["params"], taken["batch_stats"], statistics, digest, tuple(notes))
+
+
+def source_folder(given: str) -> Path:
+    """The folder that `init_from` names. Raises UsageError where it isn't a local one with a checkpoint."""
+    if "://" in given:
+        raise UsageError(f"init_from (={given}) must be a local folder; mount the bucket, and name the folder there.")
+    folder = Path(str(resolved(given)))
+    if not has_checkpoint(folder):
+        raise UsageError(f"init_from (={given}) is no run's folder: {folder} holds no complete checkpoint.")
+    return folder
+
+
+def other_pixels(inputs: Inputs, theirs: dict[str, Any] | None) -> list[str]:
+    """A note where the layers were trained on other values of the pixels than those that they see here."""
+    here = {field: to_json(getattr(inputs, field)) for field in VALUES}
+    known = "; ".join(
+        f"inputs.{field} is {value_at(theirs, field)!r} there, here {value!r}"
+        for field, value in here.items()
+        if value_at(theirs, field) != value
+    )
+    return [f"note: the layers were trained on other values of the pixels: {known}."] if known else []
 
 
 def layers(variables: Tree) -> list[str]:
@@ -112,12 +138,21 @@ def layers(variables: Tree) -> list[str]:
     return list(dict.fromkeys([*variables["params"], *variables.get("batch_stats", {})]))
 
 
-def check_layer(name: str, ours: Tree, theirs: Tree, experiment: Experiment, folder: Path) -> None:
-    """Raises UsageError unless both networks have this layer, of the same shapes."""
+def kinds_without(variables: Tree, left_out: Collection[str]) -> dict[str, Tree]:
+    """The parameters and batch statistics of a network, but for some layers; their names are those of `describe`."""
+    return {kind: without(variables.get(kind, {}), left_out) for kind in CARRIED}
+
+
+def check_name(name: str, ours: Tree, theirs: Tree, experiment: Experiment, folder: Path) -> None:
+    """Raises UsageError unless both networks have this layer."""
     for network, where in ((ours, experiment.id), (theirs, f"the network in {folder}")):
         if name not in layers(network):
             raise UsageError(f"init_layers: {where} has no layer {name!r}; name those that both have.")
-    for kind in ("params", "batch_stats"):
+
+
+def check_shapes(name: str, ours: Tree, theirs: Tree, folder: Path) -> None:
+    """Raises UsageError unless both networks have the same shapes in this layer."""
+    for kind in CARRIED:
         mine, other = (shapes(network.get(kind, {}).get(name, {})) for network in (ours, theirs))
         if mine != other:
             raise UsageError(
@@ -145,7 +180,3 @@ def taken_statistics(
 def shapes(layer: dict[str, Any]) -> dict[str, Any]:
     """The shapes of a layer's parameters, or of the layers within it."""
     return {name: shapes(leaf) if isinstance(leaf, dict) else tuple(leaf.shape) for name, leaf in layer.items()}
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")

@@ -10,8 +10,9 @@ from jaxcnn.augmentation.augment import normalise
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.optim.levenberg_marquardt import diagonal_curvature, refresh
 from jaxcnn.optim.optimizers import LevenbergMarquardt
+from jaxcnn.training.layers import merged, part, trained_layers
 from jaxcnn.training.network import in_precision
-from jaxcnn.training.state import TrainState
+from jaxcnn.training.state import TrainState, variables_of
 
 
 def curvature_samples(experiment: Experiment) -> int:
@@ -24,12 +25,14 @@ def make_refresh_step(experiment: Experiment) -> Callable[[TrainState, Any], tup
     """`refresh_step(state, batch) -> (state,)` with the curvature of this batch in the optimizer's state."""
     model = in_precision(experiment)
 
-    def features(params: Any, images: jax.Array) -> Any:
-        return model.apply({"params": params}, images, curvature=True, method="features")
-
     def refresh_step(state: TrainState, batch: dict[str, jax.Array]) -> tuple[TrainState]:
+        def features(trained: Any, images: jax.Array) -> Any:
+            params = merged(state.params, trained)
+            return model.apply({"params": params}, images, curvature=True, method="features")
+
         images = normalise(batch["image"], experiment.inputs, state.statistics)
-        curvature = diagonal_curvature(features, state.params, images)
+        trained = part(state.params, trained_layers(experiment.train_only, variables_of(state)))
+        curvature = diagonal_curvature(features, trained, images)
         return (dataclasses.replace(state, opt_state=refresh(state.opt_state, curvature)),)
 
     return refresh_step

@@ -107,6 +107,11 @@ class Program:
         step, save_memory = self.step(self._devices.axis_name), self._experiment.saves_memory
         return self._devices.compile(step, self.state, batch, *self.resident(), save_memory=save_memory)
 
+    def init_optimizer(self, params: Any, batch_stats: Any) -> Any:
+        """The optimizer's first state for these parameters."""
+        variables = {"params": params, "batch_stats": batch_stats}
+        return train_state.init_optimizer(self.optimizer, variables, self._experiment.train_only)
+
     def lower_creation(self) -> Callable[[], Compiled]:
         """Traces `create(seed: uint32 [], statistics) -> state`; calling the result compiles it, on any thread."""
         jitted = jax.jit(self._create, out_shardings=self.placement)

@@ -12,6 +12,7 @@ import optax
 from jaxcnn.config.experiment import Experiment, WarmUp
 from jaxcnn.config.inputs import Inputs
 from jaxcnn.optim.plateau import PlateauState
+from jaxcnn.training.layers import part, trained_layers
 from jaxcnn.training.metrics import zero_sums
 from jaxcnn.training.network import initialised
 
@@ -44,11 +45,12 @@ def create(
     statistics: Tree = None,
     averaging: float | None = None,
     warmup: WarmUp | None = None,
+    train_only: tuple[str, ...] | None = None,
 ) -> TrainState:
     """A fresh state.
 
     Args:
-      model, optimizer, inputs, averaging, warmup: the experiment's.
+      model, optimizer, inputs, averaging, warmup, train_only: the experiment's.
       seed: of the initialisation and of everything random after it.
       mean: float32 [stored_size, stored_size, channels] where `inputs.mean` is "picture".
       statistics: instead of `mean`, all that `inputs` need of the training set, as `zero_statistics` has them.
@@ -62,7 +64,7 @@ def create(
         seed=jnp.asarray(seed, jnp.uint32),
         params=params,
         batch_stats=variables.get("batch_stats", {}),
-        opt_state=optimizer.init(params),
+        opt_state=init_optimizer(optimizer, variables, train_only),
         plateau=PlateauState.create(),
         statistics=jax.tree.map(lambda values: jnp.asarray(values, jnp.float32), statistics),
         sums=zero_sums(),
@@ -73,8 +75,15 @@ def create(
 
 def create_for(experiment: Experiment, optimizer: optax.GradientTransformation, **options: Any) -> TrainState:
     """A fresh state of this experiment; options: `seed`, and `mean` or `statistics`, as in `create`."""
-    averaging, warmup = experiment.averaging, experiment.warmup
-    return create(experiment.model, optimizer, experiment.inputs, averaging=averaging, warmup=warmup, **options)
+    fields: dict[str, Any] = {name: getattr(experiment, name) for name in ("averaging", "warmup", "train_only")}
+    return create(experiment.model, optimizer, experiment.inputs, **fields, **options)
+
+
+def init_optimizer(
+    optimizer: optax.GradientTransformation, variables: Tree, train_only: tuple[str, ...] | None
+) -> optax.OptState:
+    """The optimizer's first state: of the layers that are trained alone. variables: {"params", "batch_stats"}."""
+    return optimizer.init(part(variables["params"], trained_layers(train_only, variables)))
 
 
 def zero_statistics(inputs: Inputs) -> dict[str, np.ndarray]:
@@ -84,6 +93,11 @@ def zero_statistics(inputs: Inputs) -> dict[str, np.ndarray]:
         values = int(np.prod(shape))
         return {"mean": np.zeros(values, np.float32), "zca": np.zeros((values, values), np.float32)}
     return {"mean": np.zeros(shape, np.float32)} if inputs.mean == "picture" else {}
+
+
+def variables_of(state: TrainState) -> dict[str, Tree]:
+    """The network's variables in training: {"params", "batch_stats"}."""
+    return {"params": state.params, "batch_stats": state.batch_stats}
 
 
 def evaluation_variables(state: TrainState) -> dict[str, Tree]:

@@ -13,13 +13,15 @@ from jaxtyping import Array, Float32, Int, Shaped
 
 from jaxcnn.augmentation.augment import normalise, training_inputs
 from jaxcnn.config.experiment import Experiment
+from jaxcnn.models.layers.batch_norm import frozen_batch_norm
 from jaxcnn.models.sharding.batch_rows import batch_position
 from jaxcnn.optim.polyak import update_average
 from jaxcnn.training.accumulate import accumulate
+from jaxcnn.training.layers import layer_names, merged, part, rate_factors, rates, trained_layers
 from jaxcnn.training.metrics import Sums, sum_metrics
 from jaxcnn.training.network import in_precision
 from jaxcnn.training.remat import value_and_pull_back
-from jaxcnn.training.state import TrainState
+from jaxcnn.training.state import TrainState, variables_of
 
 Tree = Any
 # "image": uint8 [batch, stored, stored, channels]; "label": int32 [batch]
@@ -57,35 +59,51 @@ def make_train_step(
       `train_step(state, batch) -> (state, rate)`.
     """
     gradients_of = make_gradients(experiment)
+    update = make_update(experiment, optimizer)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Rate]:
         augment_keys, dropout_key = step_keys(state, batch["label"].shape[0])
         rows = {**batch, "key": augment_keys}
-        part = functools.partial(gradients_of, state, dropout_key)
-        gradients, sums, batch_stats = accumulate(part, rows, state.batch_stats, experiment.accumulate)
+        gradients_of_rows = functools.partial(gradients_of, state, dropout_key)
+        gradients, sums, batch_stats = accumulate(gradients_of_rows, rows, state.batch_stats, experiment.accumulate)
+        batch_stats = part(batch_stats, trained_layers(experiment.train_only, variables_of(state)))
         if axis_name is not None:
             gradients, batch_stats = jax.lax.pmean((gradients, batch_stats), axis_name)
             sums = jax.lax.psum(sums, axis_name)
         if experiment.clip_norm is not None:
             gradients, _ = optax.clip_by_global_norm(experiment.clip_norm).update(gradients, optax.EmptyState())
         rate = jnp.asarray(schedule(state.step), jnp.float32) * state.plateau.scale * state.warmup.get("factor", 1.0)
-        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, learning_rate=rate)
-        params = optax.apply_updates(state.params, updates)
-        average = state.average
-        if experiment.averaging is not None:
-            average = update_average(average, params, state.step, experiment.averaging)
+        state = update(state, gradients, rate)
         state = dataclasses.replace(
             state,
             step=state.step + 1,
-            params=params,
-            average=average,
-            batch_stats=batch_stats,
-            opt_state=opt_state,
+            batch_stats=merged(state.batch_stats, batch_stats),
             sums=jax.tree.map(jnp.add, state.sums, sums),
         )
         return state, rate
 
     return train_step
+
+
+def make_update(
+    experiment: Experiment, optimizer: optax.GradientTransformationExtraArgs
+) -> Callable[[TrainState, Tree, Rate], TrainState]:
+    """`update(state, gradients of the trained layers, rate)`: the state with other parameters, and their average."""
+
+    def update(state: TrainState, gradients: Tree, rate: Rate) -> TrainState:
+        variables = variables_of(state)
+        layers = trained_layers(experiment.train_only, variables)
+        factors = rate_factors(experiment.rate_multipliers, experiment.train_only, variables)
+        trained, each = part(state.params, layers), rates(rate, factors, gradients)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, trained, learning_rate=each)
+        trained, average = optax.apply_updates(trained, updates), state.average
+        if experiment.averaging is not None:
+            moved = update_average(part(average, layers), trained, state.step, experiment.averaging)
+            average = merged(average, moved)  # of what stands still the average is itself, to the bit
+        params = merged(state.params, trained)
+        return dataclasses.replace(state, params=params, opt_state=opt_state, average=average)
+
+    return update
 
 
 def step_keys(state: TrainState, count: int) -> tuple[Shaped[Array, "batch"], Shaped[Array, ""]]:
@@ -103,11 +121,11 @@ def step_keys(state: TrainState, count: int) -> tuple[Shaped[Array, "batch"], Sh
 
 
 def make_gradients(experiment: Experiment) -> Callable[[TrainState, jax.Array, Batch, Tree], tuple[Tree, Sums, Tree]]:
-    """Augmentation, forward pass, loss and backward pass.
+    """Augmentation, forward pass, loss and backward pass; the latter reaches down to the first trained layer.
 
     Returns:
-      `gradients_of(state, dropout_key, rows, batch_stats) -> (mean gradients, sums of the metrics, new batch_stats)`,
-      where `rows` are some rows of the batch, each with its "key".
+      `gradients_of(state, dropout_key, rows, batch_stats) -> (mean gradients of the trained layers, sums of the
+      metrics, new batch_stats)`, where `rows` are some rows of the batch, each with its "key".
     """
     model = in_precision(experiment)
 
@@ -116,16 +134,21 @@ def make_gradients(experiment: Experiment) -> Callable[[TrainState, jax.Array, B
     ) -> tuple[Tree, Sums, Tree]:
         images = training_inputs(rows["image"], rows["key"], experiment.inputs, state.statistics)
 
-        def forward(params: Tree) -> tuple[Any, Tree]:
-            return model.apply(
-                {"params": params, "batch_stats": batch_stats},
-                images,
-                train=True,
-                rngs={"dropout": dropout_key},
-                mutable=["batch_stats"],
-            )
+        variables = variables_of(state)
+        layers = trained_layers(experiment.train_only, variables)
+        frozen = set(layer_names(variables)) - layers
 
-        outputs, pull_back, updated = value_and_pull_back(forward, state.params, experiment.remat)
+        def forward(trained: Tree) -> tuple[Any, Tree]:
+            with frozen_batch_norm(frozen):
+                return model.apply(
+                    {"params": merged(state.params, trained), "batch_stats": batch_stats},
+                    images,
+                    train=True,
+                    rngs={"dropout": dropout_key},
+                    mutable=["batch_stats"],
+                )
+
+        outputs, pull_back, updated = value_and_pull_back(forward, part(state.params, layers), experiment.remat)
 
         def mean_loss(outputs: Any) -> tuple[Float32[Array, ""], Float32[Array, "batch"]]:
             losses = experiment.loss(outputs, rows["label"])

@@ -46,6 +46,11 @@ ROWS: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "averaging": optional((("0.5", "0.9999"), ("0", "1", "-0.1", "1.5", "nan", *WORDS))),
         "init_from": (("None", "'runs/x'"), ("3", "('a',)")),
         "init_layers": (("None", "('conv1',)"), ("()", "'conv1'", "(1,)")),
+        "train_only": (("None", "('fc',)", "('conv1','fc')"), ("()", "'fc'", "(1,)", *WORDS)),
+        "rate_multipliers": (
+            ("None", "(('fc', 10.0),)"),
+            ("3", "'fc'", "('fc',)", "{'fc': 0}", "{'fc': -1}", "{'fc': 'x'}", "{1: 2}", "(('fc', nan),)", *WORDS),
+        ),
         "protocols": (("('center',)", "('ten_crop','center')"), ("()", "'center'", "(1,)", "None")),
         "precision": (("'bfloat16'", "float32"), ("float16", "None", "32")),
         "accumulate": COUNT,

@@ -1,6 +1,7 @@
 """Batch normalisation: Ioffe & Szegedy, "Batch Normalization: Accelerating Deep Network Training…", 2015."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, ClassVar, cast
 
 import flax.linen as nn
@@ -57,3 +58,23 @@ class BatchNorm(Layer):
         else:
             outputs = scale_and_shift(inputs, running_mean.value, running_var.value, scale, bias, self.epsilon)
         return outputs.astype(self.dtype)
+
+
+@contextlib.contextmanager
+def frozen_batch_norm(layers: Collection[str]) -> Iterator[None]:
+    """Within it, batch normalisation in these layers is in training what it is at test time.
+
+    It normalises by the running averages, and those stand still.
+
+    Args:
+      layers: names of layers, "conv2_1.a.bn".
+    """
+
+    def interceptor(call: Callable, args: Any, kwargs: Any, context: Any) -> Any:
+        layer = context.module
+        if isinstance(layer, BatchNorm) and context.method_name == "__call__" and ".".join(layer.path) in layers:
+            kwargs = {**kwargs, "train": False}
+        return call(*args, **kwargs)
+
+    with nn.intercept_methods(interceptor) if layers else contextlib.nullcontext():
+        yield
