@@ -5,6 +5,7 @@
     experiment = jaxcnn.load("lenet5_1998")
     summary = jaxcnn.fit(experiment, data="digits", workdir="runs/first")
     errors = jaxcnn.evaluate("runs/first")
+    classes = jaxcnn.predict("runs/first", ["one.png", "folder"])
 
 The networks are Flax modules that stand alone: `from jaxcnn.models.alexnet import AlexNet`.
 """
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from jaxcnn.config.overrides import override
     from jaxcnn.runs.evaluate import evaluate
     from jaxcnn.runs.fit import fit
+    from jaxcnn.runs.predict import predict
     from jaxcnn.runs.trained import load_trained
 
-__all__ = ["Experiment", "evaluate", "fit", "load", "load_trained", "names", "override", "variants"]
+__all__ = ["Experiment", "evaluate", "fit", "load", "load_trained", "names", "override", "predict", "variants"]
 
 xla_flags.apply(too_late=private_jax.backends_are_initialized())
 
@@ -33,6 +35,7 @@ _HOMES = {
     "fit": "jaxcnn.runs.fit",
     "evaluate": "jaxcnn.runs.evaluate",
     "load_trained": "jaxcnn.runs.trained",
+    "predict": "jaxcnn.runs.predict",
 }
 
 
