@@ -59,4 +59,4 @@ def rows(answer: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     if "error" in answer:
         yield name, f"error: {answer['error']}", ""
     for place, entry in enumerate(answer.get("top", [])):
-        yield "" if place else name, entry["name"], f"{100 * entry['probability']:.1f} %"
+        yield "" if place else name, entry["name"], f"{100 * entry['probability']:.2f} %"

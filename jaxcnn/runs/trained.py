@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +39,7 @@ from jaxcnn.training.network import count_outputs, in_precision
 Tree = Any
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class TrainedNetwork:
     """A network with its weights and its preprocessing.
 
@@ -52,12 +51,12 @@ class TrainedNetwork:
     """
 
     experiment: Experiment
-    variables: dict[str, Tree]
-    class_names: tuple[str, ...]
+    variables: dict[str, Tree] = dataclasses.field(repr=False)
+    class_names: tuple[str, ...] = dataclasses.field(repr=False)
     step: int
 
     @property
-    def model(self) -> nn.Module:
+    def model(self) -> Any:
         """The Flax module, which `logits` applies."""
         return in_precision(self.experiment)
 
@@ -99,11 +98,9 @@ class TrainedNetwork:
           UsageError: as `predict`.
           JaxcnnError: one can't be decoded.
         """
-        opened, inputs = open_images(images), self.experiment.inputs
-        found = []
-        for name, square in zip(
-            opened.names, squares(opened, size=inputs.stored_size, channels=inputs.channels), strict=True
-        ):
+        opened, inputs, found = open_images(images), self.experiment.inputs, []
+        decoded = squares(opened, size=inputs.stored_size, channels=inputs.channels)
+        for name, square in zip(opened.names, decoded, strict=True):
             if isinstance(square, str):
                 raise JaxcnnError(f"{name}: {square}; leave it out, or replace it.")
             found.append(square)
@@ -142,10 +139,30 @@ def load_trained(workdir: str | Path, *, experiment: Experiment | None = None) -
     """
     folder = local_folder(workdir)
     saved = saved_experiment(folder)
+    is_rebuilt = experiment is None
     experiment = rebuild(saved) if experiment is None else with_outputs_of(saved, experiment)
-    state = restore_state(experiment, folder, Devices(devices=jax.devices()[:1]))
-    names = tuple(class_names(folder) or ())
-    return TrainedNetwork(experiment, train_state.evaluation_variables(state), names, int(state.step))
+    with reporting_full_disk(folder):
+        checkpoints = Checkpoints(folder)
+        try:
+            record = checkpoints.record()
+            variables = checkpoints.network(Devices(devices=jax.local_devices()[:1]).placement)
+            step = checkpoints.latest_step()
+        finally:
+            checkpoints.close()
+    assert step is not None, "its record has been read"
+    if not is_rebuilt:
+        check_variables(experiment, variables, folder)
+    return TrainedNetwork(experiment, variables, tuple(record.get("class_names") or ()), step)
+
+
+def check_variables(experiment: Experiment, variables: dict[str, Tree], folder: Path) -> None:
+    """Raises UsageError unless a checkpoint's network is the experiment's, by the shapes of its parameters."""
+    expected = jax.eval_shape(lambda: train_state.init(experiment.model, experiment))["params"]
+    if jax.tree.map(np.shape, variables["params"]) != jax.tree.map(np.shape, expected):
+        raise UsageError(
+            f"the network of {experiment.id} isn't the one in {folder}: its parameters have other names or shapes; "
+            "give the experiment that the run was made from."
+        )
 
 
 def saved_experiment(workdir: Path) -> dict[str, Any]:
