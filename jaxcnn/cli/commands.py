@@ -213,7 +213,7 @@ COMMANDS = {
     "eval": Command(evaluate, "Measure the errors of a run's newest checkpoint.", EVALUATE, "eval --workdir=runs/DIR"),
     "predict": Command(
         predict,
-        "Name the most probable classes of images, by a run's newest checkpoint.",
+        "Name the most probable classes of images.",
         PREDICT,
         "predict --workdir=runs/DIR IMAGE",
     ),

@@ -39,7 +39,7 @@ from jaxcnn.training.network import count_outputs, in_precision
 Tree = Any
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class TrainedNetwork:
     """A network with its weights and its preprocessing.
 
@@ -51,9 +51,12 @@ class TrainedNetwork:
     """
 
     experiment: Experiment
-    variables: dict[str, Tree] = dataclasses.field(repr=False)
-    class_names: tuple[str, ...] = dataclasses.field(repr=False)
+    variables: dict[str, Tree]
+    class_names: tuple[str, ...]
     step: int
+
+    def __repr__(self) -> str:  # short enough for a notebook
+        return f"TrainedNetwork({self.experiment.id}, {len(self.names)} classes, step {self.step:,})"
 
     @property
     def model(self) -> Any:

@@ -92,7 +92,8 @@ def test_what_a_notebook_uses(trained, digits):
     assert [answer["top"][0]["label"] for answer in found] == scores.argmax(axis=1).tolist()
     best = jax.nn.softmax(scores).max(axis=1)
     np.testing.assert_allclose([answer["top"][0]["probability"] for answer in found], best, rtol=1e-6)
-    assert trained.step == 20 and trained.names == tuple("0123456789") and "params" not in repr(trained)
+    assert trained.step == 20 and trained.names == tuple("0123456789")
+    assert repr(trained) == "TrainedNetwork(linear:test, 10 classes, step 20)"
     assert jaxcnn.predict is predict and predict(trained, paths, top=1) == found
 
 
@@ -276,6 +277,11 @@ def test_csv_is_checked_before_anything_is_computed(digits, tmp_path):
             predict("nowhere", image, csv=path)
     with Image.open(image) as opened:
         assert opened.size == (8, 8)  # still there
+
+
+def test_loading_says_nothing(run, caplog):
+    load_trained(run[0], experiment=run[1])
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == []
 
 
 def test_what_is_no_run(digits, tmp_path, linear):
