@@ -5,6 +5,7 @@
     experiment = jaxcnn.load("lenet5_1998")
     summary = jaxcnn.fit(experiment, data="digits", workdir="runs/first")
     errors = jaxcnn.evaluate("runs/first")
+    classes = jaxcnn.predict("runs/first", ["one.png", "folder"])
 
 The networks are Flax modules that stand alone: `from jaxcnn.models.alexnet import AlexNet`.
 """
@@ -20,9 +21,21 @@ if TYPE_CHECKING:
     from jaxcnn.interop.export import export
     from jaxcnn.runs.evaluate import evaluate
     from jaxcnn.runs.fit import fit
+    from jaxcnn.runs.predict import predict
     from jaxcnn.runs.trained import load_trained
 
-__all__ = ["Experiment", "evaluate", "export", "fit", "load", "load_trained", "names", "override", "variants"]
+__all__ = [
+    "Experiment",
+    "evaluate",
+    "export",
+    "fit",
+    "load",
+    "load_trained",
+    "names",
+    "override",
+    "predict",
+    "variants",
+]
 
 xla_flags.apply(too_late=private_jax.backends_are_initialized())
 
@@ -35,6 +48,7 @@ _HOMES = {
     "evaluate": "jaxcnn.runs.evaluate",
     "export": "jaxcnn.interop.export",
     "load_trained": "jaxcnn.runs.trained",
+    "predict": "jaxcnn.runs.predict",
 }
 
 

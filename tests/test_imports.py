@@ -53,7 +53,6 @@ LINEN = {
     "jaxcnn.interop.to_onnx.trace",  # intercepts those of the layers that ONNX has
     "jaxcnn.analysis.layer_table",  # intercepts every layer's call
     "jaxcnn.runs.resolve",  # the type of a network
-    "jaxcnn.runs.trained",  # the same
     "jaxcnn.training.state",  # init
     "jaxcnn.training.steps",  # apply
 }

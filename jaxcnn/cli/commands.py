@@ -6,16 +6,18 @@ Each command imports its modules when it runs, so that a simple command doesn't 
 import argparse
 import contextlib
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jaxcnn.cli.export_command import export
-from jaxcnn.cli.flags import BENCH, EVALUATE, EXPORT, FOLDERS, NAMED_EXPERIMENT, PREPARE, TRAIN, Flags
+from jaxcnn.cli.flags import BENCH, EVALUATE, EXPORT, FOLDERS, NAMED_EXPERIMENT, PREDICT, PREPARE, TRAIN, Flags
 from jaxcnn.config.experiment import Experiment, load, names
-from jaxcnn.errors import UsageError
+from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runtime import program, signals
 
-Answer = tuple[Any, Callable[[Any], None]]
+# A result, how it is displayed, and, where it isn't all that was asked for, the error to end with after displaying it.
+Answer = tuple[Any, Callable[[Any], None]] | tuple[Any, Callable[[Any], None], JaxcnnError | None]
 
 
 @contextlib.contextmanager
@@ -163,6 +165,15 @@ def evaluate(flags: argparse.Namespace) -> Answer:
     return result, show_evaluation
 
 
+def predict(flags: argparse.Namespace) -> Answer:
+    from jaxcnn.cli import predictions
+
+    # A damaged file is named in the answer; Pillow's warnings about it name none.
+    with warnings.catch_warnings(), progress() as display:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        return predictions.predict(flags, display)
+
+
 def doctor(flags: argparse.Namespace) -> Answer:
     from jaxcnn.analysis.doctor import doctor
     from jaxcnn.cli.tables import show_fields
@@ -174,7 +185,7 @@ class Command(NamedTuple):
     """A command of the command line.
 
     Attributes:
-        job: takes the parsed flags; returns the result, and a function that displays it.
+        job: takes the parsed flags; returns an `Answer`.
         about: a one-line description.
         flags: its flags besides --json.
         example: a command line without the name of the program.
@@ -201,6 +212,12 @@ COMMANDS = {
     ),
     "prepare": Command(prepare, "Write a TFDS data set, without TensorFlow.", PREPARE, "prepare --data=mnist"),
     "eval": Command(evaluate, "Measure the errors of a run's newest checkpoint.", EVALUATE, "eval --workdir=runs/DIR"),
+    "predict": Command(
+        predict,
+        "Name the most probable classes of images.",
+        PREDICT,
+        "predict --workdir=runs/DIR IMAGE",
+    ),
     "export": Command(
         export,
         "Write a run's network as a file for other programs.",

@@ -37,11 +37,12 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """The values of the flags. Raises UsageError, also for an empty value, as from an unset shell variable."""
-        flags = self.parse_args(arguments)
+        flags = self.parse_intermixed_args(arguments)  # a flag may stand between two images
         for action in self._actions:
             value = getattr(flags, action.dest, None)
             if value == "" or (isinstance(value, list) and "" in value):
-                raise UsageError(f"{action.option_strings[0]}= is empty; give it a value, or leave it out.")
+                name = f"{action.option_strings[0]}=" if action.option_strings else str(action.metavar)
+                raise UsageError(f"{name} is empty; give it a value, or leave it out.")
         return flags
 
 
@@ -126,6 +127,17 @@ BENCH: Flags = {
     **PARALLEL,
     "--data": {"metavar": "NAME", "help": "also measure this data set's pipeline, alone and with the step"},
     "--data-dir": FOLDERS["--data-dir"],
+}
+PREDICT: Flags = {
+    "images": {"metavar": "IMAGE|FOLDER", "nargs": "+", "help": "image files, and folders with all images below them"},
+    "--workdir": {"metavar": "DIR", "required": True, "help": "the run's folder"},
+    "--top": {
+        "metavar": "N",
+        "type": positive(int),
+        "default": 5,
+        "help": "how many classes to name for each image; all, if there are fewer",
+    },
+    "--csv": {"metavar": "FILE", "help": "write the answers to this file instead of showing them"},
 }
 EVALUATE: Flags = {
     "--workdir": {"metavar": "DIR", "required": True},

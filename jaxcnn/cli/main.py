@@ -35,11 +35,15 @@ def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Runs one command. Its result goes to standard output, everything else to standard error."""
+    """Runs one command. Its result goes to standard output, everything else to standard error.
+
+    Raises:
+      JaxcnnError: the command failed, or its result isn't all that was asked for, as `predict` of a damaged image.
+    """
     with standard_streams.reporting_failed_output():  # --help prints here
         command, flags = parse(arguments)
     with reporting_missing_platform():
-        answer, show = command.job(flags)
+        answer, show, *failed = command.job(flags)
     if answer is None:  # another process prints the result
         return
     with standard_streams.reporting_failed_output():
@@ -47,6 +51,8 @@ def run(arguments: Sequence[str]) -> None:
             print(json.dumps(answer, indent=2, allow_nan=False))
         else:
             show(answer)
+    if any(failed):
+        raise failed[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

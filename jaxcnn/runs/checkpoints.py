@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ class Checkpoints:
         step = self._newest()
         folder = self.folder / str(step) / "state"
         with self._reporting_damage(step):
-            with ocp.StandardCheckpointer() as checkpointer:
+            with ocp.StandardCheckpointer() as checkpointer, without_note_on_metadata():
                 saved = checkpointer.metadata(folder).item_metadata.tree
             weights = "average" if saved.get("average") else "params"
             parts = {name: saved.get(name) or {} for name in (weights, "batch_stats", "statistics")}
@@ -153,6 +154,21 @@ class PatientLoop(asyncio.SelectorEventLoop):
         while not self.is_closed() and (tasks := asyncio.all_tasks(self)):
             self.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         super().close()
+
+
+@contextlib.contextmanager
+def without_note_on_metadata() -> Iterator[None]:
+    """Drops Orbax's warning that a part of a checkpoint has no _CHECKPOINT_METADATA: only the whole has it."""
+    log = logging.getLogger("absl")
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "Metadata file does not exist" not in record.getMessage()
+
+    log.addFilter(is_other)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_other)
 
 
 @contextlib.contextmanager

@@ -1,33 +1,45 @@
-"""A trained network from a run's folder, with what it takes to apply it: its recipe, variables and class names."""
+"""A trained network from a run's folder, with what it takes to apply it: its recipe, variables and class names.
+
+trained = jaxcnn.load_trained("runs/first")
+trained.predict(["cat.jpg", "photos/"])                    # [{"image", "top": [{"label", "name", "probability"}]}]
+squares = trained.read_images(["cat.jpg"])                  # uint8, as `preprocess` takes them
+trained.logits(trained.preprocess(squares))
+"""
 
 import dataclasses
+import functools
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import flax.linen as nn
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from jaxcnn.augmentation.augment import normalise
 from jaxcnn.config.experiment import Experiment, load
 from jaxcnn.config.overrides import ACTIVATIONS, LENGTHS, apply_changes, set_path
 from jaxcnn.config.serialize import to_json
+from jaxcnn.data.class_names import readable_names
+from jaxcnn.data.loading.images import Images, open_images, squares
 from jaxcnn.data.preparation.choose import Choice
-from jaxcnn.errors import UsageError
+from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.evaluation.crops import center
 from jaxcnn.parallel.devices import Devices
+from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.runs.checkpoints import Checkpoints
 from jaxcnn.runs.disk_errors import reporting_full_disk
 from jaxcnn.runs.folder import FREE, local_folder, saved_identity
+from jaxcnn.runs.predictor import Prediction, Predictor, check_top
 from jaxcnn.runs.resolve import resolve
 from jaxcnn.runs.same_run import differences
 from jaxcnn.training import state as train_state
-from jaxcnn.training.network import in_precision
+from jaxcnn.training.network import count_outputs, in_precision
 
 Tree = Any
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class TrainedNetwork:
     """A network with its weights and its preprocessing.
 
@@ -43,12 +55,61 @@ class TrainedNetwork:
     class_names: tuple[str, ...]
     step: int
 
+    def __repr__(self) -> str:  # short enough for a notebook
+        return f"TrainedNetwork({self.experiment.id}, {len(self.names)} classes, step {self.step:,})"
+
     @property
-    def model(self) -> nn.Module:
+    def model(self) -> Any:
         """The Flax module, which `logits` applies."""
         return in_precision(self.experiment)
 
-    def preprocess(self, images: jax.Array) -> jax.Array:
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """The readable name of each output, such as "tench, Tinca tinca" where `class_names` has "n01440764"."""
+        return readable_names(self.class_names, count_outputs(self.experiment))
+
+    @functools.cached_property
+    def predictor(self) -> Predictor:
+        """Predicts images by batches; `predict` asks it."""
+        return Predictor(self.experiment, self.variables, self.names)
+
+    def predict(self, images: Images, top: int = 5, *, display: Display | None = None) -> list[Prediction]:
+        """The most probable classes of images, as `jaxcnn.predict` gives them. A second call compiles nothing new.
+
+        Args:
+          images: files, folders and uint8 arrays, or one of them; see `open_images`.
+          top: how many classes to name for each image; all, if there are fewer.
+          display: shows progress; by default nothing is shown.
+
+        Raises:
+          UsageError: a file or folder isn't there, an array is no image, or `top` isn't positive. A file that can't be
+            decoded is an answer with "error".
+        """
+        check_top(top)
+        return list(self.predictor(open_images(images), top=top, display=display or Silent()))
+
+    def read_images(self, images: Images) -> np.ndarray:
+        """Images as the squares that `preprocess` takes: the shorter side scaled, the central square cut out.
+
+        Args:
+          images: as for `predict`.
+
+        Returns:
+          uint8 [images, stored_size, stored_size, channels].
+
+        Raises:
+          UsageError: as `predict`.
+          JaxcnnError: one can't be decoded.
+        """
+        opened, inputs, found = open_images(images), self.experiment.inputs, []
+        decoded = squares(opened, size=inputs.stored_size, channels=inputs.channels)
+        for name, square in zip(opened.names, decoded, strict=True):
+            if isinstance(square, str):
+                raise JaxcnnError(f"{name}: {square}; leave it out, or replace it.")
+            found.append(square)
+        return np.stack(found)
+
+    def preprocess(self, images: jax.Array | np.ndarray) -> jax.Array:
         """What the network takes of images: their central crop, normalised as in training.
 
         Args:
@@ -58,7 +119,7 @@ class TrainedNetwork:
           float32 [batch, size, size, channels].
         """
         inputs = self.experiment.inputs
-        return center(normalise(images, inputs, self.variables["statistics"]), inputs.size)[0]
+        return center(normalise(jnp.asarray(images), inputs, self.variables["statistics"]), inputs.size)[0]
 
     def logits(self, inputs: jax.Array) -> jax.Array:
         """The scores of the classes, float32 [batch, classes], of what `preprocess` gives."""
@@ -81,10 +142,30 @@ def load_trained(workdir: str | Path, *, experiment: Experiment | None = None) -
     """
     folder = local_folder(workdir)
     saved = saved_experiment(folder)
+    is_rebuilt = experiment is None
     experiment = rebuild(saved) if experiment is None else with_outputs_of(saved, experiment)
-    state = restore_state(experiment, folder, Devices(devices=jax.devices()[:1]))
-    names = tuple(class_names(folder) or ())
-    return TrainedNetwork(experiment, train_state.evaluation_variables(state), names, int(state.step))
+    with reporting_full_disk(folder):
+        checkpoints = Checkpoints(folder)
+        try:
+            record = checkpoints.record()
+            variables = checkpoints.network(Devices(devices=jax.local_devices()[:1]).placement)
+            step = checkpoints.latest_step()
+        finally:
+            checkpoints.close()
+    assert step is not None, "its record has been read"
+    if not is_rebuilt:
+        check_variables(experiment, variables, folder)
+    return TrainedNetwork(experiment, variables, tuple(record.get("class_names") or ()), step)
+
+
+def check_variables(experiment: Experiment, variables: dict[str, Tree], folder: Path) -> None:
+    """Raises UsageError unless a checkpoint's network is the experiment's, by the shapes of its parameters."""
+    expected = jax.eval_shape(lambda: train_state.init(experiment.model, experiment))["params"]
+    if jax.tree.map(np.shape, variables["params"]) != jax.tree.map(np.shape, expected):
+        raise UsageError(
+            f"the network of {experiment.id} isn't the one in {folder}: its parameters have other names or shapes; "
+            "give the experiment that the run was made from."
+        )
 
 
 def saved_experiment(workdir: Path) -> dict[str, Any]:
