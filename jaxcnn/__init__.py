@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jaxcnn.config.experiment import Experiment, load, names, variants
     from jaxcnn.config.overrides import override
     from jaxcnn.interop.export import export
+    from jaxcnn.interop.import_weights import import_weights
     from jaxcnn.runs.evaluate import evaluate
     from jaxcnn.runs.fit import fit
     from jaxcnn.runs.predict import predict
@@ -29,6 +30,7 @@ __all__ = [
     "evaluate",
     "export",
     "fit",
+    "import_weights",
     "load",
     "load_trained",
     "names",
@@ -47,6 +49,7 @@ _HOMES = {
     "fit": "jaxcnn.runs.fit",
     "evaluate": "jaxcnn.runs.evaluate",
     "export": "jaxcnn.interop.export",
+    "import_weights": "jaxcnn.interop.import_weights",
     "load_trained": "jaxcnn.runs.trained",
     "predict": "jaxcnn.runs.predict",
 }

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jaxcnn.cli.export_command import export
-from jaxcnn.cli.flags import BENCH, EVALUATE, EXPORT, FOLDERS, NAMED_EXPERIMENT, PREDICT, PREPARE, TRAIN, Flags
+from jaxcnn.cli.flags import BENCH, EVALUATE, EXPORT, FOLDERS, IMPORT, NAMED_EXPERIMENT, PREDICT, PREPARE, TRAIN, Flags
+from jaxcnn.cli.import_command import import_weights
 from jaxcnn.config.experiment import Experiment, load, names
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runtime import program, signals
@@ -217,6 +218,12 @@ COMMANDS = {
         "Name the most probable classes of images.",
         PREDICT,
         "predict --workdir=runs/DIR IMAGE",
+    ),
+    "import-weights": Command(
+        import_weights,
+        "Make a run's folder of weights from elsewhere.",
+        IMPORT,
+        "import-weights --exp=NAME --from=FILE --workdir=runs/DIR",
     ),
     "export": Command(
         export,

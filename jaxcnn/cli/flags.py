@@ -139,6 +139,17 @@ PREDICT: Flags = {
     },
     "--csv": {"metavar": "FILE", "help": "write the answers to this file instead of showing them"},
 }
+IMPORT: Flags = {
+    "--exp": {"metavar": "NAME[:VARIANT]", "required": True, "help": "whose network the weights are for"},
+    "--from": {"metavar": "FILE", "required": True, "help": "PyTorch, safetensors, Keras or Caffe"},
+    "--workdir": {"metavar": "DIR", "required": True, "help": "a new folder, which becomes that of a run"},
+    "--set": {"metavar": "PATH=VALUE", "action": "append", "default": [], "help": "override a field; repeatable"},
+    "--zeros": {
+        "metavar": "both|behind",
+        "default": "both",
+        "help": "where a ResNet for CIFAR has the zeros of its shortcuts, which no file says",
+    },
+}
 EVALUATE: Flags = {
     "--workdir": {"metavar": "DIR", "required": True},
     "--protocol": {"metavar": "NAME", "action": "append", "default": [], "help": "repeatable"},

@@ -63,10 +63,14 @@ Maker = Callable[[ExportedNetwork, Path], tuple[bytes, dict[str, Any]]]  # gives
 
 def _safetensors() -> Maker:
     from jaxcnn.interop.safetensors_export import encoded, named_arrays
+    from jaxcnn.interop.torch_weights import family_of, to_torch
 
     def make(network: ExportedNetwork, path: Path) -> tuple[bytes, dict[str, Any]]:
-        arrays = named_arrays(network.trained.variables)
-        description = describe_export(network, "safetensors", path, {"names": "jaxcnn", "arrays": len(arrays)})
+        trained = network.trained
+        family = family_of(trained.experiment.model)
+        arrays = to_torch(trained.experiment, trained.variables) if family else named_arrays(trained.variables)
+        details = {"names": family or "jaxcnn", "arrays": len(arrays)}
+        description = describe_export(network, "safetensors", path, details)
         return encoded(arrays, as_metadata(description)), description
 
     return make

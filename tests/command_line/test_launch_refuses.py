@@ -18,7 +18,10 @@ TINY = ("--exp=cnn_primer", "--data=digits", "--set=inputs.size=14", "--set=inpu
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--json",), r"give --exp=NAME, --list, or a command \(describe, bench, prepare, eval, predict, export"),
+        (
+            ("--json",),
+            r"give --exp=NAME, --list, or a command \(describe, bench, prepare, eval, predict, import",
+        ),
         (("--exp=alexnet_2021",), r"there is no experiment 'alexnet_2021'; did you mean 'alexnet_2012'\? Allowed: "),
         (("--exp=alexnet_2012:cafenet",), r"alexnet_2012 has no variant 'cafenet'; did you mean 'caffenet'\?"),
         (("describe", "--exp=alexnet"), r"there is no experiment 'alexnet'; did you mean 'alexnet_2012'\?"),
