@@ -212,7 +212,7 @@ PAPER = Paper(
     contradictions=(
         "Pooling rounds up in the authors' cuda-convnet (32 → 16 → 8 pixels); rounding down makes 15 and 7.",
         "The second pooling takes the maximum in the authors' cuda-convnet file, the mean in their Caffe file. Here: "
-        "the maximum, as the paper says of all pooling layers.",
+        "the maximum, as the paper says of all pooling layers; `--set model.pool2=average` is the Caffe file's.",
         "There is a ReLU after the last 1×1 layer, before the average, in all of the authors' files; the paper "
         "doesn't say so.",
         "Recipe: the authors' cuda-convnet file (for CIFAR-100) has rates of 0.01 for weights and 0.02 for biases on "

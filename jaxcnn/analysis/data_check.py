@@ -46,9 +46,10 @@ def check_data(experiment: Experiment, name: str, *, data_dir: str | None, seed:
 def loading_speed(experiment: Experiment, source: Any) -> float:
     """Images per second, on one thread, at the first decoding of a data set that is kept on the device."""
     inputs, count = experiment.inputs, min(RECORDS, len(source))
-    read_batch(source, range(min(8, count)), size=inputs.training_size, channels=inputs.channels)  # opens files
+    how: Any = {"size": inputs.training_size, "channels": inputs.channels, "resize": inputs.resize}
+    read_batch(source, range(min(8, count)), **how)  # opens files
     began = time.perf_counter()
-    read_batch(source, range(count), size=inputs.training_size, channels=inputs.channels)
+    read_batch(source, range(count), **how)
     return count / (time.perf_counter() - began)
 
 
@@ -60,6 +61,7 @@ def reading_speed(experiment: Experiment, source: Any, *, seed: int) -> float:
         source,
         size=inputs.training_size,
         channels=inputs.channels,
+        resize=inputs.resize,
         batch_size=rows,
         seed=seed,
         crop=inputs.crop,

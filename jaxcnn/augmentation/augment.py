@@ -34,10 +34,10 @@ COLOUR_COMPONENTS = np.array(
 def normalise(
     images: Stored, inputs: Inputs, statistics: Statistics
 ) -> Float32[Array, "batch height+2*{inputs.pad} width+2*{inputs.pad} channels"]:
-    """(pixel − mean) · scale, or whitening, or local contrast normalisation; then padding.
+    """(pixel − mean) · scale, or whitening, or local contrast normalisation; then the channels' order, and padding.
 
     Args:
-      images: 0–255.
+      images: 0–255; colours in the order red, green, blue.
       inputs: the experiment's.
       statistics: of the training set, {"mean": …} or {"mean": …, "zca": …}, where `inputs` need them.
     """
@@ -49,6 +49,7 @@ def normalise(
     else:
         mean = mean_over(images, statistics["mean"]) if inputs.mean == "picture" else _channels(inputs.mean)
         images = (images - mean) * _channels(inputs.scale)
+    images = _in_order(images, inputs)
     if not inputs.pad:
         return images
     sides = ((0, 0), (inputs.pad, inputs.pad), (inputs.pad, inputs.pad), (0, 0))
@@ -80,6 +81,11 @@ def whiten(
     centred = flat - statistics["mean"][None]
     whitened = jnp.matmul(centred, statistics["zca"], precision=jax.lax.Precision.HIGHEST)
     return whitened.reshape(images.shape)
+
+
+def _in_order(values: Float32[Array, "*batch channels"], inputs: Inputs) -> Float32[Array, "*batch channels"]:
+    """Values for red, green and blue in the order in which the network sees these channels."""
+    return values[..., ::-1] if inputs.channel_order == "BGR" else values
 
 
 def _channels(value: float | tuple[float, ...]) -> Float32[Array, "1 1 1 _"]:
@@ -139,7 +145,8 @@ def augment(
     """
     colour_keys, crop_keys, mirror_keys, distortion_keys = streams(keys, "colour", "crop", "mirror", "distortion")
     if inputs.colour_std:
-        images = images + colour_shift(colour_keys, inputs.colour_std)[:, None, None, :] * _channels(inputs.scale)
+        shift = colour_shift(colour_keys, inputs.colour_std)[:, None, None, :] * _channels(inputs.scale)
+        images = images + _in_order(shift, inputs)
     if images.shape[1] > inputs.size:
         images = random_crop(images, crop_keys, inputs.size)
     if inputs.mirror:

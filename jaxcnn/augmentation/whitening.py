@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
+from jaxcnn.data.decoding.decode import Resize
 from jaxcnn.data.loading.cache import cache_file, load_or_compute
 from jaxcnn.data.loading.in_memory import load_resident
 from jaxcnn.data.sources import Source
@@ -33,6 +34,7 @@ def zca_whitening(
     channels: int,
     norm: float,
     filter_bias: float,
+    resize: Resize = "shorter_side",
     cache_dir: Path | None = None,
     progress: Callable[[str, int, int | None], None] | None = None,
 ) -> dict[str, Float32[np.ndarray, "..."]]:
@@ -46,6 +48,7 @@ def zca_whitening(
       size, channels: of every image; with d = size² · channels the result takes 4·d² bytes.
       norm: of `global_contrast`.
       filter_bias: see above.
+      resize: how each became a square (`config.inputs.Inputs.resize`).
       cache_dir: where to keep the result; None: beside the data set, or nowhere if that isn't possible.
       progress: called with (description, images so far, images in all).
 
@@ -57,7 +60,7 @@ def zca_whitening(
     """
 
     def compute() -> dict[str, np.ndarray]:
-        arrays = load_resident(source, size=size, channels=channels, on_damage=lambda image: None)
+        arrays = load_resident(source, size=size, channels=channels, resize=resize, on_damage=lambda image: None)
         images = arrays["image"]
         flat, count, values = images.reshape(len(images), -1), len(images), size**2 * channels
         summed, products = np.zeros(values), np.zeros((values, values))
@@ -74,5 +77,6 @@ def zca_whitening(
         scales = 1 / np.sqrt(np.maximum(eigenvalues, 0) + filter_bias)
         return {"mean": mean.astype(np.float32), "zca": ((vectors * scales) @ vectors.T).astype(np.float32)}
 
-    path = cache_file(source, f"zca-{norm:g}-{filter_bias:g}", size=size, channels=channels, folder=cache_dir)
+    what = f"zca-{norm:g}-{filter_bias:g}"
+    path = cache_file(source, what, size=size, channels=channels, resize=resize, folder=cache_dir)
     return load_or_compute(path, compute)

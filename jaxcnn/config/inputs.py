@@ -64,17 +64,24 @@ class Inputs:
     """How images become the network's input, float32 [batch, size, size, channels].
 
     The host provides uint8 squares. The device applies, in this order: photometric distortion; mean and scale, or
-    whitening, or local contrast normalisation; padding, colour noise, crop, mirror, affine distortion. In training,
-    crops, mirroring, colours and distortion are random; a test protocol chooses its own crops.
+    whitening, or local contrast normalisation; the order of the channels; padding, colour noise, crop, mirror, affine
+    distortion. In training, crops, mirroring, colours and distortion are random; a test protocol chooses its own crops.
+
+    `resize` says how a whole image becomes a square: "shorter_side" keeps its proportions and cuts out the middle,
+    "warp" resizes both sides to that size, as Caffe's tools prepare images. Random crops in training (`crop`), and the
+    protocols that take whole images, resize in ways of their own. With `channel_order="BGR"` the network sees blue
+    first, as OpenCV and Caffe store images; `mean`, `scale` and the colour noise remain in the order red, green, blue.
     """
 
     size: Count  # pixels of the network's input, height and width
     channels: int  # 1: grey; 3: red, green and blue
     stored_size: Count  # side of the squares that the host provides, pixels
+    resize: Literal["shorter_side", "warp"] = "shorter_side"  # how those squares are made of images
     crop: Crop | None = None  # if given, the host provides random windows of `size` pixels in training instead
     pad: WholeNumber = 0  # pixels on each side: black, or the mean if that is an image
     mean: float | tuple[float, ...] | Literal["picture"] = 0.0  # 0–255; "picture": the training set's mean image
     scale: float | tuple[float, ...] = 1.0  # input = (pixel − mean) · scale
+    channel_order: Literal["RGB", "BGR"] = "RGB"  # in which the network sees them
     mirror: bool = False
     colour_std: NonNegative = 0.0  # standard deviation of noise along the principal components of RGB (AlexNet §4.1)
     distortion: Affine | None = None
@@ -104,7 +111,7 @@ class Inputs:
             )
 
     def _check_channels(self) -> None:
-        """Checks the numbers of values of mean and scale, and that distortions of colour have three channels."""
+        """Checks the numbers of values of mean and scale, and that what concerns colours has three channels."""
         for field in ("mean", "scale"):
             value = getattr(self, field)
             if isinstance(value, tuple) and len(value) != self.channels:
@@ -112,6 +119,10 @@ class Inputs:
                     f"{field} (={value}) must be one number, or one for each of {self.channels} channels "
                     "(set channels and it together)."
                 )
+        if self.channels != 3 and self.channel_order != "RGB":
+            raise UsageError(
+                f"channel_order (={self.channel_order!r}) needs 3 channels, there are {self.channels}; set it to 'RGB'."
+            )
         for field in ("colour_std", "photometric"):
             if self.channels != 3 and getattr(self, field):
                 raise UsageError(
@@ -149,6 +160,11 @@ class Inputs:
         if self.mean == "picture" or self.whitening is not None or self.local_contrast is not None:
             return (0.0,)
         return tuple(np.ravel((0.0 - np.asarray(self.mean)) * np.asarray(self.scale)).tolist())
+
+    @property
+    def squares(self) -> dict[str, Any]:
+        """How the host makes squares of whole images: arguments of `data.decoding` and `data.loading`."""
+        return {"size": self.stored_size, "channels": self.channels, "resize": self.resize}
 
     @property
     def training_size(self) -> int:

@@ -39,7 +39,7 @@ class Evaluator:
         inputs = experiment.inputs
         self._whole = None
         if inputs.stored_size <= RESIDENT_PIXELS:
-            self._whole = load_resident(source, size=inputs.stored_size, channels=inputs.channels)
+            self._whole = load_resident(source, size=inputs.stored_size, channels=inputs.channels, resize=inputs.resize)
 
     def _batches(self) -> Iterator[dict[str, np.ndarray]]:
         """This process's rows of each batch."""
@@ -50,6 +50,7 @@ class Evaluator:
             self._source,
             size=inputs.stored_size,
             channels=inputs.channels,
+            resize=inputs.resize,
             batch_size=self._batch_size,
             shard=self._devices.shard,
         )

@@ -53,12 +53,12 @@ def preprocessing(inputs: Inputs, format: str) -> dict[str, Any]:
     """How an image becomes the network's input: what to do before the file, and what the file does itself."""
     side = visible_side(inputs)
     fields = ("mean", "scale", "whitening", "local_contrast")
-    normalisation = {name: to_json(getattr(inputs, name)) for name in fields}
+    normalisation = {name: to_json(getattr(inputs, name)) for name in fields} | {"channel_order": inputs.channel_order}
     if inputs.mean == "picture":
         normalisation["mean"] = "the training set's mean image"
     return {
         "resize": {
-            "what": "the central square of the image",
+            "what": "the whole image" if inputs.resize == "warp" else "the central square of the image",
             "size": inputs.stored_size,
             "filter": "bilinear, antialiased",
         },

@@ -37,9 +37,11 @@ for name, array in load_file({file}).items():
 
 READ = """\
 image = Image.open("photo.jpg").convert("{mode}")
-image = ImageOps.fit(image, ({stored}, {stored}), Image.Resampling.BILINEAR)
+image = {resized}
 {crop}pixels = np.asarray(image, np.float32).reshape(1, {side}, {side}, {channels})
 """
+SQUARE = "ImageOps.fit(image, ({stored}, {stored}), Image.Resampling.BILINEAR)"
+WARPED = "image.resize(({stored}, {stored}), Image.Resampling.BILINEAR)"
 CROP = "image = image.crop(({start}, {start}, {end}, {end}))\n"
 ANSWER = """\
 best = int(scores[0].argmax())
@@ -63,7 +65,8 @@ def example(description: dict[str, Any], file: str, description_file: str) -> st
     start = (stored - side) // 2
     crop = CROP.format(start=start, end=start + side) if side != stored else ""
     mode, channels = ("L", 1) if grey else ("RGB", 3)
-    read = READ.format(mode=mode, stored=stored, side=side, channels=channels, crop=crop)
+    resized = (WARPED if before["resize"]["what"] == "the whole image" else SQUARE).format(stored=stored)
+    read = READ.format(mode=mode, resized=resized, side=side, channels=channels, crop=crop)
     answer = ANSWER.format(description=quoted(description_file))
     return PROGRAMS[description["format"]].format(read=read.rstrip(), file=quoted(file), answer=answer)
 

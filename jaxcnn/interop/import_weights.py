@@ -16,7 +16,7 @@ from jaxcnn.interop.suggestion import fitting
 from jaxcnn.runs.adopt import adopt, free_folder
 from jaxcnn.runtime.paths import expanded
 
-PREPROCESSING = ("size", "stored_size", "channels", "mean", "scale")
+PREPROCESSING = ("size", "stored_size", "resize", "channels", "channel_order", "mean", "scale")
 
 
 class WeightsDontFitError(UsageError):

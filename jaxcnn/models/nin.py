@@ -6,7 +6,7 @@ The numbers of filters and the standard deviations are those of the authors' con
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from jaxcnn.models.kernels.relu import relu
 from jaxcnn.models.layers.core import Conv, Dropout, Initializer
 from jaxcnn.models.layers.initializers import Constant, Normal
 from jaxcnn.models.layers.module import CheckedModule
-from jaxcnn.models.layers.pooling import GlobalAveragePool, MaxPool
+from jaxcnn.models.layers.pooling import AveragePool, GlobalAveragePool, MaxPool
 from jaxcnn.models.layers.shapes import takes_images
 from jaxcnn.ranges import Count, DropoutRate, OddCount
 
@@ -38,6 +38,7 @@ class NIN(CheckedModule):
     block2: Widths = (192, 192, 192)
     block3: tuple[Count, Count] = (192, 192)  # the third is num_classes
     kernel_sizes: tuple[OddCount, OddCount, OddCount] = (5, 5, 3)  # odd: padded by half, they keep the map's size
+    pool2: Literal["max", "average"] = "max"  # "average": as in the authors' Caffe file
     dropout_rate: DropoutRate = 0.5  # §3.1: after all but the last block
     kernel_init: Initializer = Normal(0.05)
     conv1_init: Initializer = Normal(0.05)  # CIFAR-100: 0.001
@@ -81,7 +82,8 @@ class NIN(CheckedModule):
         x = relu(conv(self.block2[0], k2, padding=k2 // 2, name="conv2")(x))
         x = relu(conv(self.block2[1], 1, name="cccp3")(x))
         x = relu(conv(self.block2[2], 1, name="cccp4")(x))  # 16×16×192
-        x = MaxPool(3, 2, ceil=True, name="pool2")(x)  # 8×8×192
+        pool2 = MaxPool if self.pool2 == "max" else AveragePool
+        x = pool2(3, 2, ceil=True, name="pool2")(x)  # 8×8×192
         x = Dropout(self.dropout_rate, name="drop2")(x, train=train)
         x = relu(conv(self.block3[0], k3, padding=k3 // 2, name="conv3")(x))
         x = relu(conv(self.block3[1], 1, name="cccp5")(x))

@@ -17,6 +17,7 @@ from jaxcnn.config.serialize import to_json
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runs.disk_errors import refusal, require_utf8
+from jaxcnn.runs.later_fields import with_later_fields
 from jaxcnn.runs.same_run import CONTENT, check_same_run, resolved
 from jaxcnn.runtime.paths import expanded
 
@@ -80,7 +81,7 @@ def local_folder(folder: str | Path, flag: str = "--workdir") -> Path:
 
 
 def saved_identity(workdir: Path) -> dict[str, Any] | None:
-    """What experiment.json says of the run; None where there is no such file.
+    """What experiment.json says of the run, completed by `with_later_fields`; None where there is no such file.
 
     Raises:
       UsageError: it can't be read.
@@ -88,7 +89,7 @@ def saved_identity(workdir: Path) -> dict[str, Any] | None:
     """
     path = workdir / "experiment.json"
     try:
-        return dict(json.loads(path.read_text())["experiment"])
+        return with_later_fields(json.loads(path.read_text())["experiment"])
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -70,7 +70,8 @@ def image_statistics(
 
 
 def _of_the_training_set(inputs: Inputs, source: Source, progress: Callable[..., Any]) -> dict[str, np.ndarray]:
-    compute: dict[str, Any] = {"size": inputs.stored_size, "channels": inputs.channels, "progress": progress}
+    compute: dict[str, Any] = {"size": inputs.stored_size, "channels": inputs.channels, "resize": inputs.resize}
+    compute["progress"] = progress
     if inputs.whitening is not None:
         return zca_whitening(source, **dataclasses.asdict(inputs.whitening), **compute)
     return {"mean": mean_image(source, **compute)} if inputs.mean == "picture" else {}

@@ -58,7 +58,7 @@ class Predictor:
         waiting: list[Prediction] | tuple = ()
         with (
             reporting_out_of_memory(f"predicting {rows:,} images at a time", lambda: f"{MORE}."),
-            contextlib.closing(squares(images, size=inputs.stored_size, channels=inputs.channels)) as decoded,
+            contextlib.closing(squares(images, **inputs.squares)) as decoded,
         ):
             for start in range(0, len(images), rows):
                 names = images.names[start : start + rows]

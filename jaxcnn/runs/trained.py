@@ -102,7 +102,7 @@ class TrainedNetwork:
           JaxcnnError: one can't be decoded.
         """
         opened, inputs, found = open_images(images), self.experiment.inputs, []
-        decoded = squares(opened, size=inputs.stored_size, channels=inputs.channels)
+        decoded = squares(opened, **inputs.squares)
         for name, square in zip(opened.names, decoded, strict=True):
             if isinstance(square, str):
                 raise JaxcnnError(f"{name}: {square}; leave it out, or replace it.")

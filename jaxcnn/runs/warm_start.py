@@ -2,12 +2,11 @@
 
 A layer is taken as a whole: its parameters, and the running averages of its batch normalisation. Of a run that keeps
 the average of its parameters (`Experiment.averaging`) that average is taken, which is the network that the run
-evaluates. Where the other network tells other numbers of classes apart, its classifier isn't taken: it begins anew, as
-in a fresh network (`runs.new_classifier`). What the inputs take from all training images (the mean image, or ZCA
-whitening) belongs to the network: it is taken where all layers are, and where the two runs' inputs mean the same by it,
-so that an evaluation right after says what the other run's says, and fine-tuning on other data shows the network the
-inputs that it knows. Where only some layers are taken, the network is another one, and the statistics are those of its
-own training images; so they are where they can't be taken: where `stored_size`, `channels`, `mean` or `whitening`
+evaluates. Where the other network has another number of classes, its classifier isn't taken: it begins anew, as in a
+fresh network (`runs.new_classifier`). The statistics of all training images that the inputs use (the mean image, or ZCA
+whitening) belong to the network. They are taken where all layers are taken and both runs' inputs mean the same by them,
+so that an evaluation right after says what the other run's says. Otherwise they are computed from this run's own
+training images: where only some layers are taken, and where `stored_size`, `channels`, `resize`, `mean` or `whitening`
 differ.
 """
 
@@ -25,6 +24,7 @@ from jaxcnn.errors import UsageError
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.runs.checkpoints import Checkpoints, has_checkpoint
 from jaxcnn.runs.folder import params_sha256, saved_identity
+from jaxcnn.runs.later_fields import with_later_fields
 from jaxcnn.runs.new_classifier import new_classifier, other_classes
 from jaxcnn.runs.same_run import resolved, value_at
 from jaxcnn.training.layers import some, without
@@ -33,7 +33,7 @@ from jaxcnn.training.state import init, zero_statistics
 
 Tree = Any
 # What of `Inputs` decides the values that a network sees of an image.
-VALUES = ("channels", "mean", "scale", "whitening", "local_contrast")
+VALUES = ("channels", "channel_order", "mean", "scale", "whitening", "local_contrast")
 NAMED = 6  # layers in a message
 
 
@@ -85,6 +85,7 @@ def read(experiment: Experiment, devices: Devices, class_names: tuple[str, ...] 
         step, record = checkpoints.latest_step(), checkpoints.record()
     finally:
         checkpoints.close()
+    inputs = with_later_fields(record.get("experiment", {})).get("inputs")
     ours = jax.eval_shape(lambda: init(experiment.model, experiment))
     names = layers(ours)
     chosen = experiment.init_layers if experiment.init_layers is not None else tuple(names)
@@ -167,7 +168,7 @@ def taken_statistics(
     """The other run's statistics of its inputs where they are taken, else None; and how a message goes on about it."""
     if not zero_statistics(inputs):
         return None, ""
-    decisive = ("stored_size", "channels", "whitening" if inputs.whitening is not None else "mean")
+    decisive = ("stored_size", "channels", "resize", "whitening" if inputs.whitening is not None else "mean")
     differs = [name for name in decisive if value_at(their_inputs, name) != to_json(getattr(inputs, name))]
     what = "whitening" if inputs.whitening is not None else "mean image"
     if not is_whole:

@@ -48,12 +48,13 @@ class Feed:
         self._on_damage = on_damage
         self._inputs, self._batch_size = experiment.inputs, experiment.batch_size
         self._source, self._devices, self._seed = source, devices, seed
-        size, channels = self._inputs.training_size, self._inputs.channels
+        inputs = self._inputs
         self._whole: Batch | None = None
         self.resident: tuple[Any, ...] = ()  # the arguments of a step after its batch
         if lives_on_device(self._inputs, len(source)):
             tell = None if on_damage is None else functools.partial(on_damage, 0)
-            self._whole = load_resident(source, size=size, channels=channels, on_damage=tell)
+            how: Any = {"size": inputs.training_size, "channels": inputs.channels, "resize": inputs.resize}
+            self._whole = load_resident(source, **how, on_damage=tell)
             self.resident = (devices.replicate(self._whole),)
 
     @property
@@ -82,6 +83,7 @@ class Feed:
             self._source,
             size=self._inputs.training_size,
             channels=self._inputs.channels,
+            resize=self._inputs.resize,
             batch_size=self._batch_size,
             seed=self._seed,
             start_step=start_step,
@@ -97,6 +99,6 @@ class Feed:
         places = generator.choice(len(self._source), min(count, len(self._source)), replace=False)
         if self._whole is not None:
             return {name: rows[places] for name, rows in self._whole.items()}
-        size, channels = self._inputs.stored_size, self._inputs.channels
-        others = neighbours(places, len(self._source))
-        return read_batch(self._source, places, size=size, channels=channels, substitute=others)
+        inputs, others = self._inputs, neighbours(places, len(self._source))
+        how: Any = {"size": inputs.stored_size, "channels": inputs.channels, "resize": inputs.resize}
+        return read_batch(self._source, places, **how, substitute=others)

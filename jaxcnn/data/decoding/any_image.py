@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from jaxcnn.data.decoding.color_modes import to_mode
-from jaxcnn.data.decoding.decode import decode
+from jaxcnn.data.decoding.decode import SQUARES, Resize, decode
 from jaxcnn.errors import UsageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM")  # Pillow's names; told by a file's content
@@ -48,14 +48,15 @@ def read_image(path: str | os.PathLike[str]) -> bytes:
         raise ValueError(f"can't be read: {error.strerror}") from error
 
 
-def decode_any(image: bytes | np.ndarray, *, size: int, channels: int) -> np.ndarray:
-    """The central square of an image, as `decode` gives it, turned as its EXIF data says and opaque.
+def decode_any(image: bytes | np.ndarray, *, size: int, channels: int, resize: Resize = "shorter_side") -> np.ndarray:
+    """An image as a square, as `decode` gives it, turned as its EXIF data says and opaque.
 
     Args:
         image: an encoded image of one of `FORMATS`, of an animation the first frame; or an array that `check_array`
             accepts.
         size: the side of the result, pixels.
         channels: 1 (grey, by the luma weights of ITU-R 601) or 3 (RGB).
+        resize: "shorter_side" for the central square, "warp" for the whole image.
 
     Returns:
         uint8 [size, size, channels], 0–255.
@@ -66,9 +67,9 @@ def decode_any(image: bytes | np.ndarray, *, size: int, channels: int) -> np.nda
     if isinstance(image, np.ndarray):
         rows = image if image.ndim == 3 else image[:, :, None]
         opaque = np.asarray(on_white(Image.fromarray(rows))) if rows.shape[2] == 4 else rows
-        return decode(opaque, size=size, channels=channels)
+        return decode(opaque, size=size, channels=channels, choose=SQUARES[resize])
     try:
-        return _decode_file(image, size, channels)
+        return _decode_file(image, size, channels, resize)
     # Pillow's decoders have no common error, and each format has its own: zlib's, struct's, KeyError, …
     except Exception as error:
         if isinstance(error, MemoryError):
@@ -78,17 +79,17 @@ def decode_any(image: bytes | np.ndarray, *, size: int, channels: int) -> np.nda
         raise ValueError(text) from error
 
 
-def _decode_file(encoded: bytes, size: int, channels: int) -> np.ndarray:
+def _decode_file(encoded: bytes, size: int, channels: int, resize: Resize) -> np.ndarray:
     opened = Image.open(io.BytesIO(encoded), formats=FORMATS)
     if opened.format in ("JPEG", "MPO"):  # has no transparency, and `decode` has a faster way for it
-        square = decode(encoded, size=size, channels=channels)
+        square = decode(encoded, size=size, channels=channels, choose=SQUARES[resize])
     else:
         opened.load()  # which also turns a TIFF
         opaque = on_white(opened) if opened.has_transparency_data else opened
         mode = {1: "L", 3: "RGB"}[channels]
         pixels = np.asarray(to_mode(opaque, mode)).reshape(opened.height, opened.width, channels)
-        square = decode(pixels, size=size, channels=channels)
-    # The central square of the turned image is the central square turned.
+        square = decode(pixels, size=size, channels=channels, choose=SQUARES[resize])
+    # The square of the turned image is the square turned.
     turn = TURNS.get(_orientation(opened))
     return square if turn is None else np.ascontiguousarray(turn(square))
 

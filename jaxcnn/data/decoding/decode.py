@@ -1,6 +1,7 @@
 """Decoding one image into a uint8 array, as a square or as a whole.
 
-The square follows AlexNet (§2): the shorter side becomes `size` pixels, then the central `size` × `size` is cut out.
+The square follows AlexNet (§2): the shorter side becomes `size` pixels, then the central `size` × `size` is cut out. Or
+it is the whole image, warped, as Caffe's tools make it.
 Ordinary JPEGs go through simplejpeg and a vectorised resizer, which decode and resize only what is needed; all other
 files (CMYK, PNG, 16 bit, …) and arrays go through Pillow. `color_modes` lists the result for each of Pillow's modes;
 docs/input-pipeline.md has the measurements.
@@ -12,7 +13,7 @@ and is followed.
 import contextlib
 import io
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -34,6 +35,15 @@ def central_square(width: int, height: int) -> Window:
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     return Window((left, top, left + side, top + side))
+
+
+def whole_image(width: int, height: int) -> Window:
+    """All of the image; as a square it loses its proportions."""
+    return Window((0, 0, width, height))
+
+
+Resize = Literal["shorter_side", "warp"]  # how a whole image becomes a square: `config.inputs.Inputs.resize`
+SQUARES: dict[Resize, Callable[[int, int], Window]] = {"shorter_side": central_square, "warp": whole_image}
 
 
 def decode(

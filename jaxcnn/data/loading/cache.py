@@ -8,13 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxcnn.data.decoding.decode import Resize
 from jaxcnn.data.sources import Source
 
 # Part of the name of every cache file. Raise it when the results of `decode` change.
 DECODER_VERSION = 3
 
 
-def cache_file(source: Source, what: str, *, size: int, channels: int, folder: Path | None = None) -> Path | None:
+def cache_file(
+    source: Source,
+    what: str,
+    *,
+    size: int,
+    channels: int,
+    resize: Resize = "shorter_side",
+    folder: Path | None = None,
+) -> Path | None:
     """The path of a cached result, or None if it can't be saved (embedded data, a bucket, a read-only folder).
 
     The file name contains everything that the result depends on, so an outdated file is never found.
@@ -22,14 +31,14 @@ def cache_file(source: Source, what: str, *, size: int, channels: int, folder: P
     Args:
         source: the split.
         what: the kind of result, a part of the file name.
-        size, channels: side in pixels and channels of the decoded images.
+        size, channels, resize: side in pixels, channels and way of resizing of the decoded images.
         folder: where to save; by default a folder beside the data set.
     """
     if folder is None:
         if source.folder is None or "://" in str(source.folder) or not os.access(source.folder, os.W_OK):
             return None
         folder = Path(source.folder) / "jaxcnn_cache"
-    shape = f"{size}x{size}x{channels}"
+    shape = f"{size}x{size}x{channels}{'' if resize == 'shorter_side' else f'-{resize}'}"
     return folder / f"{what}-{source.name}-{source.split}-{shape}-v{DECODER_VERSION}-{source.files_version}.npz"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 import numpy as np
 
 from jaxcnn.data.decoding.any_image import check_array, decode_any, read_image
+from jaxcnn.data.decoding.decode import Resize
 from jaxcnn.data.image_files import find_images
 from jaxcnn.data.loading.pipeline import prefetched
 from jaxcnn.errors import UsageError
@@ -65,7 +66,9 @@ def open_images(images: Images | ImageList) -> ImageList:
     return ImageList(tuple(sources), tuple(names), skipped)
 
 
-def squares(images: ImageList, *, size: int, channels: int) -> Generator[np.ndarray | str, None, None]:
+def squares(
+    images: ImageList, *, size: int, channels: int, resize: Resize = "shorter_side"
+) -> Generator[np.ndarray | str, None, None]:
     """Each image as uint8 [size, size, channels], by `any_image.decode_any`; or what is wrong with it, in a line.
 
     They are read and decoded on threads, a few ahead of what has been asked for.
@@ -75,7 +78,7 @@ def squares(images: ImageList, *, size: int, channels: int) -> Generator[np.ndar
         source = images.sources[number]
         try:
             content = source if isinstance(source, np.ndarray) else read_image(source)
-            return decode_any(content, size=size, channels=channels)
+            return decode_any(content, size=size, channels=channels, resize=resize)
         except ValueError as error:
             return " ".join(str(error).split())
 

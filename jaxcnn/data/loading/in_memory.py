@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from jaxcnn.data.decoding.decode import Resize
 from jaxcnn.data.loading.cache import cache_file, load_or_compute
 from jaxcnn.data.loading.pipeline import prefetched
 from jaxcnn.data.loading.read import Batch, Damaged, OnDamage, neighbours, read_batch
@@ -15,13 +16,20 @@ RESIDENT_PIXELS = 64  # the largest image side, in pixels, with which a whole da
 RECORDS_AT_ONCE = 512
 
 
-def load_resident(source: Source, *, size: int, channels: int, on_damage: OnDamage | None = None) -> Batch:
+def load_resident(
+    source: Source,
+    *,
+    size: int,
+    channels: int,
+    resize: Resize = "shorter_side",
+    on_damage: OnDamage | None = None,
+) -> Batch:
     """All images of a split in the order of their records.
 
     The result is cached beside the data set if that folder is writable and no image is damaged.
 
     Args:
-        source, size, channels: as for `read_batch`.
+        source, size, channels, resize: as for `read_batch`.
         on_damage: called with every damaged image, which the next undamaged record then replaces; for training only.
 
     Returns:
@@ -45,6 +53,7 @@ def load_resident(source: Source, *, size: int, channels: int, on_damage: OnDama
                 records,
                 size=size,
                 channels=channels,
+                resize=resize,
                 substitute=neighbours(records, total) if on_damage is not None else None,
                 on_damage=damaged.append,
             )
@@ -54,7 +63,7 @@ def load_resident(source: Source, *, size: int, channels: int, on_damage: OnDama
             labels[start : start + RECORDS_AT_ONCE] = batch["label"]
         return {"image": images, "label": labels}
 
-    path = cache_file(source, "decoded", size=size, channels=channels)
+    path = cache_file(source, "decoded", size=size, channels=channels, resize=resize)
     arrays = load_or_compute(path, decode_all, keep=lambda: not damaged)
     for damage in sorted(damaged):
         assert on_damage is not None, "without on_damage, the first damaged image raises"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxcnn.data.decoding.decode import Resize
 from jaxcnn.data.loading.cache import cache_file, load_or_compute
 from jaxcnn.data.loading.pipeline import prefetched
 from jaxcnn.data.loading.read import neighbours, read_batch
@@ -18,6 +19,7 @@ def mean_image(
     *,
     size: int,
     channels: int,
+    resize: Resize = "shorter_side",
     cache_dir: Path | None = None,
     progress: Callable[[str, int, int | None], None] | None = None,
 ) -> np.ndarray:
@@ -28,7 +30,7 @@ def mean_image(
 
     Args:
         source: the training split.
-        size, channels: side in pixels and channels of the decoded images.
+        size, channels, resize: side in pixels, channels and way of resizing of the decoded images.
         cache_dir: where to cache the result; by default beside the data set, if that folder is writable.
         progress: called with (what, images done, images in total).
 
@@ -45,7 +47,8 @@ def mean_image(
 
         def load(block: int) -> np.ndarray:
             records = range(block * RECORDS_AT_ONCE, min((block + 1) * RECORDS_AT_ONCE, total))
-            batch = read_batch(source, records, size=size, channels=channels, substitute=neighbours(records, total))
+            others = neighbours(records, total)
+            batch = read_batch(source, records, size=size, channels=channels, resize=resize, substitute=others)
             return batch["image"].sum(axis=0, dtype=np.int64)
 
         summed = np.zeros((size, size, channels), np.int64)
@@ -55,4 +58,5 @@ def mean_image(
                 progress(f"mean image of {source.name}", min(block * RECORDS_AT_ONCE, total), total)
         return {"mean": (summed / total).astype(np.float32)}
 
-    return load_or_compute(cache_file(source, "mean", size=size, channels=channels, folder=cache_dir), compute)["mean"]
+    path = cache_file(source, "mean", size=size, channels=channels, resize=resize, folder=cache_dir)
+    return load_or_compute(path, compute)["mean"]

@@ -16,6 +16,7 @@ from typing import Any
 import grain
 import numpy as np
 
+from jaxcnn.data.decoding.decode import Resize
 from jaxcnn.data.loading.order import batch_at, batch_indices, draws_at, substitute_at
 from jaxcnn.data.loading.read import Batch, ChooseWindow, Damaged, read_batch
 from jaxcnn.data.sources import Source
@@ -54,6 +55,7 @@ def train_batches(
     start_step: int = 0,
     shard: tuple[int, int] = (0, 1),
     threads: int | None = None,
+    resize: Resize = "shorter_side",
     crop: ChooseWindow | None = None,
     on_damage: Callable[[int, Damaged], None] | None = None,
 ) -> Iterator[Batch]:
@@ -67,7 +69,8 @@ def train_batches(
         start_step: the number of batches that the run has already seen.
         shard: (index, count) of this process, which gets its slice of every batch.
         threads: number of decoding threads; by default one for each core.
-        crop: chooses a random window of each image; by default the central square. Its random numbers are a function
+        resize: how a whole image becomes a square, where no `crop` is given.
+        crop: chooses a random window of each image. Its random numbers are a function
             of the seed, the step and the row of the whole batch.
         on_damage: called with the step and the damaged image, from any thread and ahead of that step. The
             replacement is a function of the seed, the step and the row.
@@ -93,6 +96,7 @@ def train_batches(
             records,
             size=size,
             channels=channels,
+            resize=resize,
             crop=crop,
             draws=draws,
             substitute=lambda row, attempt: substitute_at(
@@ -110,13 +114,14 @@ def test_batches(
     size: int,
     channels: int,
     batch_size: int,
+    resize: Resize = "shorter_side",
     shard: tuple[int, int] = (0, 1),
     threads: int | None = None,
 ) -> Iterator[Batch]:
     """Every record once, in order; the last batch is padded with the last image and masked.
 
     Args:
-        source, size, channels, batch_size, threads: as for `train_batches`.
+        source, size, channels, batch_size, resize, threads: as for `train_batches`.
         shard: (index, count) of this process, which gets its slice of every batch; a slice may be all padding.
 
     Returns:
@@ -133,7 +138,7 @@ def test_batches(
         positions = step * batch_size + index * rows + np.arange(rows)
         real = positions < total
         read = positions[real] if real.any() else [total - 1]
-        batch = read_batch(source, read, size=size, channels=channels)
+        batch = read_batch(source, read, size=size, channels=channels, resize=resize)
         if not real.all():
             missing = (0, rows - len(read))
             batch["image"] = np.pad(batch["image"], [missing, (0, 0), (0, 0), (0, 0)], mode="edge")

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from jaxcnn.data.decoding.decode import Window, central_square, decode
+from jaxcnn.data.decoding.decode import SQUARES, Resize, Window, decode
 from jaxcnn.data.sources import Source, how_to_mend
 from jaxcnn.errors import RunStoppedError
 
@@ -45,6 +45,7 @@ def read_batch(
     *,
     size: int,
     channels: int,
+    resize: Resize = "shorter_side",
     crop: ChooseWindow | None = None,
     draws: np.ndarray | None = None,
     substitute: Substitutes | None = None,
@@ -56,7 +57,8 @@ def read_batch(
         source: the records.
         indices: their numbers, n of them.
         size, channels: side in pixels and channels of the decoded images.
-        crop: chooses the window of each image; by default the central square.
+        resize: how a whole image becomes a square, where no `crop` is given.
+        crop: chooses the window of each image.
         draws: random numbers for `crop`, [n, crop.draws].
         substitute: chooses a replacement for a damaged image; without it, damage is an error.
         on_damage: called with every damaged image that was replaced.
@@ -70,7 +72,7 @@ def read_batch(
     images = np.empty((len(indices), size, size, channels), np.uint8)
     labels = np.empty(len(indices), np.int32)
     for row, record in enumerate(source.__getitems__(indices)):
-        choose = central_square
+        choose = SQUARES[resize]
         if crop is not None and draws is not None:
             choose = functools.partial(crop, size=size, draws=draws[row])
         place = int(indices[row])

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int32
 
 from jaxcnn.models.kernels.convolution import pairs
 from jaxcnn.models.layers.core import Conv, Layer
-from jaxcnn.models.layers.pooling import GlobalAveragePool, MaxPool, pool_padding
+from jaxcnn.models.layers.pooling import AveragePool, GlobalAveragePool, MaxPool, average_inside, pool_padding
 
 
 class Side:
@@ -109,7 +109,10 @@ def masked_apply(
         if window.size > 1:
             fill = -np.inf if isinstance(layer, MaxPool) else 0.0
             maps = jnp.where(inside(maps), maps, np.array(fill, maps.dtype))
-        outputs = call(maps, *rest, **kwargs)
+        if isinstance(layer, AveragePool) and layer.ceil:  # of a window it averages what lies inside of the image
+            outputs = average_inside(maps, layer.size, layer.strides, inside(maps))
+        else:
+            outputs = call(maps, *rest, **kwargs)
         if outputs.ndim != 4:
             raise ValueError(f"{layer.name} takes maps of one size only.")
         for axis, side in enumerate(sides):
@@ -132,4 +135,6 @@ def padding(layer: Layer, length: int, axis: int) -> tuple[int, int]:
         return pairs(layer.padding)[axis]
     if isinstance(layer, MaxPool):
         return pool_padding(length, layer.size, layer.strides, layer.padding, layer.ceil)
+    if isinstance(layer, AveragePool):
+        return pool_padding(length, layer.size, layer.strides, 0, layer.ceil)
     return 0, 0

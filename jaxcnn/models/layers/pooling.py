@@ -4,13 +4,14 @@ from typing import ClassVar
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxcnn.models.kernels.backend import use_kernel
 from jaxcnn.models.kernels.max_pool import largest, max_pool_with_argmax
 from jaxcnn.models.layers.core import Layer, ReceptiveField
-from jaxcnn.models.layers.shapes import Shape, require_map
+from jaxcnn.models.layers.shapes import Shape, Sides, require_map
 from jaxcnn.ranges import Count, RangeError, WholeNumber
 
 
@@ -66,18 +67,22 @@ class MaxPool(Layer):
 
 
 class AveragePool(Layer):
-    """The mean of each window; all windows lie inside the map."""
+    """The mean of each window: of its pixels inside the map, where `ceil` adds windows that reach beyond it."""
 
     kind: ClassVar[str] = "avgpool"
 
     size: Count
     strides: Count
+    ceil: bool = False  # as for `MaxPool`; without it all windows lie inside
 
     @nn.compact
     def __call__(
         self, images: Float[Array, "batch height width channels"]
     ) -> Float[Array, "batch rows columns channels"]:
-        require_map(self, images.shape, self.size)
+        padding = [pool_padding(n, self.size, self.strides, 0, self.ceil) for n in images.shape[1:3]]
+        require_map(self, images.shape, self.size, (padding[0], padding[1]))
+        if any(map(any, padding)):
+            return average_inside(images, self.size, self.strides)
         tiled = self.size == self.strides and all(n % self.size == 0 for n in images.shape[1:3])
         tiled = tiled and use_kernel("average_pool")
         sums = sum_squares(images, self.size) if tiled else sum_windows(images, self.size, self.strides)
@@ -87,17 +92,40 @@ class AveragePool(Layer):
         return ReceptiveField(self.size, self.strides)
 
 
-def sum_windows(
-    images: Float[Array, "batch height width channels"], size: int, strides: int
+def average_inside(
+    images: Float[Array, "batch height width channels"],
+    size: int,
+    strides: int,
+    inside: Bool[Array, "batch height width 1"] | None = None,
 ) -> Float[Array, "batch rows columns channels"]:
-    """The sum of each `size`×`size` window, without padding."""
+    """The mean over the part of each window that lies inside the map, the number of windows rounded up.
+
+    Args:
+      images: the maps.
+      size, strides: of the windows, in pixels.
+      inside: the pixels that belong to the map, by default all. A window without any is 0.
+    """
+    padding = [pool_padding(n, size, strides, 0, True) for n in images.shape[1:3]]
+    mask = np.ones((1, *images.shape[1:3], 1), bool) if inside is None else inside
+    maps, pixels = jnp.where(mask, images, np.array(0, images.dtype)), jnp.asarray(mask, images.dtype)
+    sums, counts = (sum_windows(values, size, strides, (padding[0], padding[1])) for values in (maps, pixels))
+    return sums / jnp.maximum(counts, np.array(1, images.dtype))
+
+
+def sum_windows(
+    images: Float[Array, "batch height width channels"],
+    size: int,
+    strides: int,
+    padding: Sides = ((0, 0), (0, 0)),
+) -> Float[Array, "batch rows columns channels"]:
+    """The sum of each `size`×`size` window; `padding`, in pixels, counts as 0."""
     return jax.lax.reduce_window(
         images,
         np.array(0, images.dtype),
         jax.lax.add,
         (1, size, size, 1),
         (1, strides, strides, 1),
-        "VALID",
+        ((0, 0), *padding, (0, 0)),
     )
 
 
