@@ -14,7 +14,8 @@ from jaxcnn.analysis.collectives import count_collectives
 from jaxcnn.analysis.operations import step_operations
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import set_path
-from jaxcnn.data.sources import open_source
+from jaxcnn.data.any_source import open_any
+from jaxcnn.data.naming import canonical
 from jaxcnn.parallel.compilation import check_compiling
 from jaxcnn.parallel.devices import Mode
 from jaxcnn.runs.length import Length
@@ -60,7 +61,7 @@ def bench(
     check_compiling()
     source = None
     if data is not None:
-        source = open_source(data, "train", data_dir=data_dir)
+        source = open_any(canonical(data), "train", data_dir=data_dir)
         if getattr(experiment.model, "num_classes", 0) < source.num_classes:
             experiment = set_path(experiment, "model.num_classes", source.num_classes)
     devices = lay_out(experiment, parallel=parallel, mesh=mesh)

@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 from jaxcnn.config.experiment import Experiment
-from jaxcnn.data.datasets import data_set, prepare_command
+from jaxcnn.data.any_source import any_data_set, is_there, open_any
+from jaxcnn.data.datasets import prepare_command
 from jaxcnn.data.loading.pipeline import train_batches
 from jaxcnn.data.loading.read import read_batch
-from jaxcnn.data.sources import is_prepared, open_source
 from jaxcnn.training.feed import lives_on_device
 
 SECONDS = 3.0  # reading stops after the batch in which this is exceeded
@@ -25,19 +25,16 @@ def check_data(experiment: Experiment, name: str, *, data_dir: str | None, seed:
       "train_pictures", "test_pictures" (counted if found, else those of the full set), "how_to_get" (a command, or
       None), "on_device" (whether the training set is kept there), "pictures_per_second" (None if not found)}.
     """
-    entry = data_set(name)
-    found = is_prepared(name, data_dir)
+    entry = any_data_set(name, data_dir)
+    found = is_there(name, data_dir)
     answer: dict[str, Any] = {"name": name, "found": found, "folder": None, "bytes": None, "how_to_get": None}
     if not found:
         images = {"train_pictures": entry.train_size, "test_pictures": entry.test_size}
         answer |= {"how_to_get": prepare_command(name, data_dir), **images, "pictures_per_second": None}
         return answer | {"on_device": lives_on_device(experiment.inputs, entry.train_size)}
-    source = open_source(name, "train", data_dir=data_dir)
-    answer |= {"train_pictures": len(source), "test_pictures": len(open_source(name, "test", data_dir=data_dir))}
-    if source.folder is not None:
-        answer["folder"] = str(source.folder)
-        if "://" not in answer["folder"]:
-            answer["bytes"] = sum(path.stat().length for path in source.folder.iterdir() if not path.is_dir())
+    source = open_any(name, "train", data_dir=data_dir)
+    answer |= {"train_pictures": len(source), "test_pictures": len(open_any(name, "test", data_dir=data_dir))}
+    answer |= {"folder": source.location, "bytes": source.stored_bytes}
     on_device = lives_on_device(experiment.inputs, len(source))
     speed = loading_speed(experiment, source) if on_device else reading_speed(experiment, source, seed=seed)
     return answer | {"on_device": on_device, "pictures_per_second": speed}

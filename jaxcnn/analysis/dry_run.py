@@ -17,7 +17,8 @@ from jaxcnn.analysis.machine import device_memory, operations_a_second
 from jaxcnn.analysis.memory import device_bytes, memory_plan, process_bytes, tree_bytes
 from jaxcnn.analysis.operations import step_operations
 from jaxcnn.config.experiment import Experiment
-from jaxcnn.data.datasets import data_set
+from jaxcnn.data.any_source import any_data_set
+from jaxcnn.data.naming import canonical, short_name
 from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.evaluation.crops import center
 from jaxcnn.evaluation.evaluator import evaluation_rows
@@ -73,8 +74,8 @@ def dry_run(
     check_compiling()
     display = display or Silent()
     check_arguments(experiment, steps=steps, epochs=epochs, parallel=parallel)
-    name = experiment.data if data == "auto" else data
-    entry = data_set(name)
+    name = experiment.data if data == "auto" else canonical(data)
+    entry = any_data_set(name, data_dir)
     rehearsal = experiment.rehearsal if data == "auto" else None
     experiment = resolve(experiment, Choice(name, False, "", ""), settings, entry.num_classes)
     devices = lay_out(experiment, parallel=parallel, mesh=mesh)
@@ -105,7 +106,7 @@ def dry_run(
         memory["process"] = process_bytes(
             memory, experiment, found, peak=process_memory.peak_bytes(), evaluation=evaluation
         )
-    folder = local_folder(workdir) if workdir else default_workdir(experiment, name, False)
+    folder = local_folder(workdir) if workdir else default_workdir(experiment, short_name(name), False)
     answer = {
         **recipe_and_devices(experiment, name, devices, simulated=simulated),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(program.state.params)),

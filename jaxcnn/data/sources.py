@@ -10,7 +10,7 @@ import numpy as np
 from etils import epath
 
 from jaxcnn.data import embedded
-from jaxcnn.data.datasets import DataSet, compact_side, data_set, prepare_command
+from jaxcnn.data.datasets import DATA_SETS, DataSet, compact_side, data_set, prepare_command
 from jaxcnn.data.fingerprint import fingerprint
 from jaxcnn.data.prepared import RANDOM_ACCESS_FORMAT, data_folder, prepared_folder, unreadable_copy
 from jaxcnn.errors import DataMissingError, RunStoppedError, UsageError
@@ -31,11 +31,13 @@ def _prepare_again(entry: DataSet, folder: epath.Path) -> str:
 
 
 def how_to_mend(source: "Source") -> str:
-    """The advice for a damaged image. It mentions the archive, from which the image may have come damaged."""
-    folder = getattr(source, "folder", None)  # records in memory have none
-    if folder is None:
-        return "prepare the data set again"
-    return f"make sure that its archive isn't damaged too, {_prepare_again(data_set(source.name), folder)}"
+    """The advice for a damaged image."""
+    return source.advice
+
+
+def place_of(source: "Source", record: int) -> str:
+    """What a message calls a record: its file, else its number."""
+    return source.file(record) or f"{source.name}, {source.split} split, record {record}"
 
 
 class Record(TypedDict):
@@ -58,7 +60,10 @@ class Source:
         class_names: the name of each label.
         folder: the TFDS version folder; None for embedded data sets.
         note: how this copy differs from the full data set, a sentence; empty if it doesn't.
+        as_shown: whether images are decoded as an image viewer shows them (`decoding.decode`).
     """
+
+    as_shown = False
 
     def __init__(self, entry: DataSet, split: str, folder: epath.Path | None):
         self.name = entry.name
@@ -88,8 +93,16 @@ class Source:
             records = builder.as_data_source(split, decoders=skip, file_format=RANDOM_ACCESS_FORMAT)
             return records, tuple(builder.info.features["label"].names)
         except Exception as error:  # from JSON, protocol buffers, or a missing field
-            advice = _prepare_again(self._entry, self.folder)
-            raise DataMissingError(f"{self.folder}/*.json can't be read ({type(error).__name__}); {advice}") from error
+            raise DataMissingError(
+                f"{self.folder}/*.json can't be read ({type(error).__name__}); {self._again}"
+            ) from error
+
+    @property
+    def _again(self) -> str:
+        """The advice for a damaged data set."""
+        if self.folder is None or self._entry.name not in DATA_SETS:
+            return "prepare it again with TFDS"
+        return _prepare_again(self._entry, self.folder)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -107,6 +120,30 @@ class Source:
         if self.shorter_side is not None:
             found.append(f"is compact: encoded as JPEG again, the shorter side {self.shorter_side} pixels")
         return f"this copy of {self.name} {', and '.join(found)}" if found else ""
+
+    @property
+    def location(self) -> str | None:
+        """The folder or bucket that holds the records; None if they come with installed packages."""
+        return None if self.folder is None else str(self.folder)
+
+    @property
+    def stored_bytes(self) -> int | None:
+        """The size on disk of the whole data set; None where it isn't on a local disk."""
+        if self.folder is None or "://" in str(self.folder):
+            return None
+        return sum(path.stat().length for path in self.folder.iterdir() if not path.is_dir())
+
+    @property
+    def advice(self) -> str:
+        """What to do about a damaged image. It mentions the archive, from which the image may have come damaged."""
+        if self.folder is None or self._entry.name not in DATA_SETS:  # records in memory, or prepared by TFDS alone
+            return "prepare the data set again"
+        return f"make sure that its archive isn't damaged too, {_prepare_again(self._entry, self.folder)}"
+
+    def file(self, record: int) -> str | None:
+        """The file that holds this record alone, for messages; None where there is none."""
+        del record
+        return None
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -146,9 +183,7 @@ class Source:
         try:
             found = records.__getitems__([int(index) for index in indices])
         except (RuntimeError, OSError) as error:  # a checksum of array_record, or a missing file
-            raise RunStoppedError(
-                f"{self.name} is damaged ({error}); {_prepare_again(self._entry, self.folder)}"
-            ) from error
+            raise RunStoppedError(f"{self.name} is damaged ({error}); {self._again}") from error
         return [{"image": record["image"], "label": int(record["label"])} for record in found]
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import override, parse_settings
-from jaxcnn.data.datasets import data_set
+from jaxcnn.data.any_source import any_data_set, open_any
+from jaxcnn.data.naming import canonical
 from jaxcnn.data.preparation.choose import choose
-from jaxcnn.data.sources import Source, open_source
+from jaxcnn.data.sources import Source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluator import Evaluator
 from jaxcnn.evaluation.protocols import check_image_sizes, check_protocol
@@ -64,10 +65,10 @@ def evaluate(
     experiment = rebuild(saved) if experiment is None else with_outputs_of(saved, experiment)
     experiment = as_evaluated(experiment, settings)
     protocols = checked_protocols(protocols, experiment)
-    name = data or saved["data"]
-    check_outputs(experiment, data_set(name).num_classes, f"--data={name}")
+    name = canonical(data) if data else saved["data"]
+    check_outputs(experiment, any_data_set(name, data_dir).num_classes, f"--data={name}")
     choice = choose(name, name, None, data_dir=data_dir, manual_dir=manual_dir, progress=display.advance)
-    source = open_source(choice.name, "test", data_dir=data_dir)
+    source = open_any(choice.name, "test", data_dir=data_dir)
     for protocol in protocols:
         check_image_sizes(protocol, experiment, source)
     for note in other_data(workdir, saved, source):

@@ -10,9 +10,11 @@ from typing import Any
 import jax
 
 from jaxcnn.config.experiment import Experiment
+from jaxcnn.data.any_source import any_data_set, open_any
 from jaxcnn.data.datasets import data_set
+from jaxcnn.data.naming import canonical, short_name
 from jaxcnn.data.preparation.choose import Choice, choose
-from jaxcnn.data.sources import Source, is_prepared, open_source
+from jaxcnn.data.sources import Source, is_prepared
 from jaxcnn.errors import UsageError, nearest
 from jaxcnn.evaluation.protocols import check_image_sizes, check_protocol
 from jaxcnn.models.sharding.towers import TOWER_AXIS
@@ -91,8 +93,8 @@ def plan_run(
             progress=display.advance,
         )
     )
-    train_source = open_source(choice.name, "train", data_dir=data_dir)
-    test_source = open_source(choice.name, "test", data_dir=data_dir)
+    train_source = open_any(choice.name, "train", data_dir=data_dir)
+    test_source = open_any(choice.name, "test", data_dir=data_dir)
     experiment = resolve(experiment, choice, settings, train_source.num_classes)
     for protocol in experiment.protocols:
         check_protocol(protocol, experiment)
@@ -104,7 +106,7 @@ def plan_run(
         test_source=test_source,
         devices=lay_out(experiment, parallel=parallel, mesh=mesh),
         length=Length.of(experiment, len(train_source), steps=steps, epochs=epochs),
-        workdir=folder or default_workdir(experiment, choice.name, choice.rehearsal),
+        workdir=folder or default_workdir(experiment, short_name(choice.name), choice.rehearsal),
         seed=int(seed),
     )
 
@@ -144,8 +146,8 @@ def check_before_data(
     """
     if not isinstance(data, str) or not data:
         raise UsageError(f"data (={data!r}) must be auto or the name of a data set.")
-    name = experiment.data if data == "auto" else data
-    candidates = [(Choice(name, False, "", ""), data_set(name).num_classes)]
+    name = experiment.data if data == "auto" else canonical(data)
+    candidates = [(Choice(name, False, "", ""), any_data_set(name, data_dir).num_classes)]
     if not settings and not chosen_paths(experiment):
         return  # an experiment as its file has it is tested
     rehearsal = experiment.rehearsal

@@ -33,6 +33,20 @@ def to_mode(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
+def on_white(image: Image.Image) -> Image.Image:
+    """An image with transparency laid on white, as "L" or "RGB"; any other image as it is."""
+    if image.mode in ("La", "RGBa"):
+        image = image.convert(image.mode.upper())
+    if image.mode not in ("LA", "PA", "RGBA") and not (
+        "transparency" in image.info and image.mode in ("1", "L", "P", "RGB")
+    ):
+        return image
+    grey = is_grey(image.mode)
+    image = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("L" if grey else "RGB")
+
+
 def is_grey(mode: str) -> bool:
     """Whether images of this Pillow mode are grey."""
     return mode in ("1", "L", "LA", "La", "F") or mode.split(";")[0] == "I"

@@ -6,8 +6,9 @@ Ordinary JPEGs go through simplejpeg and a vectorised resizer, which decode and 
 files (CMYK, PNG, 16 bit, …) and arrays go through Pillow. `color_modes` lists the result for each of Pillow's modes;
 docs/input-pipeline.md has the measurements.
 
-The orientation in EXIF data is ignored, as in TFDS and torchvision; the orientation of a TIFF is part of that format
-and is followed.
+The orientation in EXIF data is ignored and transparency dropped, as in TFDS and torchvision, so that results compare
+with published ones. With `as_shown`, an image is decoded as an image viewer shows it: the orientation is followed, and
+transparency is laid on white. The orientation of a TIFF is part of that format and is always followed.
 """
 
 import contextlib
@@ -19,8 +20,12 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from jaxcnn.data.decoding import jpeg
-from jaxcnn.data.decoding.color_modes import to_mode
+from jaxcnn.data.decoding.color_modes import on_white, to_mode
+from jaxcnn.data.decoding.orientation import TRANSPOSED, UPRIGHT, read_orientation, stored_box, upright
 from jaxcnn.data.decoding.resize import Box, reach, resize
+
+# What `as_shown` reads. Among Pillow's other formats are some that start programs, such as EPS.
+SHOWN = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM")
 
 
 class Window(NamedTuple):
@@ -53,6 +58,7 @@ def decode(
     channels: int,
     choose: Callable[[int, int], Window] = central_square,
     quick: bool = False,
+    as_shown: bool = False,
 ) -> np.ndarray:
     """Decodes, resizes and crops one image.
 
@@ -65,14 +71,45 @@ def decode(
         quick: for random crops in training. A JPEG may be decoded at any scale at which the window has `size` pixels,
             with the faster arithmetic of `jpeg.decode_top`. Otherwise the window keeps twice that, because the
             filter halves an image better than the decoder does.
+        as_shown: as an image viewer shows it: EXIF orientation is followed, and transparency is laid on white.
 
     Returns:
         uint8 [size, size, channels], 0–255. A window of exactly this shape is returned unchanged; any other is
-        resized by its filter, with antialiasing. Transparency is dropped; more than eight bits are scaled to eight.
+        resized by its filter, with antialiasing. Transparency is dropped, unless `as_shown`; more than eight bits are
+        scaled to eight.
 
     Raises:
         ValueError: the bytes are no image, or the image is damaged.
     """
+    if as_shown and isinstance(image, bytes):
+        orientation = read_orientation(image)
+        choose = _in_stored(choose, orientation)
+        return upright(_decode(image, size, channels, choose, quick, as_shown), orientation)
+    return _decode(image, size, channels, choose, quick, False)
+
+
+def _in_stored(choose: Callable[[int, int], Window], orientation: int) -> Callable[[int, int], Window]:
+    """Chooses the same window, but in the image as it is stored."""
+    if orientation == UPRIGHT:
+        return choose
+
+    def choose_in_stored(width: int, height: int) -> Window:
+        shown = (height, width) if orientation in TRANSPOSED else (width, height)
+        box, resampling = choose(*shown)
+        return Window(stored_box(box, (width, height), orientation), resampling)
+
+    return choose_in_stored
+
+
+def _decode(
+    image: bytes | np.ndarray,
+    size: int,
+    channels: int,
+    choose: Callable[[int, int], Window],
+    quick: bool,
+    as_shown: bool,
+) -> np.ndarray:
+    """`decode` in the stored orientation."""
     if isinstance(image, bytes):
         decoded = _of_jpeg(image, size, channels, choose, quick)
         if decoded is not None:
@@ -82,7 +119,7 @@ def decode(
         opened = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
         opened = to_mode(opened, mode)
     else:
-        opened = _open(image, mode, size, choose)
+        opened = _open(image, mode, size, choose, as_shown)
     # Resizing the window alone is cheaper than resizing the image and cropping it, with the same result.
     box, resampling = choose(*opened.size)
     if box != (0, 0, size, size) or opened.size != (size, size):
@@ -106,16 +143,27 @@ def _of_jpeg(
     return resize(pixels, (left / scale, top / scale, right / scale, bottom / scale), (size, size), resampling)
 
 
-def _open(encoded: bytes, mode: str, size: int, choose: Callable[[int, int], Window] = central_square) -> Image.Image:
+def _open(
+    encoded: bytes,
+    mode: str,
+    size: int,
+    choose: Callable[[int, int], Window] = central_square,
+    as_shown: bool = False,
+) -> Image.Image:
     with readable(encoded):
-        opened = Image.open(io.BytesIO(encoded))
+        opened = _header(encoded, as_shown)
         left, top, right, bottom = choose(*opened.size).box
         # draft() decodes a JPEG at 1/2, 1/4 or 1/8 as long as both sides keep the requested size. That is twice the
         # final size, because the filter halves an image better than the decoder does.
         width, height = (2 * size * whole for whole in opened.size)
         opened.draft(mode, (int(width / (right - left)), int(height / (bottom - top))))
         opened.load()
-        return to_mode(opened, mode)
+        return to_mode(on_white(opened) if as_shown else opened, mode)
+
+
+def _header(encoded: bytes, as_shown: bool) -> Image.Image:
+    """The opened image, whose pixels aren't decoded yet. Raises what Pillow raises."""
+    return Image.open(io.BytesIO(encoded), formats=SHOWN if as_shown else None)
 
 
 @contextlib.contextmanager
@@ -125,8 +173,7 @@ def readable(encoded: bytes) -> Iterator[None]:
         yield
     except UnidentifiedImageError as error:  # its own message contains the address of an object
         raise ValueError(f"not a readable image ({len(encoded)} bytes): unknown format") from error
-    # Pillow's decoders have no common error: a damaged PNG, for example, raises SyntaxError.
-    except (OSError, SyntaxError, ValueError, IndexError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's decoders have no common error: a damaged PNG, for example, is a SyntaxError
         raise ValueError(f"not a readable image ({len(encoded)} bytes): {error}") from error
 
 
@@ -134,13 +181,13 @@ BILINEAR = Image.Resampling.BILINEAR
 LONGEST = 8  # limit of the longer side, in shorter sides: without it, one image could need any amount of memory
 
 
-def decode_whole(image: bytes | np.ndarray, *, shorter_side: int, channels: int) -> np.ndarray:
+def decode_whole(image: bytes | np.ndarray, *, shorter_side: int, channels: int, as_shown: bool = False) -> np.ndarray:
     """Decodes and resizes one image without cropping it.
 
     Args:
         image: as for `decode`.
         shorter_side: pixels; the longer side keeps its proportion, to the nearest pixel.
-        channels: as for `decode`.
+        channels, as_shown: as for `decode`.
 
     Returns:
         uint8 [h, w, channels], resized as by `decode`. Only an image whose longer side exceeds `LONGEST` shorter
@@ -149,6 +196,12 @@ def decode_whole(image: bytes | np.ndarray, *, shorter_side: int, channels: int)
     Raises:
         ValueError: the bytes are no image, or the image is damaged.
     """
+    pixels = _decode_whole(image, shorter_side, channels, as_shown)
+    return upright(pixels, read_orientation(image)) if as_shown and isinstance(image, bytes) else pixels
+
+
+def _decode_whole(image: bytes | np.ndarray, shorter_side: int, channels: int, as_shown: bool) -> np.ndarray:
+    """`decode_whole` in the stored orientation."""
     frame = jpeg.read_frame(image) if isinstance(image, bytes) else None
     if isinstance(image, bytes) and frame is not None and not jpeg.is_bomb(frame):
         scale = jpeg.scale_for(frame.width, frame.height, 2 * shorter_side)
@@ -163,8 +216,8 @@ def decode_whole(image: bytes | np.ndarray, *, shorter_side: int, channels: int)
         sides = opened.size
         opened = to_mode(opened, mode)
     else:
-        opened = _open(image, mode, shorter_side)
-        sides = Image.open(io.BytesIO(image)).size  # before scaled decoding, which rounds
+        opened = _open(image, mode, shorter_side, as_shown=as_shown)
+        sides = _header(image, as_shown).size  # before scaled decoding, which rounds
     box, size = _without_ends(sides, shorter_side)
     if opened.size != size:
         across, down = opened.width / sides[0], opened.height / sides[1]
@@ -173,7 +226,7 @@ def decode_whole(image: bytes | np.ndarray, *, shorter_side: int, channels: int)
     return np.asarray(opened).reshape(size[1], size[0], channels)
 
 
-def whole_shape(image: bytes | np.ndarray, *, shorter_side: int) -> tuple[int, int]:
+def whole_shape(image: bytes | np.ndarray, *, shorter_side: int, as_shown: bool = False) -> tuple[int, int]:
     """Height and width of the result of `decode_whole`, computed from the image's header alone.
 
     Raises:
@@ -184,11 +237,12 @@ def whole_shape(image: bytes | np.ndarray, *, shorter_side: int) -> tuple[int, i
         sides = frame.width, frame.height
     elif isinstance(image, bytes):
         with readable(image):
-            sides = Image.open(io.BytesIO(image)).size
+            sides = _header(image, as_shown).size
     else:
         sides = image.shape[1], image.shape[0]
     width, height = _without_ends(sides, shorter_side)[1]
-    return height, width
+    turned = as_shown and isinstance(image, bytes) and read_orientation(image) in TRANSPOSED
+    return (width, height) if turned else (height, width)
 
 
 def _without_ends(sides: tuple[int, int], shorter_side: int) -> tuple[Box, tuple[int, int]]:

@@ -2,12 +2,12 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from jaxcnn.data.decoding.decode import SQUARES, Resize, Window, decode
-from jaxcnn.data.sources import Source, how_to_mend
+from jaxcnn.data.sources import Source, how_to_mend, place_of
 from jaxcnn.errors import RunStoppedError
 
 Batch = dict[str, np.ndarray]
@@ -78,15 +78,12 @@ def read_batch(
         place = int(indices[row])
         for attempt in range(ATTEMPTS + 1):
             try:
-                images[row] = decode(
-                    record["image"], size=size, channels=channels, choose=choose, quick=crop is not None
-                )
+                how: Any = {"choose": choose, "quick": crop is not None, "as_shown": source.as_shown}
+                images[row] = decode(record["image"], size=size, channels=channels, **how)
                 break
             except ValueError as error:
                 if substitute is None or attempt == ATTEMPTS:
-                    raise RunStoppedError(
-                        f"{source.name}, {source.split} split, record {place}: {error}; {how_to_mend(source)}"
-                    ) from error
+                    raise RunStoppedError(f"{place_of(source, place)}: {error}; {how_to_mend(source)}") from error
                 if on_damage is not None:
                     on_damage(Damaged(place, str(error)))
                 place = substitute(row, attempt)

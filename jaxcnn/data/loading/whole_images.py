@@ -9,13 +9,13 @@ the canvas nor on the other images of the batch.
 from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxcnn.data.decoding.decode import LONGEST, decode_whole, whole_shape
 from jaxcnn.data.loading.pipeline import prefetched
-from jaxcnn.data.sources import Record, Source, how_to_mend
+from jaxcnn.data.sources import Record, Source, how_to_mend, place_of
 from jaxcnn.errors import RunStoppedError
 
 Batch = dict[str, np.ndarray]
@@ -131,12 +131,11 @@ def _load_all(source: Source, load: Callable[[int, Record], LoadedImage], thread
 
 def _load(source: Source, index: int, record: Record, scale: int, channels: int, *, decodes: bool) -> LoadedImage:
     try:
-        image = decode_whole(record["image"], shorter_side=scale, channels=channels) if decodes else None
-        shape = whole_shape(record["image"], shorter_side=scale) if image is None else image.shape[:2]
+        how: Any = {"shorter_side": scale, "as_shown": source.as_shown}
+        image = decode_whole(record["image"], channels=channels, **how) if decodes else None
+        shape = whole_shape(record["image"], **how) if image is None else image.shape[:2]
     except ValueError as error:
-        raise RunStoppedError(
-            f"{source.name}, {source.split} split, record {index}: {error}; {how_to_mend(source)}"
-        ) from error
+        raise RunStoppedError(f"{place_of(source, index)}: {error}; {how_to_mend(source)}") from error
     return LoadedImage(index, shape, record["label"], image)
 
 

@@ -4,7 +4,9 @@ import dataclasses
 
 from etils import epath
 
+from jaxcnn.data.any_source import any_data_set
 from jaxcnn.data.datasets import data_set, prepare_command
+from jaxcnn.data.naming import canonical, is_ours
 from jaxcnn.data.preparation.prepare import prepare
 from jaxcnn.data.prepared import unreadable_copy
 from jaxcnn.data.progress import Progress
@@ -41,7 +43,7 @@ def choose(
     """Chooses the data set of a run and prepares it if necessary.
 
     Args:
-        requested: "auto", or the name of a data set; a named data set has no fallback.
+        requested: "auto", or what `any_data_set` takes; that has no fallback.
         paper_data: the paper's data set.
         rehearsal_data: the fallback of "auto"; None for no fallback.
         data_dir, manual_dir, progress: as for `prepare`.
@@ -51,8 +53,10 @@ def choose(
             written, which may be shared and read-only, leads to the fallback instead.
         DataMissingError: the data set is missing and can't be prepared.
     """
-    name = paper_data if requested == "auto" else requested
-    data_set(name)
+    name = paper_data if requested == "auto" else canonical(requested)
+    if not is_ours(name):
+        any_data_set(name, data_dir)
+        return Choice(name, False, f"{name} was named", "")
     try:
         return Choice(name, False, _make_ready(name, data_dir, manual_dir, progress), "")
     except (DataMissingError, _CannotPrepareError) as error:
