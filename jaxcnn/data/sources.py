@@ -64,6 +64,7 @@ class Source:
     """
 
     as_shown = False
+    folder: epath.Path | None = None
 
     def __init__(self, entry: DataSet, split: str, folder: epath.Path | None):
         self.name = entry.name

@@ -29,7 +29,7 @@ NET = VGG(blocks=((3,), (3,)), features=(4, 6), hidden_units=8, num_classes=10)
 SIZES = [(30, 40), (40, 30), (33, 33), (7, 9), (20, 200), (45, 30), (24, 37)]
 
 
-class Images:
+class Images(Source):
     """Noise of different sizes and brightness, in memory."""
 
     name, split, folder = "images", "test", None

@@ -8,6 +8,7 @@ import pytest
 
 from jaxcnn.data.embedded import Photos
 from jaxcnn.data.loading.read import Damaged
+from jaxcnn.data.sources import Source
 from jaxcnn.errors import RunStoppedError
 from jaxcnn.parallel import coordination
 from jaxcnn.runs.damaged_images import DamagedImages
@@ -18,7 +19,7 @@ class Log(list):
         self.append({"step": step, "event": event, **numbers})
 
 
-class Thousands:
+class Thousands(Source):
     name, split = "thousands", "train"
 
     def __len__(self):

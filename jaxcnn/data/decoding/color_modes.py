@@ -34,17 +34,18 @@ def to_mode(image: Image.Image, mode: str) -> Image.Image:
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """An image with transparency laid on white, as "L" or "RGB"; any other image as it is."""
+    """A transparent image as it looks on white, "L" or "RGB"; any other image as it is."""
     if image.mode in ("La", "RGBa"):
         image = image.convert(image.mode.upper())
-    if image.mode not in ("LA", "PA", "RGBA") and not (
-        "transparency" in image.info and image.mode in ("1", "L", "P", "RGB")
-    ):
+    if not image.has_transparency_data:
         return image
-    grey = is_grey(image.mode)
+    if image.mode.split(";")[0] == "I":  # one value is transparent, and Pillow's `convert` would lose it
+        grey = np.array(to_mode(image, "L"))
+        grey[np.asarray(image) == image.info["transparency"]] = 255
+        return Image.fromarray(grey)
+    mode = "L" if is_grey(image.mode) else "RGB"
     image = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("L" if grey else "RGB")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert(mode)
 
 
 def is_grey(mode: str) -> bool:

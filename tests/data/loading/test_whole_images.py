@@ -20,7 +20,7 @@ from jaxcnn.errors import RunStoppedError
 CAT = np.asarray(data.chelsea())  # 300×451
 
 
-class Images:
+class Images(Source):
     """Records in memory."""
 
     name, split = "images", "test"
