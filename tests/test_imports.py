@@ -226,7 +226,11 @@ def test_linen_stays_at_its_boundary(imports):
 @pytest.mark.parametrize("package", ["tensorflow", "flax.training", "flax.nnx", "torch", "keras"])
 def test_nobody_imports(imports, package):
     for module, names in imports.items():
-        assert not any(within(name, package) for name in names), module
+        if (module, package) != (
+            "jaxcnn.interop.pytorch_file",
+            "torch",
+        ):  # reads torch's own files
+            assert not any(within(name, package) for name in names), module
 
 
 def test_private_jax_stands_in_one_file():

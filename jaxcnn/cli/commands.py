@@ -223,7 +223,7 @@ COMMANDS = {
         import_weights,
         "Make a run's folder of weights from elsewhere.",
         IMPORT,
-        "import-weights --exp=NAME --from=FILE --workdir=runs/DIR",
+        "import-weights --exp=vgg_2014 --from=FILE --workdir=runs/DIR",
     ),
     "export": Command(
         export,
@@ -246,6 +246,9 @@ TRAINING = Command(
 )
 
 
+LONGEST_EXAMPLE = 32  # characters, so that a line of the overview has at most 120
+
+
 def overview() -> str:
     """The overview of `--help`: an example of each command, the experiments, and the exit statuses."""
     rows = [
@@ -254,12 +257,16 @@ def overview() -> str:
         ("--list", "Show every experiment and variant."),
         *((command.example, command.about) for command in COMMANDS.values()),
     ]
-    width = max(len(example) for example, _ in rows)
+    width = max(len(example) for example, _ in rows if len(example) <= LONGEST_EXAMPLE)
+    beside = f"\n{'':{width + len(program.command()) + 5}}"  # what is said of a longer one comes below it
     return "\n".join(
         (
             "The papers that built convolutional networks, executable in JAX.",
             "",
-            *(f"  {program.command()} {example:{width}}  {about}" for example, about in rows),
+            *(
+                f"  {program.command()} {example:{width}}{'  ' if len(example) <= width else beside}{about}"
+                for example, about in rows
+            ),
             "",
             textwrap.fill(f"Experiments: {', '.join(names())}.", 100),
             "Each command takes --help, and --json for one JSON document on standard output.",

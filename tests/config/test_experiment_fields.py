@@ -70,6 +70,8 @@ ROWS: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "size": (("1", "20"), ("0", "-1", "1.5", "10000", *WORDS)),
         "channels": ((), ("0", "2", "4", "1.5", *WORDS)),
         "stored_size": (("300", "512"), ("0", "-1", "1", "1.5", *WORDS)),
+        "resize": (("warp", "'shorter_side'"), ("squash", "None", "1")),
+        "channel_order": (("BGR", "RGB"), ("GBR", "None", "1")),
         "crop": ((), ("3", *WORDS)),
         "pad": (("0", "3"), ("-1", "0.5", *WORDS)),
         "mean": (("0", "127.5", "picture"), ("nan", "inf", "()", "(1,2)", "(1,2,3,4)", "median", "None")),

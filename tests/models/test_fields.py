@@ -95,7 +95,7 @@ TABLES: tuple[tuple[Any, dict[str, Values]], ...] = (
         NIN(),
         {"block1": counts(3), "block2": counts(3), "block3": counts(2), "dropout_rate": DROPOUT, "output_bias": FINITE}
         | {"kernel_sizes": Values(((1, 3, 5),), ((4, 5, 3), (5, 5, 0), (5, 5), 5)), "conv1_init": FREE}
-        | {"block1_init": FREE},
+        | {"block1_init": FREE, "pool2": Values(("max", "average"), ("mean", None, 1))},
     ),
     (ImageNetNIN(), {"dropout_rate": DROPOUT, "outer_init": FREE}),
     (PrimerCNN(), {"dropout_rate": DROPOUT}),

@@ -35,8 +35,8 @@ def decode_any(image: bytes | np.ndarray, *, size: int, channels: int, resize: R
     """An image as a square, as `decode` gives it, turned as its EXIF data says and opaque.
 
     Args:
-        image: an encoded image of one of the formats in `decode.SHOWN`, of an animation the first frame; or an array that `check_array`
-            accepts.
+        image: an encoded image of one of the formats in `decode.SHOWN`, of an animation the first frame; or an array
+            that `check_array` accepts.
         size: the side of the result, pixels.
         channels: 1 (grey, by the luma weights of ITU-R 601) or 3 (RGB).
         resize: "shorter_side" for the central square, "warp" for the whole image.

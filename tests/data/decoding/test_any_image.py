@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from jaxcnn.data.decoding import any_image
+from jaxcnn.data.decoding import orientation as orientation_data
 from jaxcnn.data.decoding.any_image import check_array, decode_any, read_image
 from jaxcnn.data.decoding.decode import decode
 from jaxcnn.errors import UsageError
@@ -30,7 +31,7 @@ def encoded(image: Image.Image, kind: str, **options) -> bytes:
 
 def with_exif(orientation: int) -> Image.Exif:
     exif = Image.Exif()
-    exif[any_image.ORIENTATION] = orientation
+    exif[orientation_data.TAG] = orientation
     return exif
 
 
