@@ -57,7 +57,8 @@ class Convention:
           names: as the table has them (`canonical`).
         """
         layers = {name.rpartition(".")[0] for name in names}
-        last = [theirs for ours, theirs in self.names.items() if ours.startswith(("conv", "s", "5b"))][-1]
+        deep = [ours for ours in self.names if ours.startswith(("conv", "s", "5b")) and "shortcut" not in ours]
+        last = self.names[deep[-1]]
         return layers <= set(self.names.values()) and any(layer.startswith(last.rpartition(".")[0]) for layer in layers)
 
     def canonical(self, name: str) -> str:

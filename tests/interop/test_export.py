@@ -113,7 +113,9 @@ def test_the_description(networks, runs, tmp_path):
 def test_the_description_of_an_image_that_is_padded(runs, tmp_path):
     before = jaxcnn.export(runs["lenet5_1998:paper"], format="safetensors", output=tmp_path / "n")["preprocessing"]
     assert (before["center_crop"], before["input_size"], before["padding"]) == (28, 32, pytest.approx(-0.1))
-    assert before["normalisation"] == {"mean": 20.0, "scale": 0.005, "whitening": None, "local_contrast": None}
+    assert before["normalisation"] == {"mean": 20.0, "scale": 0.005, "whitening": None, "local_contrast": None} | {
+        "channel_order": "RGB"
+    }
     assert before["normalisation_is_in_the_file"] is False
 
 

@@ -135,7 +135,7 @@ TABLES: tuple[tuple[Any, dict[str, Values]], ...] = (
         MaxPool(3, 2),
         {"size": COUNT, "strides": COUNT, "padding": Values((0, 2), (-1, 3, 0.5)), "ceil": SWITCH},
     ),
-    (AveragePool(3, 2), {"size": COUNT, "strides": COUNT}),
+    (AveragePool(3, 2), {"size": COUNT, "strides": COUNT, "ceil": SWITCH}),
     (AdaptiveAveragePool(3), {"size": COUNT}),
     (GlobalAveragePool(), {}),
     (Concatenate(), {}),
