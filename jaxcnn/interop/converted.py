@@ -11,7 +11,7 @@ class Converted:
     """The weights of a file, for one experiment.
 
     Attributes:
-      format: of the file: "pytorch", "safetensors", "keras" or "caffe".
+      format: of the file: "pytorch", "safetensors" or "caffe".
       family: whose conventions the names follow, as a person knows it ("torchvision", "Caffe's bvlc_googlenet").
       variables: {"params": …, "batch_stats": …}, nested by layer as the network has them; float32 NumPy arrays.
       overrides: path → value, as for `override`: fields of the model that make the function the same, and of the

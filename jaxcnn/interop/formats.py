@@ -14,7 +14,7 @@ from jaxcnn.interop.residual_order import Zeros
 from jaxcnn.interop.safetensors_file import LENGTH
 from jaxcnn.interop.torch_weights import READERS, convert_arrays, plausible
 
-Format = Literal["pytorch", "safetensors", "keras", "caffe"]
+Format = Literal["pytorch", "safetensors", "caffe"]
 
 
 class Source(NamedTuple):
@@ -31,8 +31,6 @@ class Source(NamedTuple):
     plausible: Callable[[Experiment], bool]
 
 
-HDF5 = b"\x89HDF\r\n\x1a\n"
-HDF5_PLACES = (0, 512, 1024, 2048)  # a user block may stand in front
 PICKLE = b"\x80"  # then the protocol
 # What a Caffe network begins with: its name, or an old or a new layer (fields 1, 2 and 100, with a length).
 PROTOBUF = (b"\x0a", b"\x12", b"\xa2\x06")
@@ -42,12 +40,9 @@ BY_ENDING: dict[str, Format] = {
     ".th": "pytorch",
     ".bin": "pytorch",
     ".safetensors": "safetensors",
-    ".h5": "keras",
-    ".hdf5": "keras",
-    ".keras": "keras",
     ".caffemodel": "caffe",
 }
-KNOWN = "PyTorch (.pth, .pt, .th), .safetensors, Keras (.h5, .keras, .weights.h5) and Caffe (.caffemodel)"
+KNOWN = "PyTorch (.pth, .pt, .th), .safetensors and Caffe (.caffemodel)"
 
 
 def format_of(file: Path) -> Format:
@@ -61,13 +56,11 @@ def format_of(file: Path) -> Format:
         raise DataMissingError(f"there is no file {file}; name a file of weights in --from.")
     try:
         with file.open("rb") as stream:
-            start = stream.read(max(HDF5_PLACES) + len(HDF5))
+            start = stream.read(16)
     except OSError as error:
         raise DataMissingError(f"can't read {file}: {error.strerror}.") from error
     if not start:
         raise damaged(file, "it is empty")
-    if any(start[place : place + len(HDF5)] == HDF5 for place in HDF5_PLACES):
-        return "keras"
     if start.startswith(b"PK"):
         return _of_archive(file)
     hint = BY_ENDING.get(file.suffix.lower())
@@ -83,7 +76,7 @@ def format_of(file: Path) -> Format:
 
 
 def _of_archive(file: Path) -> Format:
-    """PyTorch's and Keras's files are both zip archives."""
+    """PyTorch's files are zip archives."""
     try:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
@@ -91,8 +84,6 @@ def _of_archive(file: Path) -> Format:
         raise damaged(file, f"its archive is broken ({error})") from error
     if any(name.endswith("data.pkl") for name in names):
         return "pytorch"
-    if any(name.endswith((".h5", "config.json")) for name in names):
-        return "keras"
     raise UsageError(f"{file} is an archive without weights; allowed: {KNOWN}.")
 
 
@@ -103,12 +94,8 @@ def open_weights(file: Path, *, zeros: Zeros = "both") -> Source:
       UsageError, DataMissingError, JaxcnnError: the file can't be read.
     """
     format = format_of(file)
-    if format == "keras":
-        from jaxcnn.interop.keras_weights import convert  # pyright: ignore[reportMissingImports]
-
-        return Source(format, partial(convert, file), lambda experiment: True)
     if format == "caffe":
-        from jaxcnn.interop.caffe_weights import convert  # pyright: ignore[reportMissingImports]
+        from jaxcnn.interop.caffe_weights import convert
 
         return Source(format, partial(convert, file), lambda experiment: True)
     found = READERS[format](file)
