@@ -13,7 +13,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 WORKFLOW = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
 OURS = {"jaxcnn", "experiments", "launch"}
 # Imported where they are there: torch to be compared with, and what .[export] brings.
-OPTIONAL = {"torch", "libtpu", "_typeshed", "onnx"}
+OPTIONAL = {"torch", "libtpu", "_typeshed", "onnx", "h5py"}
 
 
 def distribution(requirement: str) -> str:

@@ -141,7 +141,7 @@ PREDICT: Flags = {
 }
 IMPORT: Flags = {
     "--exp": {"metavar": "NAME[:VARIANT]", "required": True, "help": "whose network the weights are for"},
-    "--from": {"metavar": "FILE", "required": True, "help": "PyTorch's, safetensors' or Caffe's"},
+    "--from": {"metavar": "FILE", "required": True, "help": "of PyTorch, safetensors, Keras or Caffe"},
     "--workdir": {"metavar": "DIR", "required": True, "help": "a new folder, which becomes that of a run"},
     "--set": {"metavar": "PATH=VALUE", "action": "append", "default": [], "help": "override a field; repeatable"},
     "--zeros": {

@@ -9,12 +9,13 @@ from typing import Literal, NamedTuple
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.errors import DataMissingError, UsageError
 from jaxcnn.interop.converted import Converted
+from jaxcnn.interop.keras_file import HDF5, INSIDE
 from jaxcnn.interop.named_arrays import damaged
 from jaxcnn.interop.residual_order import Zeros
 from jaxcnn.interop.safetensors_file import LENGTH
 from jaxcnn.interop.torch_weights import READERS, convert_arrays, plausible
 
-Format = Literal["pytorch", "safetensors", "caffe"]
+Format = Literal["pytorch", "safetensors", "keras", "caffe"]
 
 
 class Source(NamedTuple):
@@ -40,9 +41,12 @@ BY_ENDING: dict[str, Format] = {
     ".th": "pytorch",
     ".bin": "pytorch",
     ".safetensors": "safetensors",
+    ".h5": "keras",
+    ".hdf5": "keras",
+    ".keras": "keras",
     ".caffemodel": "caffe",
 }
-KNOWN = "PyTorch (.pth, .pt, .th), .safetensors and Caffe (.caffemodel)"
+KNOWN = "PyTorch (.pth, .pt, .th), .safetensors, Keras (.h5, .weights.h5, .keras) and Caffe (.caffemodel)"
 
 
 def format_of(file: Path) -> Format:
@@ -61,6 +65,8 @@ def format_of(file: Path) -> Format:
         raise DataMissingError(f"can't read {file}: {error.strerror}.") from error
     if not start:
         raise damaged(file, "it is empty")
+    if start.startswith(HDF5):
+        return "keras"
     if start.startswith(b"PK"):
         return _of_archive(file)
     hint = BY_ENDING.get(file.suffix.lower())
@@ -76,7 +82,7 @@ def format_of(file: Path) -> Format:
 
 
 def _of_archive(file: Path) -> Format:
-    """PyTorch's files are zip archives."""
+    """PyTorch's and Keras's files are both zip archives."""
     try:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
@@ -84,6 +90,8 @@ def _of_archive(file: Path) -> Format:
         raise damaged(file, f"its archive is broken ({error})") from error
     if any(name.endswith("data.pkl") for name in names):
         return "pytorch"
+    if INSIDE in names:
+        return "keras"
     raise UsageError(f"{file} is an archive without weights; allowed: {KNOWN}.")
 
 
@@ -94,6 +102,10 @@ def open_weights(file: Path, *, zeros: Zeros = "both") -> Source:
       UsageError, DataMissingError, JaxcnnError: the file can't be read.
     """
     format = format_of(file)
+    if format == "keras":
+        from jaxcnn.interop.keras_weights import convert
+
+        return Source(format, partial(convert, file), lambda experiment: True)
     if format == "caffe":
         from jaxcnn.interop.caffe_weights import convert
 

@@ -37,7 +37,8 @@ def import_weights(
 
     Args:
       experiment: whose network the weights are for. Fields that were set in it (`override`) are left as they are.
-      file: PyTorch's `.pth`, `.pt` or `.th`; `.safetensors`; Caffe's `.caffemodel`. Its content decides, not its name.
+      file: PyTorch's `.pth`, `.pt` or `.th`; `.safetensors`; Keras's `.h5`, `.weights.h5` or
+        `.keras`; Caffe's `.caffemodel`. Its content decides, not its name.
       workdir: a folder that doesn't exist yet, or is empty.
       zeros: where a network for CIFAR has the zeros of shortcut A, which no file says: on "both" sides of the channels,
         as in the usual code, or "behind" them, as in ours.
