@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from jaxcnn.config.experiment import Experiment
+from jaxcnn.config.overrides import apply_changes
 from jaxcnn.errors import UsageError
 from jaxcnn.interop.caffe_conventions import conventions
-from jaxcnn.interop.caffe_file import CaffeLayer, read_caffe
+from jaxcnn.interop.caffe_file import CaffeLayer, CaffeNet, read_caffe
 from jaxcnn.interop.caffe_names import KNOWN, Place, places
 from jaxcnn.interop.converted import Converted
 from jaxcnn.interop.placement import EPSILON, Layout, Placement
 from jaxcnn.models.googlenet import GoogLeNet
+from jaxcnn.runs.resolve import chosen_paths
 
 CAFFE = Layout(kernel=(2, 3, 1, 0), dense=(1, 0), maps_first=True)
 
@@ -21,7 +23,7 @@ def convert(file: Path, experiment: Experiment) -> Converted:
 
     Args:
       file: of the old (V1) or the new layers, with the layers' names of the well-known releases.
-      experiment: whose network takes the weights. It decides on the number of classes.
+      experiment: whose network takes the weights.
 
     Raises:
       UsageError: the file can't be read, is damaged, or has constants that this network can't have; or no release of
@@ -33,6 +35,9 @@ def convert(file: Path, experiment: Experiment) -> Converted:
             "alexnet_2012, nin_2013, vgg_2014, googlenet_2014 and resnet_2015."
         )
     net = read_caffe(file)
+    classes = class_count(net, experiment)
+    if classes:
+        experiment = apply_changes(experiment, classes.items())
     placement = Placement(experiment, CAFFE)
     layers = list(dict.fromkeys(path.rpartition("/")[0] for path in placement.expected))
     known = places(experiment.model, layers)
@@ -50,12 +55,29 @@ def convert(file: Path, experiment: Experiment) -> Converted:
         format="caffe",
         family=own.family,
         variables=placement.variables(),
-        overrides=own.overrides,
+        overrides=classes | own.overrides,
         adapted=(*sentences(placement), *heads, *own.adapted),
         missing=tuple(placement.missing),
         unexpected=tuple(placement.unexpected),
         wrong_shape=tuple(placement.wrong_shape),
     )
+
+
+CLASSIFIERS = ("ip2", "fc8", "cccp6", "cccp8", "fc")  # ours
+
+
+def class_count(net: CaffeNet, experiment: Experiment) -> dict[str, int]:
+    """The override for the file's number of classes; empty where the user has set one, or there is no classifier."""
+    if "model.num_classes" in chosen_paths(experiment):
+        return {}
+    known = places(experiment.model, list(CLASSIFIERS))
+    for layer in net.layers:
+        place = known.get(layer.name)
+        if layer.blobs and place is not None and place.layer in CLASSIFIERS and place.role == "weights":
+            sides = [side for side in layer.blobs[0].shape if side > 1] or [1]
+            outputs = layer.blobs[1].size if len(layer.blobs) > 1 else sides[0]
+            return {"model.num_classes": int(outputs)} if outputs > 0 else {}
+    return {}
 
 
 def names_of(layer: CaffeLayer) -> list[str]:

@@ -97,7 +97,7 @@ class Placement:
                 self.reordered.append(layer)
             else:
                 array = array.transpose(axes)
-            self._values[path] = np.ascontiguousarray(array, np.float32)
+            self._values[path] = float32(array)
 
     def bias(self, layer: str, bias: FileArray, name: str) -> None:
         """Takes a layer's bias; one in front of a batch normalisation, which ours lacks, becomes part of its mean."""
@@ -111,7 +111,7 @@ class Placement:
     def vector(self, path: str, values: FileArray, name: str) -> None:
         """Takes a variable of one axis as it is."""
         if self._is_wanted(path, name) and (array := self._shaped(path, values, self.expected[path], name)) is not None:
-            self._values[path] = np.ascontiguousarray(array, np.float32)
+            self._values[path] = float32(array)
 
     def statistics(
         self, layer: str, mean: tuple[FileArray, str], var: tuple[FileArray, str], *, factor: float, epsilon: float
@@ -129,7 +129,8 @@ class Placement:
             if not self._is_wanted(path, name):
                 continue
             if (found := self._shaped(path, array, self.expected[path], name)) is not None:
-                self._values[path] = (found.astype(np.float64) * factor + extra).astype(np.float32)
+                with np.errstate(all="ignore"):  # of damaged values
+                    self._values[path] = float32(found.astype(np.float64) * factor + extra)
                 self.shifted |= extra != 0.0
 
     def initialise(self, prefix: str, experiment: Experiment, seed: int = 0) -> list[str]:
@@ -145,7 +146,8 @@ class Placement:
         for layer, bias in self._biases.items():
             mean = self._values.get(f"{layer}.bn/mean")
             if mean is not None:
-                self._values[f"{layer}.bn/mean"] = (mean.astype(np.float64) - bias).astype(np.float32)
+                with np.errstate(all="ignore"):
+                    self._values[f"{layer}.bn/mean"] = float32(mean.astype(np.float64) - bias)
         self._biases = {}
         variables: dict[str, Tree] = {"params": {}, "batch_stats": {}}
         for path in self.expected:
@@ -200,3 +202,9 @@ def _laid_out(ours: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
 
 def _times(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape)) or "a single number"
+
+
+def float32(array: np.ndarray) -> np.ndarray:
+    """A contiguous float32 copy; what is beyond its range becomes infinite, without a warning."""
+    with np.errstate(all="ignore"):
+        return np.ascontiguousarray(array, np.float32)

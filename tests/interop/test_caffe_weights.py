@@ -64,6 +64,14 @@ def test_lenet_of_both_generations_is_the_same_function(generation, tmp_path):
     assert answer["format"] == "caffe" and any("reordered" in sentence for sentence in answer["adapted"])
 
 
+def test_the_number_of_classes_is_the_files(tmp_path):
+    layers = lenet_layers()
+    layers["ip2"] = ("InnerProduct", [np.zeros((7, 500)), np.zeros(7)])
+    (tmp_path / "lenet.caffemodel").write_bytes(caffemodel("LeNet", layers, "v1"))
+    converted = convert(tmp_path / "lenet.caffemodel", jaxcnn.load("lenet5_1998:caffe"))
+    assert converted.fits and converted.overrides["model.num_classes"] == 7
+
+
 def test_every_array_that_does_not_fit_is_named(tmp_path):
     layers = lenet_layers()
     del layers["ip2"]
