@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.interop.named_arrays import NamedArrays, damaged, named_arrays
+from jaxcnn.interop.pickled_objects import foreign_object, starts_as_archive
 
 # Before 2.6, weights_only=True could be made to run code (CVE-2025-32434).
 OLDEST = (2, 6)
@@ -21,6 +22,7 @@ OLDEST = (2, 6)
 # is the one that is evaluated.
 WRAPPERS = ("state_dict_ema", "state_dict", "model_state_dict", "model", "net", "network", "weights")
 DEEPEST = 3  # wrappers around each other
+SHARED = 2  # times a file's size is what its arrays may claim together: tied layers share their memory
 
 
 def read(file: Path) -> NamedArrays:
@@ -33,6 +35,7 @@ def read(file: Path) -> NamedArrays:
     """
     torch = _torch()
     _check_archive(file)
+    _check_objects(file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of old storage types, which concern torch's own users
@@ -64,7 +67,7 @@ def _torch() -> ModuleType:
 
 def _check_archive(file: Path) -> None:
     """Refuses a zip archive that would become larger than itself, or that holds a program."""
-    if not zipfile.is_zipfile(file):
+    if not starts_as_archive(file):
         return  # before torch 1.6: pickles one behind the other
     try:
         with zipfile.ZipFile(file) as archive:
@@ -78,16 +81,29 @@ def _check_archive(file: Path) -> None:
         raise UsageError(f"{file} is a TorchScript program; save the network's state_dict() instead.")
 
 
-def _refusal(file: Path, error: Exception) -> Exception:
+def _check_objects(file: Path) -> None:
+    """Refuses a file with other objects than a state dict's, before torch makes any of them."""
+    try:
+        foreign = foreign_object(file)
+    except Exception as error:  # a broken pickle or archive fails in every way that there is
+        raise damaged(file, f"its pickle can't be read ({type(error).__name__})") from error
+    if foreign is not None:
+        raise _more_than_arrays(file, foreign)
+
+
+def _more_than_arrays(file: Path, what: str) -> UsageError:
+    return UsageError(
+        f"{file} holds more than arrays ({what}): reading that could run code, so it is refused. Where you trust it, "
+        "load it in Python, and save the network's state_dict() alone."
+    )
+
+
+def _refusal(file: Path, error: Exception) -> JaxcnnError:
     """What to say of a file that torch didn't load."""
     text = str(error)
     named = re.search(r"GLOBAL ([\w.]+)", text)
-    if named or "for unrecognized" in text or "reduce" in text.lower() or "instance of" in text:
-        what = f" ({named.group(1)})" if named else ""
-        return UsageError(
-            f"{file} holds more than arrays{what}: reading that would run code, so it is refused. Where you trust it, "
-            "load it in Python, and save the network's state_dict() alone."
-        )
+    if named or "for unrecognized" in text or "instance of" in text:
+        return _more_than_arrays(file, named.group(1) if named else type(error).__name__)
     return damaged(file, f"torch can't load it ({type(error).__name__})")
 
 
@@ -109,13 +125,14 @@ def _unwrapped(content: Any, torch: ModuleType) -> tuple[dict[str, Any], list[st
 
 def _arrays(tensors: dict[str, Any], file: Path, torch: ModuleType) -> dict[str, np.ndarray]:
     """The tensors as NumPy arrays."""
-    size, arrays = file.stat().st_size, {}
+    size, arrays, total = file.stat().st_size, {}, 0
     for name, tensor in tensors.items():
         # A stride of 0 lets a few bytes claim to be an array of any size; quantised and sparse arrays aren't numbers.
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or tensor.is_complex():
             raise UsageError(f"{file}: the array {name} is {tensor.dtype}, {tensor.layout}; only plain ones are read.")
-        if math.prod(tensor.shape) * tensor.element_size() > size:
-            raise damaged(file, f"the array {name} claims the shape {list(tensor.shape)}, more than the file holds")
+        total += math.prod(tensor.shape) * tensor.element_size()
+        if total > SHARED * size:
+            raise damaged(file, f"up to {name}, {list(tensor.shape)}, its arrays claim {total:,} of {size:,} bytes")
         tensor = tensor.detach()
         wide = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
         try:

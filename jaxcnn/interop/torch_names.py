@@ -51,15 +51,14 @@ class Convention:
         return f"{self.names[layer]}.{leaves[name]}"
 
     def covers(self, names: Iterable[str]) -> bool:
-        """Whether these names, of a file, may be this network's: every layer has its place, and the deepest are there.
+        """Whether each of these names, of a file, may be this network's, and the network's last block is among them.
 
         Args:
           names: as the table has them (`canonical`).
         """
         layers = {name.rpartition(".")[0] for name in names}
-        deep = [ours for ours in self.names if ours.startswith(("conv", "s", "5b")) and "shortcut" not in ours]
-        last = self.names[deep[-1]]
-        return layers <= set(self.names.values()) and any(layer.startswith(last.rpartition(".")[0]) for layer in layers)
+        blocks = [theirs for ours, theirs in self.names.items() if ours.endswith("/a")]
+        return layers <= set(self.names.values()) and (not blocks or blocks[-1] in layers)
 
     def canonical(self, name: str) -> str:
         """A name in a file as the table has it."""

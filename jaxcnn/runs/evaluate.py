@@ -8,6 +8,7 @@ from typing import Any
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import override, parse_settings
 from jaxcnn.data.any_source import any_data_set, open_any
+from jaxcnn.data.class_names import readable_names
 from jaxcnn.data.naming import canonical
 from jaxcnn.data.preparation.choose import choose
 from jaxcnn.data.sources import Source
@@ -119,7 +120,7 @@ def other_data(workdir: Path, saved: dict[str, Any], source: Source) -> list[str
     """
     lines, content = [], saved.get(CONTENT)
     names = class_names(workdir)
-    if names is not None and list(source.class_names) != names:
+    if names and _readable(source.class_names) != _readable(names):  # imported weights may come without names
         lines.append(
             f"note: the classes of {source.name} aren't those that the network was trained on ({_first(names)}; here "
             f"{_first(source.class_names)}): they are compared by their numbers."
@@ -131,6 +132,11 @@ def other_data(workdir: Path, saved: dict[str, Any], source: Source) -> list[str
             f"({known['images']:,} there, {len(source):,} here)."
         )
     return lines
+
+
+def _readable(names: Sequence[str]) -> tuple[str, ...]:
+    """ImageNet's classes have identifiers in data sets, and words in a folder of imported weights."""
+    return readable_names(names, len(names))
 
 
 def _first(names: Sequence[str]) -> str:
