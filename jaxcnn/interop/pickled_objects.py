@@ -11,7 +11,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 ZIP = b"PK\x03\x04"  # how torch itself tells its archives from pickles
 PICKLES = 5  # of a file from before torch 1.6, one behind the other; its arrays come after them
@@ -65,7 +65,7 @@ def _names_in_pickles(file: Path) -> Iterator[str]:
             yield from _names(stream)
 
 
-def _names(stream: BinaryIO) -> Iterator[str]:
+def _names(stream: IO[bytes]) -> Iterator[str]:
     """The objects that a pickle names, from where the stream stands; at the end it stands behind it."""
     for count, (instruction, argument, _) in enumerate(pickletools.genops(stream)):
         if count > MOST:
