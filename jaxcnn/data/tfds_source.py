@@ -72,7 +72,7 @@ def tfds_data_set(name: str, data_dir: epath.PathLike | None = None) -> DataSet:
     sizes = {split: info.splits[split].num_examples for split in info.splits}
     if "train" not in sizes:
         raise UsageError(f"--data={name} has the splits {', '.join(sizes)}; it needs one called train.")
-    test = next((split for split in TESTS if sizes.get(split)), None)
+    test = next((split for split in TESTS if sizes.get(split) and _is_labelled(folder, split)), None)
     return DataSet(
         name,
         num_classes=int(classes),
@@ -83,6 +83,12 @@ def tfds_data_set(name: str, data_dir: epath.PathLike | None = None) -> DataSet:
         tfds_name=tfds_name(name).name,
         photographs=True,
     )
+
+
+def _is_labelled(folder: epath.Path, split: str) -> bool:
+    """Whether a split's labels are public; those of ImageNet's test images are −1."""
+    records = _builder(folder).as_data_source(split, file_format=RANDOM_ACCESS_FORMAT)
+    return int(records[0]["label"]) >= 0
 
 
 def _builder(folder: epath.Path) -> Any:

@@ -12,7 +12,11 @@ from jaxcnn.interop.caffe_file import CaffeLayer, CaffeNet, read_caffe
 from jaxcnn.interop.caffe_names import KNOWN, Place, places
 from jaxcnn.interop.converted import Converted
 from jaxcnn.interop.placement import EPSILON, Layout, Placement
+from jaxcnn.models.alexnet import AlexNet
 from jaxcnn.models.googlenet import GoogLeNet
+from jaxcnn.models.lenet_variants import CaffeLeNet
+from jaxcnn.models.nin import NIN, ImageNetNIN
+from jaxcnn.models.vgg import VGG
 from jaxcnn.runs.resolve import chosen_paths
 
 CAFFE = Layout(kernel=(2, 3, 1, 0), dense=(1, 0), maps_first=True)
@@ -49,13 +53,13 @@ def convert(file: Path, experiment: Experiment) -> Converted:
             placement.unexpected += names_of(layer)
         else:
             take(placement, layer, place, flattened(place.layer, placement.expected))
-    own = conventions(net, experiment)
+    own, chosen = conventions(net, experiment), chosen_paths(experiment)
     heads = without_heads(placement, experiment)
     return Converted(
         format="caffe",
         family=own.family,
         variables=placement.variables(),
-        overrides=classes | own.overrides,
+        overrides=classes | {path: value for path, value in own.overrides.items() if path not in chosen},
         adapted=(*sentences(placement), *heads, *own.adapted),
         missing=tuple(placement.missing),
         unexpected=tuple(placement.unexpected),
@@ -63,17 +67,18 @@ def convert(file: Path, experiment: Experiment) -> Converted:
     )
 
 
-CLASSIFIERS = ("ip2", "fc8", "cccp6", "cccp8", "fc")  # ours
+CLASSIFIERS = {CaffeLeNet: "ip2", AlexNet: "fc8", VGG: "fc8", NIN: "cccp6", ImageNetNIN: "cccp8", GoogLeNet: "fc"}
 
 
 def class_count(net: CaffeNet, experiment: Experiment) -> dict[str, int]:
     """The override for the file's number of classes; empty where the user has set one, or there is no classifier."""
     if "model.num_classes" in chosen_paths(experiment):
         return {}
-    known = places(experiment.model, list(CLASSIFIERS))
+    classifier = CLASSIFIERS.get(type(experiment.model), "fc")
+    known = places(experiment.model, [classifier])
     for layer in net.layers:
         place = known.get(layer.name)
-        if layer.blobs and place is not None and place.layer in CLASSIFIERS and place.role == "weights":
+        if layer.blobs and place is not None and place.layer == classifier and place.role == "weights":
             sides = [side for side in layer.blobs[0].shape if side > 1] or [1]
             outputs = layer.blobs[1].size if len(layer.blobs) > 1 else sides[0]
             return {"model.num_classes": int(outputs)} if outputs > 0 else {}

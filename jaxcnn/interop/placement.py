@@ -207,4 +207,4 @@ def _times(shape: tuple[int, ...]) -> str:
 def float32(array: np.ndarray) -> np.ndarray:
     """A contiguous float32 copy; what is beyond its range becomes infinite, without a warning."""
     with np.errstate(all="ignore"):
-        return np.ascontiguousarray(array, np.float32)
+        return np.array(array, np.float32, order="C")
