@@ -28,7 +28,7 @@ def no_data(monkeypatch):
         raise AssertionError("data was looked for")
 
     monkeypatch.setattr(plan_module, "choose", fail)
-    monkeypatch.setattr(plan_module, "open_source", fail)
+    monkeypatch.setattr(plan_module, "open_any", fail)
     monkeypatch.setattr(choose_module, "prepare", fail)
 
 
