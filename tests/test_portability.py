@@ -15,10 +15,11 @@ MISSING = {
     "macos": {"modules": (), "signals": (), "functions": ("sched_getaffinity", "memfd_create", "posix_fadvise")},
 }
 
-# psutil and filelock come first: they are other programs on each system, and those for this one need such modules.
+# These come first: asyncio, psutil and filelock are other programs on each system, and those for this one need what the
+# others lack.
 IMPORT_EVERYTHING = """
 import importlib, os, pkgutil, signal, sys
-import filelock, psutil
+import asyncio, filelock, psutil
 
 missing = {missing!r}
 for name in missing["signals"]:

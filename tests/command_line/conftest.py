@@ -3,18 +3,15 @@
 import dataclasses
 import json
 import urllib.request
-from typing import Any
 
-import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import pytest
+from linear_network import Linear
 
 import jaxcnn.experiments.cnn_primer
 from jaxcnn.cli.main import main
 from jaxcnn.config.experiment import Rehearsal
 from jaxcnn.config.inputs import Inputs
-from jaxcnn.models.layers.core import Dense
 from jaxcnn.optim.schedules import Constant
 
 
@@ -30,18 +27,6 @@ def no_network(monkeypatch):
         raise OSError("network is unreachable")
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
-
-
-class Linear(nn.Module):
-    """A network that compiles quickly."""
-
-    num_classes: int = 10
-    dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(self, images, *, train: bool):
-        del train
-        return Dense(self.num_classes, name="fc", dtype=self.dtype)(images).astype(jnp.float32)
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ def large_pages(undecided):
     """A machine that gives large pages to those who ask."""
     undecided.setattr(host_memory, "kernel_gives", lambda: "madvise")
     undecided.setattr(host_memory, "glibc_version", lambda: (2, 35))
+    undecided.setattr(sys, "gettrace", lambda: None)  # coverage traces like a debugger
     return undecided
 
 
@@ -119,7 +120,6 @@ def test_systems_without_large_pages(undecided, tmp_path):
 def test_a_command_starts_itself_again_with_large_pages(large_pages, options, ours, given):
     started = []
     large_pages.setattr(os, "execve", lambda *arguments: started.append(arguments))
-    large_pages.setattr(sys, "gettrace", lambda: None)  # coverage traces like a debugger
     large_pages.chdir(ROOT)
     host_memory.start_again(ours, ("python", *options, *given, "--exp=lenet5_1998"))
     ((executable, arguments, environment),) = started
@@ -131,6 +131,7 @@ def test_a_command_starts_itself_again_with_large_pages(large_pages, options, ou
 @pytest.mark.parametrize(("own", "expected"), [({}, True), ({"MALLOC_ARENA_MAX": "4"}, False)])
 def test_so_does_the_real_one_unless_the_user_has_decided(tmp_path, own, expected):
     environment = without_settings() | own | {"JAX_PLATFORMS": "cpu", "TFDS_DATA_DIR": str(tmp_path)}
+    environment.pop("COVERAGE_PROCESS_CONFIG", None)  # what is traced isn't started again
     command = [sys.executable, "launch.py", "doctor", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment)
     assert json.loads(done.stdout)["large_pages"] is expected
@@ -154,6 +155,12 @@ def test_what_isnt_plainly_the_command_goes_on(large_pages, arguments):
     large_pages.chdir(ROOT)
     for ours in ((str(ROOT / "launch.py"),), ("-m", "jaxcnn")):
         host_memory.start_again(ours, arguments)
+
+
+def test_what_a_debugger_traces_goes_on(large_pages):
+    large_pages.setattr(sys, "gettrace", lambda: print)
+    large_pages.setattr(os, "execve", lambda *_: pytest.fail("it started again"))
+    host_memory.start_again(("launch.py",), ("python", "launch.py"))
 
 
 def test_a_system_that_refuses_to_start_it_again_is_no_failure(large_pages):
