@@ -13,7 +13,9 @@ LAYOUTS = {"onnx": "NCHW", "stablehlo": "NHWC", "safetensors": "NHWC"}  # each a
 MAKERS = {"onnx": ("onnx",), "stablehlo": ("jaxlib",), "safetensors": ("safetensors",)}
 
 
-def describe_export(network: ExportedNetwork, format: str, output: Path, details: dict[str, Any]) -> dict[str, Any]:
+def describe_export(
+    network: ExportedNetwork, format: str, output: Path, details: dict[str, Any], *, layout: str | None = None
+) -> dict[str, Any]:
     """Everything that a program needs to use an exported file, in JSON types.
 
     Args:
@@ -21,11 +23,12 @@ def describe_export(network: ExportedNetwork, format: str, output: Path, details
       format: of the file.
       output: the file.
       details: what only this format has, {"opset": 17}.
+      layout: of the images, where it isn't the usual one of the format.
     """
     trained, inputs = network.trained, network.trained.experiment.inputs
     versions = ("jaxcnn", "jax", "flax", *MAKERS[format])
     side, _, channels = network.image_shape
-    layout = LAYOUTS[format]
+    layout = layout or LAYOUTS[format]
     places = {"N": "batch", "C": channels, "H": side, "W": side}
     return {
         "format": format,
@@ -65,6 +68,7 @@ def preprocessing(inputs: Inputs, format: str) -> dict[str, Any]:
         "center_crop": side,
         "normalisation": normalisation,
         "input_size": inputs.size,  # what the layers see, after padding
+        "pad": inputs.pad,  # in training, where crops are random, on each side
         "padding": inputs.background if inputs.size > side else None,
         "normalisation_is_in_the_file": format != "safetensors",
     }

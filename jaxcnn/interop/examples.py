@@ -35,6 +35,27 @@ for name, array in load_file({file}).items():
     print(name, array.shape)
 """
 
+TORCHVISION = """\
+import json
+
+import numpy as np
+import torch
+import torchvision
+from PIL import Image, ImageOps
+from safetensors.torch import load_file
+
+arrays = load_file({file})
+{mean_image}network = torchvision.models.{torchvision}
+network.load_state_dict(arrays)
+network.eval()
+{read}
+inputs = (pixels - {mean}) * {scale}
+inputs = np.ascontiguousarray(inputs{order}.transpose(0, 3, 1, 2), np.float32)
+with torch.no_grad():
+    scores = network(torch.from_numpy(inputs))
+{answer}"""
+MEAN_IMAGE = 'mean = arrays.pop("statistics/mean").numpy()[{start}:{end}, {start}:{end}]\n'
+
 READ = """\
 image = Image.open("photo.jpg").convert("{mode}")
 image = {resized}
@@ -54,7 +75,7 @@ PROGRAMS = {"onnx": ONNX, "stablehlo": STABLEHLO, "safetensors": SAFETENSORS}
 
 
 def example(description: dict[str, Any], file: str, description_file: str) -> str:
-    """A program that reads `photo.jpg` and prints its class; for safetensors, one that lists the arrays.
+    """A program that reads `photo.jpg` and prints its class; where no program has the network, one that lists arrays.
 
     Args:
       description: what `describe_export` says.
@@ -68,7 +89,26 @@ def example(description: dict[str, Any], file: str, description_file: str) -> st
     resized = (WARPED if before["resize"]["what"] == "the whole image" else SQUARE).format(stored=stored)
     read = READ.format(mode=mode, resized=resized, side=side, channels=channels, crop=crop)
     answer = ANSWER.format(description=quoted(description_file))
-    return PROGRAMS[description["format"]].format(read=read.rstrip(), file=quoted(file), answer=answer)
+    values = {"read": read.rstrip(), "file": quoted(file), "answer": answer}
+    if is_for_torchvision(description):
+        how = before["normalisation"]
+        is_image = isinstance(how["mean"], str)
+        values |= {
+            "torchvision": description["torchvision"],
+            "mean_image": MEAN_IMAGE.format(start=start, end=start + side) if is_image else "",
+            "mean": "mean" if is_image else how["mean"],
+            "scale": how["scale"],
+            "order": "[..., ::-1]" if how["channel_order"] == "BGR" else "",
+        }
+        return TORCHVISION.format(**values)
+    return PROGRAMS[description["format"]].format(**values)
+
+
+def is_for_torchvision(description: dict[str, Any]) -> bool:
+    """Whether the example uses torchvision: it has the network, and mean and scale are all that images need."""
+    before = description["preprocessing"]
+    replaced = any(before["normalisation"][name] is not None for name in ("whitening", "local_contrast"))
+    return bool(description.get("torchvision")) and not replaced and before["padding"] is None
 
 
 def quoted(text: str) -> str:

@@ -63,14 +63,17 @@ Maker = Callable[[ExportedNetwork, Path], tuple[bytes, dict[str, Any]]]  # gives
 
 def _safetensors() -> Maker:
     from jaxcnn.interop.safetensors_export import encoded, named_arrays
-    from jaxcnn.interop.torch_weights import family_of, to_torch
+    from jaxcnn.interop.torch_export import family_of, to_torch, torchvision_call
 
     def make(network: ExportedNetwork, path: Path) -> tuple[bytes, dict[str, Any]]:
         trained = network.trained
         family = family_of(trained.experiment.model)
         arrays = to_torch(trained.experiment, trained.variables) if family else named_arrays(trained.variables)
-        details = {"names": family or "jaxcnn", "arrays": len(arrays)}
-        description = describe_export(network, "safetensors", path, details)
+        details: dict[str, Any] = {"names": family or "jaxcnn", "arrays": len(arrays)}
+        if family:
+            details["torchvision"] = torchvision_call(trained.experiment.model)
+        layout = "NCHW" if family else "NHWC"
+        description = describe_export(network, "safetensors", path, details, layout=layout)
         return encoded(arrays, as_metadata(description)), description
 
     return make

@@ -70,9 +70,9 @@ def format_of(file: Path) -> Format:
     if start.startswith(b"PK"):
         return _of_archive(file)
     hint = BY_ENDING.get(file.suffix.lower())
-    if start[LENGTH : LENGTH + 1] == b"{" and hint in (None, "safetensors"):
+    if start[LENGTH : LENGTH + 1] == b"{" and int.from_bytes(start[:LENGTH], "little") < file.stat().st_size:
         return "safetensors"
-    if start.startswith(PICKLE) and len(start) > 1 and start[1] <= 5 and hint in (None, "pytorch"):
+    if start.startswith(PICKLE) and len(start) > 1 and start[1] <= 5:
         return "pytorch"
     if hint is not None:
         return hint

@@ -16,6 +16,7 @@ from jaxcnn.interop.suggestion import fitting
 from jaxcnn.runs.adopt import adopt, free_folder
 from jaxcnn.runtime.paths import expanded
 
+NAMED = 20  # arrays of a kind on a terminal
 PREPROCESSING = ("size", "stored_size", "resize", "channels", "channel_order", "mean", "scale")
 
 
@@ -84,13 +85,17 @@ def import_weights(
 
 
 def refusal(experiment: Experiment, file: Path, converted: Converted, better: str | None) -> str:
-    """What to say of a file that doesn't fit: a line with what to do, then a line for each array."""
+    """What to say of a file that doesn't fit: a line with what to do, then a line for each array, up to `NAMED`."""
     kinds = {
-        "missing": [f"missing: {name}" for name in converted.missing],
-        "unexpected": [f"unexpected: {name}" for name in converted.unexpected],
-        "of the wrong shape": [f"wrong shape: {text}" for text in converted.wrong_shape],
+        "missing": converted.missing,
+        "unexpected": converted.unexpected,
+        "of the wrong shape": converted.wrong_shape,
     }
-    counts = ", ".join(f"{len(lines):,} {kind}" for kind, lines in kinds.items() if lines)
+    counts = ", ".join(f"{len(arrays):,} {kind}" for kind, arrays in kinds.items() if arrays)
     advice = f"they fit --exp={better}" if better else "no variant of any experiment was found that they fit"
-    first = f"the weights in {file} aren't those of {experiment.id} ({counts}); {advice}. Nothing was written."
-    return "\n".join([first, *(f"  {line}" for lines in kinds.values() for line in lines)])
+    lines = [f"the weights in {file} aren't those of {experiment.id} ({counts}); {advice}. Nothing was written."]
+    for kind, arrays in kinds.items():
+        lines += [f"  {kind.removeprefix('of the ')}: {array}" for array in arrays[:NAMED]]
+        if len(arrays) > NAMED:
+            lines.append(f"  {kind.removeprefix('of the ')}: {len(arrays) - NAMED:,} more, which --json lists")
+    return "\n".join(lines)

@@ -12,7 +12,8 @@ from jaxcnn.errors import DataMissingError
 # What stands in front of every name where a network was saved from within a wrapper: DataParallel, torch.compile, and
 # the attribute of a training loop's own module.
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
-COUNTERS = ("num_batches_tracked",)  # of batch norm in torch: only a momentum of None reads them
+# Of batch norm in torch, where only a momentum of None reads it; and of an averaged network (swa_utils).
+COUNTERS = ("num_batches_tracked", "n_averaged")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,14 +24,21 @@ class NamedArrays:
       format: "pytorch" or "safetensors".
       arrays: by the file's names; what was floating point is float32.
       adapted: what was changed to get there, a sentence each.
+      metadata: the texts in the file's header, which only safetensors have.
     """
 
     format: str
     arrays: Mapping[str, np.ndarray]
     adapted: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def named_arrays(format: str, found: Mapping[str, np.ndarray], adapted: Iterable[str] = ()) -> NamedArrays:
+def named_arrays(
+    format: str,
+    found: Mapping[str, np.ndarray],
+    adapted: Iterable[str] = (),
+    metadata: Mapping[str, str] | None = None,
+) -> NamedArrays:
     """The arrays without wrappers' prefixes and counters, as float32."""
     arrays = {name: array for name, array in found.items() if name.rpartition(".")[2] not in COUNTERS}
     notes = list(adapted)
@@ -43,7 +51,8 @@ def named_arrays(format: str, found: Mapping[str, np.ndarray], adapted: Iterable
     others = sorted({str(array.dtype) for array in arrays.values() if is_floating(array.dtype)} - {"float32"})
     if others:
         notes.append(f"Values in {' and '.join(others)} became float32.")
-    return NamedArrays(format, {name: _as_float32(array) for name, array in arrays.items()}, tuple(notes))
+    arrays = {name: _as_float32(array) for name, array in arrays.items()}
+    return NamedArrays(format, arrays, tuple(notes), metadata or {})
 
 
 def is_floating(dtype: np.dtype) -> bool:

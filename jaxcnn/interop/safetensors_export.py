@@ -36,4 +36,6 @@ def encoded(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
       metadata: what the file's header is to say.
     """
     # safetensors takes the memory of an array as it lies: a transposed or strided one would be saved as wrong numbers.
-    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
+    # (NumPy gives a copy of a single number, such as torch's count of batches, an axis of its own.)
+    whole = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
+    return save(whole, metadata)

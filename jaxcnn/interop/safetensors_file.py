@@ -42,6 +42,7 @@ def read(file: Path) -> NamedArrays:
     """
     with file.open("rb") as stream:
         header, size = _header(stream, file)
+        metadata = header.pop(METADATA, None)
         start = stream.tell()
         arrays, end = {}, 0
         for name, entry in _by_place(header, file):
@@ -54,11 +55,11 @@ def read(file: Path) -> NamedArrays:
             arrays[name] = _array(stream.read(end - place[0]), dtype, shape, name, file)
         if end != size - start:
             raise damaged(file, f"{size - start - end:,} bytes at its end belong to no array")
-    return named_arrays("safetensors", arrays)
+    return named_arrays("safetensors", arrays, metadata=metadata)
 
 
 def _header(stream: BinaryIO, file: Path) -> tuple[dict[str, Any], int]:
-    """(The header without its metadata, the file's size in bytes); the stream stands behind it."""
+    """(The header, the file's size in bytes); the stream stands behind it."""
     size = file.stat().st_size
     length = int.from_bytes(stream.read(LENGTH), "little")
     if size < LENGTH or length > min(size - LENGTH, LONGEST_HEADER):
@@ -69,7 +70,9 @@ def _header(stream: BinaryIO, file: Path) -> tuple[dict[str, Any], int]:
         raise damaged(file, f"its header is no JSON ({error})") from error
     if not isinstance(header, dict):
         raise damaged(file, "its header is no JSON object")
-    header.pop(METADATA, None)
+    texts = header.get(METADATA) or {}
+    if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+        raise damaged(file, f"{METADATA} in its header isn't texts by name")
     return header, size
 
 

@@ -1,6 +1,6 @@
-"""Weights in torch's names, or in ours, become a network's variables; and the way back."""
+"""Weights in torch's names become a network's variables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,23 +8,23 @@ import numpy as np
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import apply_changes
-from jaxcnn.errors import UsageError
 from jaxcnn.interop import pytorch_file, safetensors_file
 from jaxcnn.interop.converted import Converted
 from jaxcnn.interop.named_arrays import NamedArrays, flat, nested
+from jaxcnn.interop.our_names import convert_our_names, not_chosen, split_statistics, wanted_statistics
+from jaxcnn.interop.own_description import SAID, OwnDescription, own_description
 from jaxcnn.interop.residual_order import Zeros, reordered, widths
 from jaxcnn.interop.torch_inputs import class_names, preprocessing
-from jaxcnn.interop.torch_layout import their_shape, to_ours, to_theirs
+from jaxcnn.interop.torch_layout import their_shape, to_ours
 from jaxcnn.interop.torch_names import Convention, convention
 from jaxcnn.interop.variables import initial_values, wanted_variables
 from jaxcnn.models.resnet import ResNet
 from jaxcnn.models.resnet_cifar import CifarResNet
+from jaxcnn.models.vgg import VGG
 from jaxcnn.runs.resolve import chosen_paths
 
 READERS = {"pytorch": pytorch_file.read, "safetensors": safetensors_file.read}
-OURS = "jaxcnn"
 HEADS = "aux"  # how the layers of auxiliary heads begin, which run in training alone
-STATISTICS = "statistics/"  # in front of what the inputs take from the training set, in files in our names
 
 
 def convert(file: Path, experiment: Experiment, *, zeros: Zeros = "both") -> Converted:
@@ -44,54 +44,63 @@ def convert(file: Path, experiment: Experiment, *, zeros: Zeros = "both") -> Con
 
 def convert_arrays(found: NamedArrays, experiment: Experiment, *, zeros: Zeros = "both") -> Converted:
     """What these arrays are for this experiment; the arguments are those of `convert`."""
-    theirs = convention(experiment.model)
-    if theirs is None or any("/" in name for name in found.arrays):
-        return _in_our_names(found, experiment)
-    arrays = {theirs.canonical(name): array for name, array in found.arrays.items()}
-    file_names = {theirs.canonical(name): name for name in found.arrays}
-    overrides, adapted = _overrides(arrays, experiment, theirs)
+    theirs, (network, statistics) = convention(experiment.model), split_statistics(found.arrays)
+    if theirs is None or any("/" in name for name in network):
+        return convert_our_names(found, experiment)
+    file_names = {theirs.canonical(name): name for name in network}
+    arrays = {name: network[theirs_name] for name, theirs_name in file_names.items()}
+    described = own_description(found.metadata)
+    overrides, adapted = _overrides(arrays, experiment, theirs, described)
     changed = apply_changes(experiment, overrides.items())
     wanted = wanted_variables(changed)
     taken = _Taken(arrays, flat(wanted), theirs)
     adapted += taken.fold_biases()
     adapted += taken.begin_heads(changed)
-    values = taken.values
-    if taken.is_complete and widths(changed.model) is not None:
-        if zeros == "both":
-            values = reordered(values, changed.model, to_ours=True)
-        adapted.append(
-            "The zeros of shortcut A are taken to lie "
-            + (
-                "on both sides of the channels, as in the usual code for CIFAR; the channels of the residual stream "
-                "were reordered, as ours lie behind. The file can't tell: for zeros behind give zeros=behind."
-                if zeros == "both"
-                else "behind the channels, as here."
-            )
-        )
+    variables: dict[str, Any] = {}
+    if taken.is_complete:
+        values, said = _in_our_order(taken.values, changed.model, "both" if described is not None else zeros)
+        adapted += said
+        variables = nested(values, wanted) | wanted_statistics(statistics, changed.inputs)
     num_classes = getattr(changed.model, "num_classes", 0)
+    names = class_names(experiment, num_classes) if described is None else described.class_names
     return Converted(
         format=found.format,
         family=theirs.family,
-        variables=nested(values, wanted) if taken.is_complete else {},
+        variables=variables,
         overrides=overrides,
         adapted=(*found.adapted, *adapted),
-        class_names=class_names(experiment, num_classes),
+        class_names=names,
         missing=tuple(taken.missing),
         unexpected=tuple(file_names[name] for name in arrays if name not in taken.used),
         wrong_shape=tuple(taken.wrong_shape),
     )
 
 
+def _in_our_order(values: dict[str, np.ndarray], model: Any, zeros: Zeros) -> tuple[dict[str, np.ndarray], list[str]]:
+    """(The values with the residual stream's channels as ours are, what is to be said of it)."""
+    if widths(model) is None:
+        return values, []
+    if zeros == "behind":
+        return values, ["The zeros of shortcut A are taken to lie behind the channels, as here."]
+    said = (
+        "The zeros of shortcut A are taken to lie on both sides of the channels, as in the usual code for CIFAR; the "
+        "channels of the residual stream were reordered, as ours lie behind. The file can't tell: for zeros behind "
+        "give zeros=behind."
+    )
+    return reordered(values, model, to_ours=True), [said]
+
+
 def plausible(found: NamedArrays, experiment: Experiment) -> bool:
     """Whether arrays of these names may be this experiment's: a quick look, before anything is compared."""
     theirs = convention(experiment.model)
-    if any("/" in name for name in found.arrays):
+    network, _ = split_statistics(found.arrays)
+    if any("/" in name for name in network):
         return True
-    return theirs is not None and theirs.covers([theirs.canonical(name) for name in found.arrays])
+    return theirs is not None and theirs.covers([theirs.canonical(name) for name in network])
 
 
 def _overrides(
-    arrays: Mapping[str, np.ndarray], experiment: Experiment, theirs: Convention
+    arrays: Mapping[str, np.ndarray], experiment: Experiment, theirs: Convention, described: OwnDescription | None
 ) -> tuple[dict[str, Any], list[str]]:
     """(What of the experiment has to change for these weights, what is to be said of it).
 
@@ -103,21 +112,30 @@ def _overrides(
     num_classes = experiment.model.num_classes if logits is None or not logits.ndim else int(logits.shape[0])
     if num_classes != experiment.model.num_classes and num_classes > 0:
         overrides["model.num_classes"] = num_classes
-    model = experiment.model
     projects = any(".shortcut." in name or ".downsample." in name for name in arrays)
-    if isinstance(model, ResNet) and model.bottleneck and not model.stride_on_3x3:
-        overrides["model.stride_on_3x3"] = True
-        adapted.append("A bottleneck strides in its 3×3 convolution, as torchvision's do (model.stride_on_3x3=True).")
-    if isinstance(model, CifarResNet) and model.shortcut == "A" and projects:
-        overrides["model.shortcut"] = "B"
-        adapted.append('The network has projections where the shape changes (model.shortcut="B").')
-    if isinstance(model, CifarResNet | ResNet) and model.shortcut == "none" and not projects:
+    for path, value, said in _switched(experiment.model, projects=projects):
+        if path not in chosen:
+            overrides[path] = value
+            shown = f'"{value}"' if isinstance(value, str) else value
+            adapted.append(f"{said} ({path}={shown}).")
+    if isinstance(experiment.model, CifarResNet | ResNet) and experiment.model.shortcut == "none" and not projects:
         adapted.append("The network is taken to be plain, without shortcuts; the file can't tell.")
+    if described is not None:
+        return not_chosen(overrides | described.overrides, experiment), [*adapted, SAID]
     inputs, said = preprocessing(experiment, num_classes, projects=projects)
-    overrides |= inputs
     if any(path in inputs and path not in chosen for path in ("inputs.mean", "inputs.scale")):
         adapted.append(said)
-    return {path: value for path, value in overrides.items() if path not in chosen}, adapted
+    return not_chosen(overrides | inputs, experiment), adapted
+
+
+def _switched(model: Any, *, projects: bool) -> Iterator[tuple[str, Any, str]]:
+    """Fields of a network that torch's network of these names has otherwise: path, value, what it means."""
+    if isinstance(model, ResNet) and model.bottleneck and not model.stride_on_3x3:
+        yield "model.stride_on_3x3", True, "A bottleneck strides in its 3×3 convolution, as torchvision's do"
+    if isinstance(model, VGG) and model.use_lrn:
+        yield "model.use_lrn", False, "The network has no response normalisation, as none of torchvision's has"
+    if isinstance(model, CifarResNet) and model.shortcut == "A" and projects:
+        yield "model.shortcut", "B", "The network has projections where the shape changes"
 
 
 class _Taken:
@@ -191,89 +209,3 @@ class _Taken:
         self.values |= initial_values(experiment, heads)
         self.missing = []
         return ["The file has no auxiliary heads, which run in training alone: theirs are initial values, by seed 0."]
-
-
-def _in_our_names(found: NamedArrays, experiment: Experiment) -> Converted:
-    """What arrays are for this experiment that have our own names, as `to_torch` writes them."""
-    statistics = {name: array for name, array in found.arrays.items() if name.startswith(STATISTICS)}
-    arrays = {name: array for name, array in found.arrays.items() if name not in statistics}
-    overrides = _our_classes(arrays, experiment)
-    changed = apply_changes(experiment, overrides.items())
-    wanted = wanted_variables(changed)
-    leaves = flat(wanted)
-    wrong = tuple(
-        f"{name} is {list(arrays[name].shape)} of {arrays[name].dtype} in the file, {list(leaf.shape)} of float32 in "
-        "the network"
-        for name, leaf in leaves.items()
-        if name in arrays and (arrays[name].shape != leaf.shape or arrays[name].dtype != np.float32)
-    )
-    missing = tuple(name for name in leaves if name not in arrays)
-    complete = not missing and not wrong
-    variables = nested({name: np.ascontiguousarray(arrays[name]) for name in leaves}, wanted) if complete else {}
-    if statistics and complete:
-        variables["statistics"] = {name.removeprefix(STATISTICS): array for name, array in statistics.items()}
-    return Converted(
-        format=found.format,
-        family=OURS,
-        variables=variables,
-        overrides=overrides,
-        adapted=found.adapted,
-        missing=missing,
-        unexpected=tuple(name for name in arrays if name not in leaves),
-        wrong_shape=wrong,
-    )
-
-
-def _our_classes(arrays: Mapping[str, np.ndarray], experiment: Experiment) -> dict[str, Any]:
-    """The number of classes where the file's classifier has another one than the network's."""
-    if not hasattr(experiment.model, "num_classes") or "model.num_classes" in chosen_paths(experiment):
-        return {}
-    wanted = flat(wanted_variables(experiment))
-    num_classes = experiment.model.num_classes
-    for name, leaf in wanted.items():
-        array = arrays.get(name)
-        if name.endswith("/bias") and leaf.shape == (num_classes,) and array is not None and array.ndim == 1:
-            candidate = int(array.shape[0])
-            if candidate not in (0, num_classes):
-                return {"model.num_classes": candidate}
-    return {}
-
-
-def family_of(model: Any) -> str | None:
-    """Whose names `to_torch` gives this network; None where torch's users have none for it."""
-    theirs = convention(model)
-    return theirs.family if theirs is not None and theirs.ours else None
-
-
-def to_torch(experiment: Experiment, variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """A network's variables by the names that torch's users know, in torch's layout, contiguous.
-
-    AlexNet with one tower, VGG (A, B, D, E, with and without batch norm), GoogLeNet and ResNet, where they are
-    torchvision's, have torchvision's names: `load_state_dict` takes them. ResNets for CIFAR have those of the usual
-    code, whose shortcut A has its zeros on both sides.
-
-    Args:
-      experiment: as `load_trained` gives it.
-      variables: {"params", "batch_stats"}.
-
-    Raises:
-      UsageError: the network is none of these (`family_of`).
-    """
-    leaves = {name: np.asarray(value) for name, value in flat({k: variables.get(k, {}) for k in COLLECTIONS}).items()}
-    theirs = convention(experiment.model)
-    if theirs is None or not theirs.ours:
-        raise UsageError(f"{experiment.id} isn't a network that torch's users have names for.")
-    if widths(experiment.model) is not None:
-        leaves = reordered(leaves, experiment.model, to_ours=False)
-    arrays = {}
-    for name, value in leaves.items():
-        their_name = theirs.their_name(name)
-        if their_name is None:
-            raise UsageError(f"{experiment.id} has a layer that {theirs.family} has no name for: {name}.")
-        arrays[their_name] = to_theirs(value, theirs.flattened.get(name.rpartition("/")[0]))
-        if name.endswith(".bn/var"):  # torch counts batches; what was trained here has no count of theirs
-            arrays[f"{their_name.rpartition('.')[0]}.num_batches_tracked"] = np.zeros((), np.int64)
-    return arrays
-
-
-COLLECTIONS = ("params", "batch_stats")

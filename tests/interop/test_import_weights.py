@@ -17,7 +17,7 @@ from jaxcnn.cli.main import main
 from jaxcnn.errors import DataMissingError, JaxcnnError, UsageError
 from jaxcnn.interop.import_weights import WeightsDontFitError, import_weights
 from jaxcnn.interop.safetensors_file import read
-from jaxcnn.interop.torch_weights import to_torch
+from jaxcnn.interop.torch_export import to_torch
 
 FAMILIES = ["alexnet_2012:one_tower", "vgg_2014:A-bn", "googlenet_2014:torchvision", "resnet_2015:50-v1.5"]
 CIFAR = "resnet_cifar_2015:20"

@@ -23,9 +23,11 @@ def test_an_array_however_it_lies_in_memory(array):
         "every second": array[:, ::2],
         "backwards": array[::-1],
         "broadcast": np.broadcast_to(array[:1], array.shape),
+        "a single number": array[0, 0, 0],
     }
     read = load(encoded(views, {}))
     for name, view in views.items():
+        assert read[name].shape == np.shape(view)  # a single number must not become a list of one
         np.testing.assert_array_equal(read[name], view, err_msg=name)
 
 

@@ -17,9 +17,10 @@ import jaxcnn
 from jaxcnn.interop.import_weights import WeightsDontFitError, import_weights
 from jaxcnn.interop.named_arrays import NamedArrays, flat
 from jaxcnn.interop.residual_order import orders, reordered
+from jaxcnn.interop.torch_export import to_torch
 from jaxcnn.interop.torch_layout import their_shape, to_ours, to_theirs
 from jaxcnn.interop.torch_names import convention
-from jaxcnn.interop.torch_weights import convert_arrays, to_torch
+from jaxcnn.interop.torch_weights import convert_arrays
 from jaxcnn.interop.variables import wanted_variables
 from jaxcnn.models.resnet_cifar import CifarResNet
 
