@@ -113,8 +113,9 @@ def take(placement: Placement, layer: CaffeLayer, place: Place, channels: int | 
         mean, var, factor = layer.blobs
         total = float(np.ravel(factor)[0])
         scale = 0.0 if total == 0 else 1 / total  # as Caffe does it
-        epsilon = EPSILON if layer.epsilon is None else layer.epsilon
-        placement.statistics(place.layer, (mean, names[0]), (var, names[1]), factor=scale, epsilon=epsilon)
+        extra = 0.0 if layer.epsilon is None else layer.epsilon - EPSILON
+        placement.average(f"{place.layer}/mean", mean, names[0], factor=scale)
+        placement.average(f"{place.layer}/var", var, names[1], factor=scale, extra=extra)
         return
     kernel, *rest = layer.blobs
     if place.role == "affine":

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.errors import DataMissingError, UsageError
 from jaxcnn.interop.converted import Converted
-from jaxcnn.interop.keras_file import HDF5, INSIDE
+from jaxcnn.interop.keras_file import HDF5, WEIGHTS
 from jaxcnn.interop.named_arrays import damaged
 from jaxcnn.interop.residual_order import Zeros
 from jaxcnn.interop.safetensors_file import LENGTH
@@ -90,7 +90,7 @@ def _of_archive(file: Path) -> Format:
         raise damaged(file, f"its archive is broken ({error})") from error
     if any(name.endswith("data.pkl") for name in names):
         return "pytorch"
-    if INSIDE in names:
+    if WEIGHTS in names:
         return "keras"
     raise UsageError(f"{file} is an archive without weights; allowed: {KNOWN}.")
 

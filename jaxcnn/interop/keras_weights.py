@@ -1,46 +1,51 @@
 """Keras's weights for our networks: VGG16 and VGG19, ResNet50, 101 and 152 of `keras.applications`."""
 
-import re
+import math
 from pathlib import Path
 from typing import Any
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import apply_changes
 from jaxcnn.data.class_names import imagenet_names
-from jaxcnn.errors import UsageError
 from jaxcnn.interop.converted import Converted
-from jaxcnn.interop.keras_file import Layers, open_keras
+from jaxcnn.interop.keras_file import KerasFile, Origin, open_keras
+from jaxcnn.interop.keras_names import NEW_EPSILON, OLD_EPSILON, Names, names_of
 from jaxcnn.interop.placement import EPSILON, Layout, Placement
 from jaxcnn.models.resnet import ResNet
 from jaxcnn.models.vgg import VGG
 from jaxcnn.runs.resolve import chosen_paths
 
 KERAS = Layout(kernel=(0, 1, 2, 3), dense=(0, 1), maps_first=False)
-RESNET_EPSILON = 1.001e-5  # of batch normalisation in keras.applications
+OURS = {"kernel": "kernel", "bias": "bias", "gamma": "scale", "beta": "bias", "mean": "mean", "var": "var"}
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+MOST_CLASSES = 100_000  # that a file may claim, before anything is allocated for them
 MEAN = (123.68, 116.779, 103.939)  # red, green, blue: keras.applications' preprocessing in its "caffe" mode
-DENSE = {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
-UNITS = {"0": "shortcut", "1": "a", "2": "b", "3": "c"}
+INPUTS = {"size": 224, "stored_size": 224, "resize": "warp", "channels": 3, "channel_order": "BGR"}
+INPUTS |= {"mean": MEAN, "scale": 1.0, "pad": 0}
+
+Origins = dict[str, Origin | None]
 
 
 def convert(file: Path, experiment: Experiment) -> Converted:
     """What one of Keras's files is for this experiment.
 
     Args:
-      file: `.h5`, `.weights.h5` or `.keras`, with the layers' names of `keras.applications`.
+      file: `.h5` of weights or of a whole model, `.weights.h5` or `.keras`, in the names of `keras.applications`.
       experiment: for whose network the weights are.
 
     Raises:
-      UsageError, DataMissingError, JaxcnnError: see `keras_file.open_keras`; or `keras.applications` doesn't have this
-        network.
+      UsageError: keras.applications has no such network, or h5py isn't installed.
+      DataMissingError: there is no such file, or it is damaged.
     """
-    if not isinstance(experiment.model, VGG | ResNet):
-        raise UsageError(f"{experiment.id} isn't in keras.applications; VGG and ResNet (vgg_2014, resnet_2015) are.")
-    with open_keras(file) as layers:
-        overrides = _overrides(layers, experiment)
+    names = names_of(experiment)
+    sizes = [4 * math.prod(shape) for shape in Placement(experiment, KERAS).expected.values()]
+    with open_keras(file, largest=max(sizes), total=sum(sizes)) as opened:
+        origins = {path: opened.origin(path, names) for path in opened.arrays if "/seed_generator/" not in path}
+        overrides = _overrides(experiment, _class_count(opened, origins, names))
         changed = apply_changes(experiment, overrides.items())
         placement = Placement(changed, KERAS)
-        for name, arrays in layers.items():
-            take(placement, name, arrays, experiment.model)
+        for path, origin in origins.items():
+            _take(placement, opened, path, origin)
         variables = placement.variables()
     return Converted(
         format="keras",
@@ -48,58 +53,51 @@ def convert(file: Path, experiment: Experiment) -> Converted:
         variables=variables,
         overrides=overrides,
         adapted=_adapted(placement),
-        class_names=imagenet_names() if getattr(changed.model, "num_classes", 0) == 1000 else (),
+        class_names=imagenet_names() if getattr(changed.model, "num_classes", 0) == len(imagenet_names()) else (),
         missing=tuple(placement.missing),
         unexpected=tuple(placement.unexpected),
         wrong_shape=tuple(placement.wrong_shape),
     )
 
 
-def our_layer(name: str, model: Any) -> str | None:
-    """Our name of a layer of `keras.applications`; None where it isn't one of this network's.
-
-    >>> our_layer("conv2_block3_0_bn", ResNet()), our_layer("block5_conv3", VGG())
-    ('conv2_3/shortcut.bn', 'conv5_3')
-    """
-    if isinstance(model, VGG):
-        block = re.fullmatch(r"block(\d)_conv(\d)", name)
-        return f"conv{block[1]}_{block[2]}" if block else DENSE.get(name)
-    if name in ("predictions", "probs", "fc1000"):
-        return "fc"
-    block = re.fullmatch(r"conv(\d)_block(\d+)_(\d)_(conv|bn)", name)
-    if block and block[3] in UNITS:
-        return f"conv{block[1]}_{block[2]}/{UNITS[block[3]]}{'.bn' if block[4] == 'bn' else ''}"
-    return {"conv1_conv": "conv1", "conv1_bn": "conv1.bn"}.get(name)
-
-
-def take(placement: Placement, name: str, arrays: list[Any], model: Any) -> None:
-    """Puts a layer's arrays where they belong."""
-    layer = our_layer(name, model)
-    names = [f"{name}[{number}]" for number in range(len(arrays))]
-    if layer is None or len(arrays) != (4 if layer.endswith(".bn") else 2):
-        placement.unexpected += names
-    elif layer.endswith(".bn"):
-        placement.vector(f"{layer}/scale", arrays[0], names[0])
-        placement.vector(f"{layer}/bias", arrays[1], names[1])
-        mean, var = zip(arrays[2:], names[2:], strict=True)
-        placement.statistics(layer, mean, var, factor=1.0, epsilon=RESNET_EPSILON)
+def _take(placement: Placement, file: KerasFile, path: str, origin: Origin | None) -> None:
+    """Puts one array where it belongs."""
+    if origin is None:
+        placement.unexpected.append(path)
+        return
+    array, variable = file.array(path), f"{origin.layer}/{OURS[origin.role]}"
+    if array.dtype not in FLOATS:
+        placement.refuse(variable, f"{path} holds {array.dtype}; {variable} takes floating-point numbers")
+    elif origin.role == "kernel":
+        placement.weights(origin.layer, array, path)
+    elif origin.role == "bias":
+        placement.bias(origin.layer, array, path)
+    elif origin.role == "var":
+        usual = OLD_EPSILON if origin.keras_layer.startswith("bn") else NEW_EPSILON
+        epsilon = file.epsilons.get(origin.keras_layer, usual)
+        placement.average(variable, array, path, extra=epsilon - EPSILON)
     else:
-        placement.weights(layer, arrays[0], names[0])
-        placement.bias(layer, arrays[1], names[1])
+        placement.vector(variable, array, path)
 
 
-def _overrides(layers: Layers, experiment: Experiment) -> dict[str, Any]:
+def _class_count(file: KerasFile, origins: Origins, names: Names) -> int | None:
+    """How many classes the file's classifier has; None where it has no classifier, or one that can't be."""
+    for path, origin in origins.items():
+        if origin is not None and (origin.layer, origin.role) == (names.classifier, "kernel"):
+            shape = file.arrays[path].shape
+            return shape[1] if len(shape) == 2 and 0 < shape[1] <= MOST_CLASSES else None
+    return None
+
+
+def _overrides(experiment: Experiment, classes: int | None) -> dict[str, Any]:
     """What of the experiment has to change for these weights; what the user has set stays as it is."""
-    inputs: dict[str, Any] = {"size": 224, "stored_size": 224, "resize": "warp", "channels": 3, "channel_order": "BGR"}
-    inputs |= {"mean": MEAN, "scale": 1.0, "pad": 0}
-    overrides = {f"inputs.{field}": value for field, value in inputs.items()}
-    classifier = next(
-        (arrays for name, arrays in layers.items() if our_layer(name, experiment.model) in ("fc", "fc8")), []
-    )
-    if len(classifier) == 2 and len(classifier[1].shape) == 1 and classifier[1].shape[0] > 0:
-        overrides["model.num_classes"] = int(classifier[1].shape[0])
+    overrides: dict[str, Any] = {f"inputs.{field}": value for field, value in INPUTS.items()}
+    if classes is not None:
+        overrides["model.num_classes"] = classes
+    if isinstance(experiment.model, VGG):
+        overrides["model.use_lrn"] = False
     if isinstance(experiment.model, ResNet):
-        overrides["model.stride_on_3x3"] = False
+        overrides |= {"model.stride_on_3x3": False, "model.pool1_ceil": False}
     return {path: value for path, value in overrides.items() if path not in chosen_paths(experiment)}
 
 
@@ -116,5 +114,5 @@ def _adapted(placement: Placement) -> tuple[str, ...]:
             "normalisation behind them, which is the same function"
         )
     if placement.shifted:
-        said.append(f"variances make up for Keras's ε of {RESNET_EPSILON:g}; this network's is {EPSILON:g}")
+        said.append(f"variances make up for another ε than this network's {EPSILON:g}")
     return tuple(said)

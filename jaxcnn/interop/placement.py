@@ -113,25 +113,26 @@ class Placement:
         if self._is_wanted(path, name) and (array := self._shaped(path, values, self.expected[path], name)) is not None:
             self._values[path] = float32(array)
 
-    def statistics(
-        self, layer: str, mean: tuple[FileArray, str], var: tuple[FileArray, str], *, factor: float, epsilon: float
-    ) -> None:
-        """Takes the running averages of a batch normalisation, each with its name in the file.
+    def average(self, path: str, values: FileArray, name: str, *, factor: float = 1.0, extra: float = 0.0) -> None:
+        """Takes a running average of a batch normalisation.
 
         Args:
-          layer: the batch normalisation, "conv1.bn".
-          mean, var: the arrays.
-          factor: what they are multiplied by.
-          epsilon: what the file's layer adds to the variance; ours adds `EPSILON`, and the difference is added here.
+          path: "conv1.bn/mean" or "conv1.bn/var".
+          values: the array.
+          name: the array's in the file.
+          factor: what it is multiplied by.
+          extra: what is then added: by how much the ε that the file's layer adds to a variance exceeds our `EPSILON`.
         """
-        for kind, (array, name), extra in (("mean", mean, 0.0), ("var", var, epsilon - EPSILON)):
-            path = f"{layer}/{kind}"
-            if not self._is_wanted(path, name):
-                continue
-            if (found := self._shaped(path, array, self.expected[path], name)) is not None:
-                with np.errstate(all="ignore"):  # of damaged values
-                    self._values[path] = float32(found.astype(np.float64) * factor + extra)
-                self.shifted |= extra != 0.0
+        if not self._is_wanted(path, name) or (found := self._shaped(path, values, self.expected[path], name)) is None:
+            return
+        with np.errstate(all="ignore"):  # of damaged values
+            self._values[path] = float32(found.astype(np.float64) * factor + extra)
+        self.shifted |= extra != 0.0
+
+    def refuse(self, path: str, why: str) -> None:
+        """Notes that a variable's array can't be taken. why: a sentence with both sides, as in `wrong_shape`."""
+        self.wrong_shape.append(why)
+        self._refused.add(path)
 
     def initialise(self, prefix: str, experiment: Experiment, seed: int = 0) -> list[str]:
         """Gives the variables below the layers that begin with `prefix` their initial values; returns their paths."""
@@ -172,8 +173,7 @@ class Placement:
         while len(shape) > len(wanted) and shape[0] == 1:  # Caffe once gave every array four sides
             shape = shape[1:]
         if shape != wanted:
-            self.wrong_shape.append(f"{name} is {_times(array.shape)}; {path} takes {_times(wanted)}")
-            self._refused.add(path)
+            self.refuse(path, f"{name} is {_times(array.shape)}; {path} takes {_times(wanted)}")
             return None
         return np.asarray(array).reshape(wanted)
 
