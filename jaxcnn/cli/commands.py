@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from jaxcnn.cli.export_command import export
 from jaxcnn.cli.flags import BENCH, EVALUATE, EXPORT, FOLDERS, IMPORT, NAMED_EXPERIMENT, PREDICT, PREPARE, TRAIN, Flags
-from jaxcnn.cli.import_command import import_weights
 from jaxcnn.config.experiment import Experiment, load, names
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runtime import program, signals
@@ -173,6 +172,13 @@ def predict(flags: argparse.Namespace) -> Answer:
     with warnings.catch_warnings(), progress() as display:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         return predictions.predict(flags, display)
+
+
+def import_weights(flags: argparse.Namespace) -> Answer:
+    from jaxcnn.cli import import_command
+
+    with progress() as display:
+        return import_command.import_weights(flags, display)
 
 
 def doctor(flags: argparse.Namespace) -> Answer:

@@ -7,14 +7,18 @@ from typing import Any
 from jaxcnn.config.experiment import load
 from jaxcnn.config.overrides import override
 from jaxcnn.errors import JaxcnnError
+from jaxcnn.reporting.progress import Display
+
+Answer = tuple[Any, Callable[[Any], None], JaxcnnError | None]
 
 
-def import_weights(flags: argparse.Namespace) -> tuple[Any, Callable[[Any], None], JaxcnnError | None]:
+def import_weights(flags: argparse.Namespace, display: Display) -> Answer:
     from jaxcnn.interop import import_weights as module
 
     experiment = override(load(flags.exp), *flags.set)
     try:
-        answer = module.import_weights(experiment, vars(flags)["from"], flags.workdir, zeros=flags.zeros)
+        file, advance = vars(flags)["from"], display.advance
+        answer = module.import_weights(experiment, file, flags.workdir, zeros=flags.zeros, progress=advance)
         return answer, show_import, None
     except module.WeightsDontFitError as error:  # with --json the answer lists what doesn't fit, too
         return error.answer, lambda answer: None, error

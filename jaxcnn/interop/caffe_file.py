@@ -47,6 +47,7 @@ class ResponseNorm(NamedTuple):
     alpha: float = 1.0
     beta: float = 0.75
     k: float = 1.0
+    within_channel: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,11 +159,13 @@ def _pool(message: memoryview, budget: Budget) -> str:
 
 
 def _response_norm(message: memoryview, budget: Budget) -> ResponseNorm:
-    """An LRNParameter: local_size = 1, alpha = 2, beta = 3, k = 5."""
+    """An LRNParameter: local_size = 1, alpha = 2, beta = 3, norm_region = 4, k = 5."""
     names, found = {2: "alpha", 3: "beta", 5: "k"}, ResponseNorm()
     for number, wire_type, value in fields(message, budget):
         if number == 1:
             found = found._replace(local_size=whole(wire_type, value))
+        elif number == 4:
+            found = found._replace(within_channel=whole(wire_type, value) != 0)
         elif number in names:
             found = found._replace(**{names[number]: fraction(wire_type, value)})
     return found

@@ -10,7 +10,16 @@ from jaxcnn.models.nin import NIN, ImageNetNIN
 from jaxcnn.models.resnet import ResNet
 from jaxcnn.models.vgg import VGG
 
-KNOWN = (CaffeLeNet, AlexNet, NIN, ImageNetNIN, VGG, GoogLeNet, ResNet)
+# Our networks that Caffe has, and the layer of each that gives the classes.
+CLASSIFIERS: dict[type, str] = {
+    CaffeLeNet: "ip2",
+    AlexNet: "fc8",
+    NIN: "cccp6",
+    ImageNetNIN: "cccp8",
+    VGG: "fc8",
+    GoogLeNet: "fc",
+    ResNet: "fc",
+}
 
 
 class Place(NamedTuple):
@@ -28,7 +37,7 @@ def places(model: Any, layers: list[str]) -> dict[str, Place]:
     """The place of each of a release's layers.
 
     Args:
-      model: one of `KNOWN`.
+      model: one of `CLASSIFIERS`.
       layers: its layers with variables, "3a/1x1".
     """
     if isinstance(model, GoogLeNet):
@@ -37,7 +46,7 @@ def places(model: Any, layers: list[str]) -> dict[str, Place]:
         return {name: place for layer in layers for name, place in _of_resnet(layer)}
     found = {layer: Place(layer) for layer in layers}
     if isinstance(model, ImageNetNIN):  # the layers with 1,024 maps, and the classifier behind them
-        found |= {f"{layer}-1024": Place(layer) for layer in ("conv4", "cccp7", "cccp8")}
+        found |= {f"{layer}-1024": Place(layer) for layer in ("conv4", "cccp7", "cccp8") if layer in layers}
     return found
 
 

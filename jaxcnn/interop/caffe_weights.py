@@ -9,15 +9,13 @@ from jaxcnn.config.overrides import apply_changes
 from jaxcnn.errors import UsageError
 from jaxcnn.interop.caffe_conventions import conventions
 from jaxcnn.interop.caffe_file import CaffeLayer, CaffeNet, read_caffe
-from jaxcnn.interop.caffe_names import KNOWN, Place, places
+from jaxcnn.interop.caffe_names import CLASSIFIERS, Place, places
 from jaxcnn.interop.converted import Converted
+from jaxcnn.interop.known_classes import known_classes
 from jaxcnn.interop.placement import EPSILON, Layout, Placement
-from jaxcnn.models.alexnet import AlexNet
 from jaxcnn.models.googlenet import GoogLeNet
-from jaxcnn.models.lenet_variants import CaffeLeNet
 from jaxcnn.models.nin import NIN, ImageNetNIN
-from jaxcnn.models.vgg import VGG
-from jaxcnn.runs.resolve import chosen_paths
+from jaxcnn.runs.resolve import not_chosen
 
 CAFFE = Layout(kernel=(2, 3, 1, 0), dense=(1, 0), maps_first=True)
 
@@ -27,24 +25,23 @@ def convert(file: Path, experiment: Experiment) -> Converted:
 
     Args:
       file: of the old (V1) or the new layers, with the layers' names of the well-known releases.
-      experiment: whose network takes the weights.
+      experiment: whose network takes the weights. What the user has set in it stays as it is.
 
     Raises:
-      UsageError: the file can't be read, is damaged, or has constants that this network can't have; or no release of
-        Caffe's is known for this network.
+      UsageError: the file can't be read, is damaged, or has constants that this network can't have; no release of
+        Caffe's is known for this network; or what the user has set can't go with what the weights want.
     """
-    if not isinstance(experiment.model, KNOWN):
+    if type(experiment.model) not in CLASSIFIERS:
         raise UsageError(
             f"{experiment.id} has no counterpart in Caffe; those that have one are variants of lenet5_1998 (caffe), "
             "alexnet_2012, nin_2013, vgg_2014, googlenet_2014 and resnet_2015."
         )
     net = read_caffe(file)
-    classes = class_count(net, experiment)
-    if classes:
-        experiment = apply_changes(experiment, classes.items())
+    own = conventions(net, experiment)
+    overrides = not_chosen(experiment, own.overrides | outputs_of(net, experiment))
+    experiment = apply_changes(experiment, overrides.items())
     placement = Placement(experiment, CAFFE)
-    layers = list(dict.fromkeys(path.rpartition("/")[0] for path in placement.expected))
-    known = places(experiment.model, layers)
+    known = places(experiment.model, placement.layers)
     for layer in net.layers:
         if not layer.blobs:
             continue
@@ -53,35 +50,30 @@ def convert(file: Path, experiment: Experiment) -> Converted:
             placement.unexpected += names_of(layer)
         else:
             take(placement, layer, place, flattened(place.layer, placement.expected))
-    own, chosen = conventions(net, experiment), chosen_paths(experiment)
     heads = without_heads(placement, experiment)
+    said = [said for path, said in own.sentences.items() if path in overrides or path not in own.overrides]
     return Converted(
         format="caffe",
         family=own.family,
         variables=placement.variables(),
-        overrides=classes | {path: value for path, value in own.overrides.items() if path not in chosen},
-        adapted=(*sentences(placement), *heads, *own.adapted),
+        overrides=overrides,
+        adapted=(*sentences(placement), *heads, *said),
+        class_names=known_classes(experiment),
         missing=tuple(placement.missing),
         unexpected=tuple(placement.unexpected),
         wrong_shape=tuple(placement.wrong_shape),
     )
 
 
-CLASSIFIERS = {CaffeLeNet: "ip2", AlexNet: "fc8", VGG: "fc8", NIN: "cccp6", ImageNetNIN: "cccp8", GoogLeNet: "fc"}
-
-
-def class_count(net: CaffeNet, experiment: Experiment) -> dict[str, int]:
-    """The override for the file's number of classes; empty where the user has set one, or there is no classifier."""
-    if "model.num_classes" in chosen_paths(experiment):
-        return {}
-    classifier = CLASSIFIERS.get(type(experiment.model), "fc")
+def outputs_of(net: CaffeNet, experiment: Experiment) -> dict[str, int]:
+    """The override that gives the network as many classes as the file's classifier has."""
+    classifier = CLASSIFIERS[type(experiment.model)]
     known = places(experiment.model, [classifier])
     for layer in net.layers:
-        place = known.get(layer.name)
-        if layer.blobs and place is not None and place.layer == classifier and place.role == "weights":
-            sides = [side for side in layer.blobs[0].shape if side > 1] or [1]
-            outputs = layer.blobs[1].size if len(layer.blobs) > 1 else sides[0]
-            return {"model.num_classes": int(outputs)} if outputs > 0 else {}
+        if layer.name in known and layer.blobs and layer.blobs[0].ndim >= 2:
+            shape = layer.blobs[0].shape
+            outputs = shape[0] if isinstance(experiment.model, NIN | ImageNetNIN) else shape[-2]
+            return {"model.num_classes": outputs} if outputs != experiment.model.num_classes else {}
     return {}
 
 

@@ -1,5 +1,6 @@
 """Weights from elsewhere as a run's folder."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jaxcnn.interop.converted import Converted
 from jaxcnn.interop.formats import open_weights
 from jaxcnn.interop.residual_order import ZEROS, Zeros
 from jaxcnn.interop.suggestion import fitting
+from jaxcnn.interop.training_statistics import training_statistics
 from jaxcnn.runs.adopt import adopt, free_folder
 from jaxcnn.runtime.paths import expanded
 
@@ -29,7 +31,12 @@ class WeightsDontFitError(UsageError):
 
 
 def import_weights(
-    experiment: Experiment, file: str | Path, workdir: str | Path, *, zeros: Zeros = "both"
+    experiment: Experiment,
+    file: str | Path,
+    workdir: str | Path,
+    *,
+    zeros: Zeros = "both",
+    progress: Callable[[str, int, int | None], None] | None = None,
 ) -> dict[str, Any]:
     """Makes a run's folder of a file of weights, which `evaluate`, `predict`, `export` and `init_from` take.
 
@@ -43,6 +50,7 @@ def import_weights(
       workdir: a folder that doesn't exist yet, or is empty.
       zeros: where a network for CIFAR has the zeros of shortcut A, which no file says: on "both" sides of the channels,
         as in the usual code, or "behind" them, as in ours.
+      progress: called with (description, images so far, images in all), where a whitening is computed.
 
     Returns:
       {"experiment", "variant", "from", "format", "family", "loaded" (how many arrays of the network), "missing",
@@ -51,7 +59,8 @@ def import_weights(
     Raises:
       WeightsDontFitError: names or shapes don't fit; nothing is written.
       UsageError: a value is wrong, the file would run code, or it is of no known format.
-      DataMissingError: there is no such file, or it is damaged.
+      DataMissingError: there is no such file, or it is damaged; or the inputs need a whitening or a mean image that it
+        doesn't hold, and the training images aren't there to compute it.
       JaxcnnError: the format needs a package that isn't installed; the disk is full.
     """
     if zeros not in ZEROS:
@@ -78,7 +87,10 @@ def import_weights(
         raise WeightsDontFitError(refusal(experiment, path, converted, better), answer | {"suggestion": better})
     changed = apply_changes(experiment, converted.overrides.items())
     origin = {name: answer[name] for name in ("from", "format", "family", "adapted")}
-    adopt(changed, converted.variables, folder, class_names=converted.class_names, origin=origin)
+    variables = converted.variables
+    if "statistics" not in variables:
+        variables = {**variables, "statistics": training_statistics(changed, progress)}
+    adopt(changed, variables, folder, class_names=converted.class_names, origin=origin)
     loaded = len(jax.tree.leaves((converted.variables["params"], converted.variables.get("batch_stats", {}))))
     preprocessing = {name: to_json(getattr(changed.inputs, name)) for name in PREPROCESSING}
     return answer | {"loaded": loaded, "preprocessing": preprocessing}

@@ -6,14 +6,14 @@ from typing import Any
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import apply_changes
-from jaxcnn.data.class_names import imagenet_names
 from jaxcnn.interop.converted import Converted
 from jaxcnn.interop.keras_file import KerasFile, Origin, open_keras
 from jaxcnn.interop.keras_names import NEW_EPSILON, OLD_EPSILON, Names, names_of
+from jaxcnn.interop.known_classes import known_classes
 from jaxcnn.interop.placement import EPSILON, Layout, Placement
 from jaxcnn.models.resnet import ResNet
 from jaxcnn.models.vgg import VGG
-from jaxcnn.runs.resolve import chosen_paths
+from jaxcnn.runs.resolve import not_chosen
 
 KERAS = Layout(kernel=(0, 1, 2, 3), dense=(0, 1), maps_first=False)
 OURS = {"kernel": "kernel", "bias": "bias", "gamma": "scale", "beta": "bias", "mean": "mean", "var": "var"}
@@ -53,7 +53,7 @@ def convert(file: Path, experiment: Experiment) -> Converted:
         variables=variables,
         overrides=overrides,
         adapted=_adapted(placement),
-        class_names=imagenet_names() if getattr(changed.model, "num_classes", 0) == len(imagenet_names()) else (),
+        class_names=known_classes(changed),
         missing=tuple(placement.missing),
         unexpected=tuple(placement.unexpected),
         wrong_shape=tuple(placement.wrong_shape),
@@ -98,7 +98,7 @@ def _overrides(experiment: Experiment, classes: int | None) -> dict[str, Any]:
         overrides["model.use_lrn"] = False
     if isinstance(experiment.model, ResNet):
         overrides |= {"model.stride_on_3x3": False, "model.pool1_ceil": False}
-    return {path: value for path, value in overrides.items() if path not in chosen_paths(experiment)}
+    return not_chosen(experiment, overrides)
 
 
 def _adapted(placement: Placement) -> tuple[str, ...]:

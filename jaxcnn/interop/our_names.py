@@ -13,7 +13,7 @@ from jaxcnn.interop.named_arrays import NamedArrays, flat, nested
 from jaxcnn.interop.own_description import SAID, own_description
 from jaxcnn.interop.safetensors_export import STATISTICS
 from jaxcnn.interop.variables import wanted_variables
-from jaxcnn.runs.resolve import chosen_paths
+from jaxcnn.runs.resolve import not_chosen
 from jaxcnn.training.state import zero_statistics
 
 OURS = "jaxcnn"
@@ -28,7 +28,7 @@ def convert_our_names(found: NamedArrays, experiment: Experiment) -> Converted:
     arrays, statistics = split_statistics(found.arrays)
     overrides, described = _our_classes(arrays, experiment), own_description(found.metadata)
     if described is not None:
-        overrides |= not_chosen(described.overrides, experiment)
+        overrides |= not_chosen(experiment, described.overrides)
     changed = apply_changes(experiment, overrides.items())
     wanted = wanted_variables(changed)
     leaves = flat(wanted)
@@ -58,7 +58,7 @@ def convert_our_names(found: NamedArrays, experiment: Experiment) -> Converted:
 
 def _our_classes(arrays: Mapping[str, np.ndarray], experiment: Experiment) -> dict[str, Any]:
     """The number of classes where the file's classifier has another one than the network's."""
-    if not hasattr(experiment.model, "num_classes") or "model.num_classes" in chosen_paths(experiment):
+    if not hasattr(experiment.model, "num_classes") or not not_chosen(experiment, {"model.num_classes": 0}):
         return {}
     wanted = flat(wanted_variables(experiment))
     num_classes = experiment.model.num_classes
@@ -80,9 +80,3 @@ def split_statistics(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.nda
 def wanted_statistics(found: Mapping[str, np.ndarray], inputs: Inputs) -> dict[str, dict[str, np.ndarray]]:
     """{"statistics": …} where the inputs need those of a training set; else nothing, whatever a file has."""
     return {"statistics": dict(found)} if found and zero_statistics(inputs) else {}
-
-
-def not_chosen(overrides: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
-    """The overrides without those of fields that the user has set."""
-    chosen = chosen_paths(experiment)
-    return {path: value for path, value in overrides.items() if path not in chosen}

@@ -69,6 +69,11 @@ class Placement:
         self.shifted = False
 
     @property
+    def layers(self) -> list[str]:
+        """The layers that have variables."""
+        return list(dict.fromkeys(path.rpartition("/")[0] for path in self.expected))
+
+    @property
     def missing(self) -> list[str]:
         """The variables that no array was given for."""
         return [path for path in self.expected if path not in self._values and path not in self._refused]

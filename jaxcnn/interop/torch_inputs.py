@@ -3,7 +3,6 @@
 from typing import Any
 
 from jaxcnn.config.experiment import Experiment
-from jaxcnn.data.class_names import imagenet_names
 from jaxcnn.models.googlenet import GoogLeNet
 from jaxcnn.models.resnet_cifar import CifarResNet
 
@@ -11,7 +10,6 @@ from jaxcnn.models.resnet_cifar import CifarResNet
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # torchvision; the usual code for CIFAR with shortcut A, too
 CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))  # the usual codes for CIFAR with projections
 CIFAR100 = ((0.5070, 0.4865, 0.4409), (0.2673, 0.2564, 0.2761))
-CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 def normalisation(mean: tuple[float, ...], std: tuple[float, ...]) -> dict[str, Any]:
@@ -55,12 +53,3 @@ def preprocessing(experiment: Experiment, num_classes: int, *, projects: bool) -
         f"The preprocessing is that of {who}, mean {known[0]} and standard deviation {known[1]} of pixels in 0–1; the "
         "file doesn't say so: for other weights set inputs.mean and inputs.scale.",
     )
-
-
-def class_names(experiment: Experiment, num_classes: int) -> tuple[str, ...]:
-    """The names of the classes that the family's weights are for; empty where it isn't known."""
-    if isinstance(experiment.model, CifarResNet):
-        return CIFAR10_NAMES if num_classes == len(CIFAR10_NAMES) else ()
-    if experiment.data != "imagenet2012" or num_classes != 1000:
-        return ()
-    return imagenet_names()

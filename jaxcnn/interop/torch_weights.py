@@ -10,18 +10,19 @@ from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import apply_changes
 from jaxcnn.interop import pytorch_file, safetensors_file
 from jaxcnn.interop.converted import Converted
+from jaxcnn.interop.known_classes import known_classes
 from jaxcnn.interop.named_arrays import NamedArrays, flat, nested
-from jaxcnn.interop.our_names import convert_our_names, not_chosen, split_statistics, wanted_statistics
+from jaxcnn.interop.our_names import convert_our_names, split_statistics, wanted_statistics
 from jaxcnn.interop.own_description import SAID, OwnDescription, own_description
 from jaxcnn.interop.residual_order import Zeros, reordered, widths
-from jaxcnn.interop.torch_inputs import class_names, preprocessing
+from jaxcnn.interop.torch_inputs import preprocessing
 from jaxcnn.interop.torch_layout import their_shape, to_ours
 from jaxcnn.interop.torch_names import Convention, convention
 from jaxcnn.interop.variables import initial_values, wanted_variables
 from jaxcnn.models.resnet import ResNet
 from jaxcnn.models.resnet_cifar import CifarResNet
 from jaxcnn.models.vgg import VGG
-from jaxcnn.runs.resolve import chosen_paths
+from jaxcnn.runs.resolve import not_chosen
 
 READERS = {"pytorch": pytorch_file.read, "safetensors": safetensors_file.read}
 HEADS = "aux"  # how the layers of auxiliary heads begin, which run in training alone
@@ -61,8 +62,7 @@ def convert_arrays(found: NamedArrays, experiment: Experiment, *, zeros: Zeros =
         values, said = _in_our_order(taken.values, changed.model, "both" if described is not None else zeros)
         adapted += said
         variables = nested(values, wanted) | wanted_statistics(statistics, changed.inputs)
-    num_classes = getattr(changed.model, "num_classes", 0)
-    names = class_names(experiment, num_classes) if described is None else described.class_names
+    names = known_classes(changed) if described is None else described.class_names
     return Converted(
         format=found.format,
         family=theirs.family,
@@ -106,7 +106,7 @@ def _overrides(
 
     What the user has set stays as it is.
     """
-    chosen, adapted = chosen_paths(experiment), []
+    adapted: list[str] = []
     overrides: dict[str, Any] = {}
     logits = arrays.get(f"{theirs.names[theirs.classifier]}.weight")
     num_classes = experiment.model.num_classes if logits is None or not logits.ndim else int(logits.shape[0])
@@ -114,18 +114,18 @@ def _overrides(
         overrides["model.num_classes"] = num_classes
     projects = any(".shortcut." in name or ".downsample." in name for name in arrays)
     for path, value, said in _switched(experiment.model, projects=projects):
-        if path not in chosen:
+        if not_chosen(experiment, {path: value}):
             overrides[path] = value
             shown = f'"{value}"' if isinstance(value, str) else value
             adapted.append(f"{said} ({path}={shown}).")
     if isinstance(experiment.model, CifarResNet | ResNet) and experiment.model.shortcut == "none" and not projects:
         adapted.append("The network is taken to be plain, without shortcuts; the file can't tell.")
     if described is not None:
-        return not_chosen(overrides | described.overrides, experiment), [*adapted, SAID]
+        return not_chosen(experiment, overrides | described.overrides), [*adapted, SAID]
     inputs, said = preprocessing(experiment, num_classes, projects=projects)
-    if any(path in inputs and path not in chosen for path in ("inputs.mean", "inputs.scale")):
+    if {"inputs.mean", "inputs.scale"} & not_chosen(experiment, inputs).keys():
         adapted.append(said)
-    return not_chosen(overrides | inputs, experiment), adapted
+    return not_chosen(experiment, overrides | inputs), adapted
 
 
 def _switched(model: Any, *, projects: bool) -> Iterator[tuple[str, Any, str]]:

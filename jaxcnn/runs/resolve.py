@@ -1,6 +1,6 @@
 """The experiment as it runs on the chosen data, checked before the run starts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -54,6 +54,17 @@ def chosen_paths(experiment: Experiment) -> list[str]:
     if experiment.name in names() and experiment.variant in variants(experiment.name):
         paths |= dict.fromkeys(different_paths(experiment, load(experiment.id)))
     return list(paths)
+
+
+def not_chosen(experiment: Experiment, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes (path → value) without those of fields that the user has set, whole or a part of them."""
+    chosen = chosen_paths(experiment)
+    return {path: value for path, value in changes.items() if not any(_overlap(path, theirs) for theirs in chosen)}
+
+
+def _overlap(path: str, other: str) -> bool:
+    """Whether one of two fields is the other, or a part of it."""
+    return path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.")
 
 
 def _covers(path: str, other: str) -> bool:

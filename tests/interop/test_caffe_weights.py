@@ -1,18 +1,16 @@
 """Caffe's weights: both generations of layers, the well-known networks, real weights, and files that are damaged."""
 
 import os
-import random
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from caffe_files import caffemodel, field
+from caffe_files import caffemodel
 from untrained_runs import small, untrained
 
 import jaxcnn
 from jaxcnn.data.class_names import synsets
-from jaxcnn.errors import JaxcnnError
 from jaxcnn.interop.caffe_weights import convert
 from jaxcnn.interop.import_weights import import_weights
 
@@ -52,7 +50,7 @@ def lenet_by_loops(layers: dict, image: np.ndarray) -> np.ndarray:
     return blobs["ip2"][0] @ values + blobs["ip2"][1]
 
 
-@pytest.mark.parametrize("generation", ["today", "v1"])
+@pytest.mark.parametrize("generation", ["today", "V1"])
 def test_lenet_of_both_generations_is_the_same_function(generation, tmp_path):
     layers = lenet_layers()
     (tmp_path / "lenet.caffemodel").write_bytes(caffemodel("LeNet", layers, generation))
@@ -67,7 +65,7 @@ def test_lenet_of_both_generations_is_the_same_function(generation, tmp_path):
 def test_the_number_of_classes_is_the_files(tmp_path):
     layers = lenet_layers()
     layers["ip2"] = ("InnerProduct", [np.zeros((7, 500)), np.zeros(7)])
-    (tmp_path / "lenet.caffemodel").write_bytes(caffemodel("LeNet", layers, "v1"))
+    (tmp_path / "lenet.caffemodel").write_bytes(caffemodel("LeNet", layers, "V1"))
     converted = convert(tmp_path / "lenet.caffemodel", jaxcnn.load("lenet5_1998:caffe"))
     assert converted.fits and converted.overrides["model.num_classes"] == 7
 
@@ -122,30 +120,6 @@ def test_a_released_resnets_statistics_are_divided_by_their_factor(tmp_path):
         converted.variables["batch_stats"],
         dict(stats),
     )
-
-
-@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_damaged_files_end_in_one_error(count, tmp_path):
-    """Random bytes, truncated and mutated files, and lengths that claim 2^60 bytes."""
-    draw, file, experiment = random.Random(0), tmp_path / "file.caffemodel", jaxcnn.load("lenet5_1998:caffe")
-    whole = caffemodel("LeNet", {"conv1": ("Convolution", [np.ones((20, 1, 5, 5)), np.zeros(20)])})
-    huge = field(100, b"")[:2] + b"\xff\xff\xff\xff\xff\xff\xff\xff\x0f"
-    for number in range(count):
-        content = bytearray(whole)
-        if number % 4 == 0:
-            content = bytearray(draw.randbytes(draw.randrange(300)))
-        elif number % 4 == 1:
-            content = content[: draw.randrange(len(whole))]
-        elif number % 4 == 2:
-            for _ in range(draw.randrange(1, 5)):
-                content[draw.randrange(60)] = draw.randrange(256)
-        else:
-            content = bytearray(whole + huge + draw.randbytes(draw.randrange(20)))
-        file.write_bytes(content)
-        try:
-            assert not convert(file, experiment).fits
-        except JaxcnnError as error:
-            assert "\n" not in str(error)
 
 
 @pytest.mark.slow

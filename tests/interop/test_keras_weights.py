@@ -102,7 +102,9 @@ def test_every_array_finds_its_place(tmp_path, trained, layout):
     write(path, layout, trained)
     converted = convert(path, trained.experiment)
     assert converted.fits, converted
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), converted.variables, network(trained))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), converted.variables, network(trained)
+    )
     assert converted.overrides["inputs.channel_order"] == "BGR"
     assert converted.overrides["inputs.mean"] == (123.68, 116.779, 103.939)
 
