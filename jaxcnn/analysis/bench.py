@@ -15,7 +15,7 @@ from jaxcnn.analysis.operations import step_operations
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import set_path
 from jaxcnn.data.any_source import open_any
-from jaxcnn.data.naming import canonical
+from jaxcnn.data.naming import Name, canonical
 from jaxcnn.parallel.compilation import check_compiling
 from jaxcnn.parallel.devices import Mode
 from jaxcnn.runs.length import Length
@@ -34,7 +34,7 @@ def bench(
     steps: int = 20,
     parallel: Mode = "jit",
     mesh: str | None = None,
-    data: str | None = None,
+    data: Name | None = None,
     data_dir: str | None = None,
 ) -> dict[str, Any]:
     """Times single train steps with the experiment's batch, after compilation and two warm-up steps.

@@ -18,8 +18,7 @@ from jaxcnn.analysis.machine import device_memory, operations_a_second
 from jaxcnn.analysis.memory import device_bytes, memory_plan, process_bytes, tree_bytes
 from jaxcnn.analysis.operations import step_operations
 from jaxcnn.config.experiment import Experiment
-from jaxcnn.data.any_source import any_data_set
-from jaxcnn.data.naming import canonical, short_name
+from jaxcnn.data.naming import Name, canonical, short_name
 from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.evaluation.crops import center
 from jaxcnn.evaluation.evaluator import evaluation_rows
@@ -29,7 +28,7 @@ from jaxcnn.parallel.devices import Devices, Mode
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.runs.folder import default_workdir, local_folder
 from jaxcnn.runs.length import Length
-from jaxcnn.runs.plan import check_arguments, lay_out
+from jaxcnn.runs.plan import check_arguments, expected_classes, lay_out
 from jaxcnn.runs.resolve import resolve
 from jaxcnn.runtime import process_memory
 from jaxcnn.training import state as train_state
@@ -46,7 +45,7 @@ def dry_run(
     experiment: Experiment,
     *,
     workdir: str | Path | None = None,
-    data: str = "auto",
+    data: Name = "auto",
     data_dir: str | None = None,
     steps: int | None = None,
     epochs: float | None = None,
@@ -76,9 +75,10 @@ def dry_run(
     display = display or Silent()
     check_arguments(experiment, steps=steps, epochs=epochs, parallel=parallel)
     name = experiment.data if data == "auto" else canonical(data)
-    entry = any_data_set(name, data_dir)
     rehearsal = experiment.rehearsal if data == "auto" else None
-    experiment = resolve(experiment, Choice(name, False, "", ""), settings, entry.num_classes)
+    experiment = resolve(
+        experiment, Choice(name, False, "", ""), settings, expected_classes(experiment, name, data_dir)
+    )
     devices = lay_out(experiment, parallel=parallel, mesh=mesh)
     count = len(devices.devices)
     with ticking(display, "checking the data"):

@@ -77,7 +77,8 @@ def _of_splits(path: str, tops: Mapping[str, str], splits: Mapping[str, str], sk
     ]
     unused = [name for name in tops if name.lower() not in splits]
     notes += [f"{_listed(unused)} beside {splits.get(TRAIN) or splits[tests[0]]} isn't used"] if unused else []
-    classes = _classes(splits.get(TRAIN, path), trains or found[tests[0]])
+    # A test alone may look at one class; to train, a network needs two.
+    classes = _classes(splits.get(TRAIN, path), trains or found[tests[0]], at_least=2 if trains else 1)
     train = files_of(classes.values(), skipped) if trains else None
     if not tests:
         assert train is not None, "one of the splits has class folders"
@@ -118,6 +119,8 @@ def _has_splits(path: str, tops: Mapping[str, str], splits: Mapping[str, str]) -
     if TRAIN not in splits and len(tops) > len(splits):
         return False
     nested = {name: _folders(folder, Skipped()) for name, folder in splits.items()}
+    if not any(nested.values()) and len(tops) > len(splits):
+        return False
     if not nested.get(TRAIN, True) or not any(nested.values()):
         flat = splits.get(TRAIN) or next(iter(splits.values()))
         raise DataMissingError(

@@ -185,7 +185,16 @@ class Source:
             found = records.__getitems__([int(index) for index in indices])
         except (RuntimeError, OSError) as error:  # a checksum of array_record, or a missing file
             raise RunStoppedError(f"{self.name} is damaged ({error}); {self._again}") from error
-        return [{"image": record["image"], "label": int(record["label"])} for record in found]
+        return [{"image": record["image"], "label": self._label(record["label"])} for record in found]
+
+    def _label(self, label: Any) -> int:
+        """Raises RunStoppedError for a record without a label, whose number TFDS writes as −1."""
+        if not 0 <= label < self.num_classes:
+            raise RunStoppedError(
+                f"{self.name}, {self.split} split: a record has the label {label}, which names no class; choose a data "
+                "set whose images are all labelled."
+            )
+        return int(label)
 
 
 def open_source(name: str, split: str, *, data_dir: epath.PathLike | None = None) -> Source:

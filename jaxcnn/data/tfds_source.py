@@ -1,6 +1,7 @@
 """Any classification data set that TFDS has prepared on disk: `tfds:NAME[/CONFIG][:VERSION]`, without TensorFlow."""
 
 import functools
+import json
 import os
 from collections.abc import Sequence
 from typing import Any, cast
@@ -16,13 +17,15 @@ from jaxcnn.data.sources import Record, Source
 from jaxcnn.errors import DataMissingError, UsageError
 
 TESTS = ("test", "validation")
+LISTED = 10  # names in a message
 
 
 def tfds_folder(name: str, data_dir: epath.PathLike | None = None) -> epath.Path | None:
     """The version folder of a `tfds:` name; None if it isn't there.
 
     Raises:
-        UsageError: the name has another form, or the data set has several configurations and none is named.
+        UsageError: the name has another form, or the data set has several configurations, none is named, and TFDS
+            has written down no default.
     """
     asked = tfds_name(name)
     root = data_folder(data_dir) / asked.name
@@ -32,11 +35,23 @@ def tfds_folder(name: str, data_dir: epath.PathLike | None = None) -> epath.Path
     if found is not None or not root.is_dir():
         return found
     configs = sorted(path.name for path in root.iterdir() if path.is_dir() and _newest(path, asked) is not None)
+    usual = _default_config(root)
+    if usual in configs:
+        return _newest(root / usual, asked)
     if len(configs) > 1:
         raise UsageError(
             f"--data={name}: there are several configurations; name one, as in tfds:{asked.name}/{configs[0]}."
         )
     return _newest(root / configs[0], asked) if configs else None
+
+
+def _default_config(root: epath.Path) -> str:
+    """The configuration that TFDS itself takes where none is named; "" where it hasn't written one down."""
+    try:
+        found = json.loads((root / ".config" / "metadata.json").read_text())["default_config_name"]
+    except (OSError, ValueError, KeyError, TypeError):  # not every data set has one
+        return ""
+    return found if isinstance(found, str) else ""
 
 
 def _newest(folder: epath.Path, asked: TfdsName) -> epath.Path | None:
@@ -59,7 +74,7 @@ def tfds_data_set(name: str, data_dir: epath.PathLike | None = None) -> DataSet:
     folder = tfds_folder(name, data_dir)
     if folder is None:
         raise DataMissingError(
-            f"there is no {name} in {data_folder(data_dir)}; prepare it with TFDS there "
+            f"there is no {name} in {data_folder(data_dir)}{_there_is(name, data_dir)}; prepare it with TFDS there "
             f"(tfds.builder(…, file_format={RANDOM_ACCESS_FORMAT!r}).download_and_prepare()), or give its --data-dir."
         )
     info = _builder(folder).info
@@ -68,7 +83,7 @@ def tfds_data_set(name: str, data_dir: epath.PathLike | None = None) -> DataSet:
     if "image" not in features or not classes:
         have = ", ".join(features)
         raise UsageError(f"--data={name} has the features {have}; an image and a label with classes are needed.")
-    _require_random_access(name, folder)
+    _require_random_access(name, folder, info)
     sizes = {split: info.splits[split].num_examples for split in info.splits}
     if "train" not in sizes:
         raise UsageError(f"--data={name} has the splits {', '.join(sizes)}; it needs one called train.")
@@ -91,6 +106,17 @@ def _is_labelled(folder: epath.Path, split: str) -> bool:
     return int(records[0]["label"]) >= 0
 
 
+def _there_is(name: str, data_dir: epath.PathLike | None) -> str:
+    """What there is instead, in brackets: versions and configurations of the data set, or other data sets."""
+    root = data_folder(data_dir)
+    own = root / tfds_name(name).name
+    place = own if own.is_dir() else root
+    if not place.is_dir():
+        return ""
+    found = sorted(path.name for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return f" ({place.name} has {', '.join(found[:LISTED])}{', …' if len(found) > LISTED else ''})" if found else ""
+
+
 def _builder(folder: epath.Path) -> Any:
     import tensorflow_datasets as tfds  # slow, and not needed by other data sets
 
@@ -102,8 +128,8 @@ def _builder(folder: epath.Path) -> Any:
         ) from error
 
 
-def _require_random_access(name: str, folder: epath.Path) -> None:
-    if not any(RANDOM_ACCESS_FORMAT in path.name for path in folder.iterdir()):
+def _require_random_access(name: str, folder: epath.Path, info: Any) -> None:
+    if RANDOM_ACCESS_FORMAT not in {found.value for found in info.available_file_formats()}:
         raise DataMissingError(
             f"{name} in {folder} isn't in {RANDOM_ACCESS_FORMAT} format, and can't be read without TensorFlow; where "
             f"that is installed: tfds convert_format --dataset_version_dir={folder} "

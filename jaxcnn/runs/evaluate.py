@@ -9,8 +9,9 @@ from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.overrides import override, parse_settings
 from jaxcnn.data.any_source import any_data_set, open_any
 from jaxcnn.data.class_names import readable_names
-from jaxcnn.data.naming import canonical
+from jaxcnn.data.naming import Name, canonical
 from jaxcnn.data.preparation.choose import choose
+from jaxcnn.data.relabelled import knows_all, with_labels_of
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import UsageError
 from jaxcnn.evaluation.evaluator import Evaluator
@@ -33,7 +34,7 @@ def evaluate(
     workdir: str | Path,
     *,
     protocols: Sequence[str] = (),
-    data: str | None = None,
+    data: Name | None = None,
     data_dir: str | None = None,
     manual_dir: str | None = None,
     settings: Sequence[str] = (),
@@ -45,8 +46,9 @@ def evaluate(
     Args:
       workdir: the run's folder.
       protocols: names in `protocols.PROTOCOLS`; by default the experiment's own.
-      data: another data set, with no more classes than the network has outputs; by default the run's. Where its classes
-        have other names, or its images aren't those that the run was tested on, the display says so.
+      data: another data set, as for `fit`, with no more classes than the network has outputs; by default the run's.
+        Classes are compared by their names where the network knows all of them, else by their numbers. The display says
+        which, where they aren't the run's own classes, and whether the images aren't those that it was tested on.
       data_dir, manual_dir: as for `fit`.
       settings: overrides ("scales.dense=(384,)") of the fields in `SETTINGS`.
       experiment: only needed where the run was made from an experiment that isn't a file in `experiments/`.
@@ -72,8 +74,10 @@ def evaluate(
     source = open_any(choice.name, "test", data_dir=data_dir)
     for protocol in protocols:
         check_image_sizes(protocol, experiment, source)
-    for note in other_data(workdir, saved, source):
+    names = class_names(workdir)
+    for note in other_data(names, saved, source):
         display.message(note)
+    source = with_labels_of(source, names)
     devices = Devices()
     with reporting_out_of_memory(f"evaluating {experiment.id}", lambda: f"{MORE}."):
         state = restore_state(experiment, workdir, devices)
@@ -111,19 +115,20 @@ def checked_protocols(protocols: Sequence[str], experiment: Experiment) -> Seque
     return protocols
 
 
-def other_data(workdir: Path, saved: dict[str, Any], source: Source) -> list[str]:
+def other_data(names: Sequence[str] | None, saved: dict[str, Any], source: Source) -> list[str]:
     """Notes, one a line, if the data isn't that of the run's own evaluations.
 
     Args:
+      names: of the classes that the network was trained on; None or empty where they aren't known.
       saved: what experiment.json says; a run of an older version says nothing of its data's content.
       source: the test split.
     """
     lines, content = [], saved.get(CONTENT)
-    names = class_names(workdir)
     if names and _readable(source.class_names) != _readable(names):  # imported weights may come without names
+        by = "names" if knows_all(names, source.class_names) else "numbers"
         lines.append(
             f"note: the classes of {source.name} aren't those that the network was trained on ({_first(names)}; here "
-            f"{_first(source.class_names)}): they are compared by their numbers."
+            f"{_first(source.class_names)}): they are compared by their {by}."
         )
     known = content and {name: content["test"][name] for name in ("images", "fingerprint")}
     if known and source.name == saved["data"] and known != split_content(source):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxcnn.config.experiment import Experiment
+from jaxcnn.data.naming import Name
 from jaxcnn.parallel import coordination, processes
 from jaxcnn.parallel.compilation import check_compiling
 from jaxcnn.parallel.devices import Mode
@@ -27,7 +28,7 @@ def fit(
     experiment: Experiment,
     *,
     workdir: str | Path | None = None,
-    data: str = "auto",
+    data: Name = "auto",
     data_dir: str | None = None,
     manual_dir: str | None = None,
     steps: int | None = None,
@@ -47,7 +48,8 @@ def fit(
     Args:
       experiment: from `jaxcnn.load`.
       workdir: the run's folder; by default runs/<experiment>-<variant>-<data>.
-      data: "auto", or the name of a data set, which has no fallback.
+      data: "auto", or what has no fallback: the name of a data set, a folder of class folders, or
+        `tfds:NAME[/CONFIG][:VERSION]`.
       data_dir: the TFDS folder or bucket; by default $TFDS_DATA_DIR, else ~/tensorflow_datasets.
       manual_dir: a folder with original archives.
       steps, epochs: where to stop instead of at the paper's end; the schedule keeps its shape.

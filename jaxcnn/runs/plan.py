@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import numbers
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ import jax
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.data.any_source import any_data_set, open_any
 from jaxcnn.data.datasets import data_set
-from jaxcnn.data.naming import canonical, short_name
+from jaxcnn.data.naming import Name, canonical, short_name
 from jaxcnn.data.preparation.choose import Choice, choose
 from jaxcnn.data.sources import Source, is_prepared
-from jaxcnn.errors import UsageError, nearest
+from jaxcnn.errors import DataMissingError, UsageError, nearest
 from jaxcnn.evaluation.protocols import check_image_sizes, check_protocol
 from jaxcnn.models.sharding.towers import TOWER_AXIS
 from jaxcnn.parallel import coordination
@@ -59,7 +60,7 @@ def plan_run(
     experiment: Experiment,
     *,
     workdir: str | Path | None,
-    data: str,
+    data: Name,
     data_dir: str | None,
     manual_dir: str | None,
     steps: int | None,
@@ -133,7 +134,7 @@ def check_arguments(
 
 def check_before_data(
     experiment: Experiment,
-    data: str,
+    data: Name,
     settings: Sequence[str],
     *,
     data_dir: str | None,
@@ -144,12 +145,12 @@ def check_before_data(
 
     Where data "auto" may end in a rehearsal or in the paper's data, a setting may suit only one of them.
     """
-    if not isinstance(data, str) or not data:
-        raise UsageError(f"data (={data!r}) must be auto or the name of a data set.")
+    if not isinstance(data, str | os.PathLike) or not os.fspath(data):
+        raise UsageError(f"data (={data!r}) must be auto, the name of a data set, or a folder of class folders.")
     name = experiment.data if data == "auto" else canonical(data)
-    candidates = [(Choice(name, False, "", ""), any_data_set(name, data_dir).num_classes)]
     if not settings and not chosen_paths(experiment):
         return  # an experiment as its file has it is tested
+    candidates = [(Choice(name, False, "", ""), expected_classes(experiment, name, data_dir))]
     rehearsal = experiment.rehearsal
     if data == "auto" and rehearsal is not None and not is_prepared(name, data_dir):
         candidates.append((Choice(rehearsal.data, True, "", ""), data_set(rehearsal.data).num_classes))
@@ -164,6 +165,17 @@ def check_before_data(
         except UsageError as error:
             refused.append(error)
     raise refused[0]
+
+
+def expected_classes(experiment: Experiment, name: str, data_dir: str | None) -> int:
+    """How many classes the data has; where it can't be read, how many the network has.
+
+    What is wrong with the data is said after the settings have been checked, by whoever opens it.
+    """
+    try:
+        return any_data_set(name, data_dir).num_classes
+    except (DataMissingError, UsageError):
+        return getattr(experiment.model, "num_classes", 1)
 
 
 def lay_out(experiment: Experiment, *, parallel: Mode, mesh: str | None) -> Devices:

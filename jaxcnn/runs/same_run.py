@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jaxcnn.data.naming import is_folder
 from jaxcnn.errors import UsageError
 from jaxcnn.runtime import program
 
@@ -39,6 +40,9 @@ def check_same_run(
         ignored.add("accumulate")
     if same_weights(theirs, mine):
         ignored |= {"init_from", "init_from_sha256"}
+    if _moved(theirs, mine):
+        ignored.add("data")
+        notes.append(f"note: the images of {workdir} lay in {theirs['data']}; the same ones are in {mine['data']} now.")
     if CONTENT not in theirs:
         ignored.add(CONTENT)
         notes.append(
@@ -60,6 +64,13 @@ def check_same_run(
     if first is None:
         return notes
     raise UsageError(_refusal(workdir, first, theirs, mine))
+
+
+def _moved(theirs: dict[str, Any], mine: dict[str, Any]) -> bool:
+    """Whether two runs see the same images in two folders of a person's own."""
+    places = [str(tree.get("data")) for tree in (theirs, mine)]
+    is_known = theirs.get(CONTENT) is not None and theirs.get(CONTENT) == mine.get(CONTENT)
+    return is_known and places[0] != places[1] and all(map(is_folder, places))
 
 
 def same_weights(theirs: dict[str, Any], mine: dict[str, Any]) -> bool:
@@ -85,9 +96,10 @@ def _refusal(workdir: Path, path: str, theirs: dict[str, Any], mine: dict[str, A
     """The line for two runs that differ at this path."""
     field, was, now = path.split(".")[0], value_at(theirs, path), value_at(mine, path)
     if field == CONTENT:
+        flag = "--data" if is_folder(str(mine.get("data"))) else "--data-dir"
         return (
             f"{workdir} was trained on other data of the same name: {_other_content(path, was, now)}; name the folder "
-            "of the data that it was trained on (--data-dir=DIR), or choose another --workdir."
+            f"of the data that it was trained on ({flag}=DIR), or choose another --workdir."
         )
     if field == "init_from_sha256":
         return (

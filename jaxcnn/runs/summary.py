@@ -35,6 +35,7 @@ def summarise(run: Run, choice: Choice) -> dict[str, Any]:
         "experiment": experiment.name,
         "variant": experiment.variant,
         "data": choice.name,
+        "class_names": run.checkpoint_record["class_names"],
         "rehearsal": choice.rehearsal,
         "how_to_get_the_data": choice.how_to_get if choice.rehearsal else None,
         "steps": run.step,

@@ -6,7 +6,7 @@ from etils import epath
 
 from jaxcnn.data.any_source import any_data_set
 from jaxcnn.data.datasets import data_set, prepare_command
-from jaxcnn.data.naming import canonical, is_ours
+from jaxcnn.data.naming import Name, canonical, is_ours
 from jaxcnn.data.preparation.prepare import prepare
 from jaxcnn.data.prepared import unreadable_copy
 from jaxcnn.data.progress import Progress
@@ -32,7 +32,7 @@ class Choice:
 
 
 def choose(
-    requested: str,
+    requested: Name,
     paper_data: str,
     rehearsal_data: str | None,
     *,
