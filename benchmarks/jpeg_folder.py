@@ -16,7 +16,7 @@ class FolderSource:
         DataMissingError: there is no JPEG in the folder.
     """
 
-    name, split, num_classes, folder = "folder", "train", 1, None
+    name, split, num_classes, folder, as_shown = "folder", "train", 1, None, False
 
     def __init__(self, folder: Path) -> None:
         self.files = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpeg", ".jpg"))

@@ -52,8 +52,19 @@ def normalise(
     images = _in_order(images, inputs)
     if not inputs.pad:
         return images
-    sides = ((0, 0), (inputs.pad, inputs.pad), (inputs.pad, inputs.pad), (0, 0))
-    return jnp.pad(images, sides, constant_values=inputs.background)
+    return _padded(images, inputs.pad, inputs.background)
+
+
+def _padded(
+    images: Stored, pad: int, background: tuple[float, ...]
+) -> Float32[Array, "batch height+2*{pad} width+2*{pad} channels"]:
+    """The images with a frame of `pad` pixels; background: one value, or one for each channel."""
+    count, height, width, channels = images.shape
+    if len(background) == 1:
+        return jnp.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)), constant_values=background[0])
+    colour = jnp.asarray(background, images.dtype).reshape(1, 1, 1, channels)
+    frame = jnp.broadcast_to(colour, (count, height + 2 * pad, width + 2 * pad, channels))
+    return jax.lax.dynamic_update_slice(frame, images, (0, pad, pad, 0))
 
 
 def mean_over(
@@ -154,7 +165,7 @@ def augment(
         images = jnp.where(flip[:, None, None, None], images[:, :, ::-1], images)
     if inputs.distortion is not None:
         limits = dataclasses.asdict(inputs.distortion)
-        images = affine_distort(images, distortion_keys, **limits, fill=inputs.background)
+        images = affine_distort(images, distortion_keys, **limits, fill=inputs.background[0])
     return images
 
 

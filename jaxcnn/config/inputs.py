@@ -104,10 +104,10 @@ class Inputs:
             )
         self._check_channels()
         self._check_normalisation()
-        if (self.pad or self.distortion is not None) and len(set(self._black)) > 1:
+        if self.distortion is not None and len(self.background) > 1:
             raise UsageError(
-                f"mean (={self.mean}) and scale (={self.scale}) must be the same for all channels where pad "
-                f"(={self.pad}) or distortion fills what lies outside an image with one value."
+                f"mean (={self.mean}) and scale (={self.scale}) must be the same for all channels where distortion "
+                "fills what lies outside an image with one value."
             )
 
     def _check_channels(self) -> None:
@@ -150,16 +150,17 @@ class Inputs:
             )
 
     @property
-    def background(self) -> float:
-        """The value outside an image after normalisation: that of black, or 0 if the mean is an image."""
-        return self._black[0]
+    def background(self) -> tuple[float, ...]:
+        """The value outside an image after normalisation: that of black, or 0 if the mean is an image.
 
-    @property
-    def _black(self) -> tuple[float, ...]:
-        """A black pixel after normalisation: one value for each channel, or one for all."""
+        One value, or one for each channel in the network's order if they differ.
+        """
         if self.mean == "picture" or self.whitening is not None or self.local_contrast is not None:
             return (0.0,)
-        return tuple(np.ravel((0.0 - np.asarray(self.mean)) * np.asarray(self.scale)).tolist())
+        black = np.ravel((0.0 - np.asarray(self.mean)) * np.asarray(self.scale)).tolist()
+        if len(set(black)) == 1:
+            return (black[0],)
+        return tuple(black[::-1] if self.channel_order == "BGR" else black)
 
     @property
     def squares(self) -> dict[str, Any]:

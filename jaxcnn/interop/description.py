@@ -57,6 +57,8 @@ def preprocessing(inputs: Inputs, format: str) -> dict[str, Any]:
     side = visible_side(inputs)
     fields = ("mean", "scale", "whitening", "local_contrast")
     normalisation = {name: to_json(getattr(inputs, name)) for name in fields} | {"channel_order": inputs.channel_order}
+    # One number, or one for each channel in the order that the layers see.
+    padding = inputs.background[0] if len(inputs.background) == 1 else list(inputs.background)
     if inputs.mean == "picture":
         normalisation["mean"] = "the training set's mean image"
     return {
@@ -69,7 +71,7 @@ def preprocessing(inputs: Inputs, format: str) -> dict[str, Any]:
         "normalisation": normalisation,
         "input_size": inputs.size,  # what the layers see, after padding
         "pad": inputs.pad,  # in training, where crops are random, on each side
-        "padding": inputs.background if inputs.size > side else None,
+        "padding": padding if inputs.size > side else None,
         "normalisation_is_in_the_file": format != "safetensors",
     }
 

@@ -34,8 +34,7 @@ def preprocessing(experiment: Experiment, num_classes: int, *, projects: bool) -
     """
     if isinstance(experiment.model, CifarResNet):
         known = (CIFAR100 if num_classes == 100 else CIFAR10) if projects else IMAGENET
-        # Padding, for random crops in training, takes one value for all channels; a test doesn't see it.
-        size: dict[str, Any] = {"inputs.size": 32, "inputs.stored_size": 32, "inputs.pad": 0}
+        size: dict[str, Any] = {"inputs.size": 32, "inputs.stored_size": 32}
         who = "the usual code for CIFAR"
     else:
         known, who = IMAGENET, "torchvision"

@@ -89,7 +89,7 @@ def saved_identity(workdir: Path) -> dict[str, Any] | None:
     """
     path = workdir / "experiment.json"
     try:
-        return with_later_fields(json.loads(path.read_text())["experiment"])
+        return with_later_fields(dict(json.loads(path.read_text())["experiment"]))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

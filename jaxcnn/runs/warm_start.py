@@ -1,13 +1,13 @@
 """Starting from another run's network: VGG's deeper nets begin with layers of net A (§3.1).
 
-A layer is taken as a whole: its parameters, and the running averages of its batch normalisation. Of a run that keeps
-the average of its parameters (`Experiment.averaging`) that average is taken, which is the network that the run
-evaluates. Where the other network has another number of classes, its classifier isn't taken: it begins anew, as in a
-fresh network (`runs.new_classifier`). The statistics of all training images that the inputs use (the mean image, or ZCA
-whitening) belong to the network. They are taken where all layers are taken and both runs' inputs mean the same by them,
-so that an evaluation right after says what the other run's says. Otherwise they are computed from this run's own
-training images: where only some layers are taken, and where `stored_size`, `channels`, `resize`, `mean` or `whitening`
-differ.
+Layers are taken whole: their parameters, and the running averages of their batch normalisation. If the other run keeps
+an average of its parameters (`Experiment.averaging`), that average is taken, since it is the network that the run
+evaluates. If the other network has a different number of classes, its classifier is left out, and a new one gets its
+initial values (`runs.new_classifier`).
+
+What the inputs take from all training images together (the mean image, or ZCA whitening) belongs to the network. It is
+taken if all layers are taken and `stored_size`, `channels`, `resize`, `mean` and `whitening` are the same in both runs;
+an evaluation right after the start then gives the other run's result. Otherwise this run computes its own.
 """
 
 import dataclasses
@@ -32,20 +32,20 @@ from jaxcnn.training.network import CARRIED
 from jaxcnn.training.state import init, zero_statistics
 
 Tree = Any
-# What of `Inputs` decides the values that a network sees of an image.
+# The fields of `Inputs` that decide which values a network sees for an image.
 VALUES = ("channels", "channel_order", "mean", "scale", "whitening", "local_contrast")
 NAMED = 6  # layers in a message
 
 
 @dataclasses.dataclass(frozen=True)
 class InitialWeights:
-    """What a run begins with of another one's network.
+    """What a run takes from another run's network.
 
     Attributes:
       params, batch_stats: of the layers that are taken; arrays, laid out over the devices.
-      statistics: of the inputs (`state.zero_statistics`); None where the run computes its own.
-      sha256: of all of that.
-      notes: a line each: what was taken, and what to mind.
+      statistics: of the inputs (`state.zero_statistics`); None if the run computes its own.
+      sha256: of all the arrays above.
+      notes: what was taken, and what to look out for; one line each.
     """
 
     params: dict[str, Tree]
@@ -58,10 +58,15 @@ class InitialWeights:
 def starting_weights(
     experiment: Experiment, workdir: Path, devices: Devices, class_names: tuple[str, ...] = ()
 ) -> InitialWeights | None:
-    """What a run in `workdir` begins with of `experiment.init_from`. class_names: of the run's data.
+    """What a run in `workdir` takes from the run in `experiment.init_from`.
 
-    None without such, and for a run that goes on from a checkpoint of its own: the other run's folder, which may be
-    gone by then, is only read again where it was given by another place than at the start, to know it again.
+    Returns None if `init_from` isn't set, and for a run that continues from a checkpoint of its own. The other run's
+    folder may be gone by then; it is read again only if it is given by a different path than at the start, to find out
+    whether it holds the same weights.
+
+    Args:
+      experiment, workdir, devices: of the run.
+      class_names: those of the run's data.
 
     Raises:
       UsageError: the folder holds no run, or its network has no such layer, or one of another shape.
@@ -77,7 +82,7 @@ def starting_weights(
 
 
 def read(experiment: Experiment, devices: Devices, class_names: tuple[str, ...] = ()) -> InitialWeights:
-    """What `experiment` takes of the newest state in the folder `init_from`. Raises as `starting_weights` does."""
+    """What `experiment` takes from the newest checkpoint in `init_from`. Raises the errors of `starting_weights`."""
     folder = source_folder(str(experiment.init_from))
     checkpoints = Checkpoints(folder)
     try:
@@ -114,7 +119,7 @@ def read(experiment: Experiment, devices: Devices, class_names: tuple[str, ...] 
 
 
 def source_folder(given: str) -> Path:
-    """The folder that `init_from` names. Raises UsageError where it isn't a local one with a checkpoint."""
+    """The folder that `init_from` names. Raises UsageError unless it is a local folder with a checkpoint."""
     if "://" in given:
         raise UsageError(f"init_from (={given}) must be a local folder; mount the bucket, and name the folder there.")
     folder = Path(str(resolved(given)))
@@ -124,7 +129,7 @@ def source_folder(given: str) -> Path:
 
 
 def other_pixels(inputs: Inputs, theirs: dict[str, Any] | None) -> list[str]:
-    """A note where the layers were trained on other values of the pixels than those that they see here."""
+    """A note if the layers were trained on other pixel values than they see here."""
     here = {field: to_json(getattr(inputs, field)) for field in VALUES}
     known = "; ".join(
         f"inputs.{field} is {value_at(theirs, field)!r} there, here {value!r}"
@@ -135,7 +140,7 @@ def other_pixels(inputs: Inputs, theirs: dict[str, Any] | None) -> list[str]:
 
 
 def layers(variables: Tree) -> list[str]:
-    """The names of a network's layers at the top, whatever variables they have."""
+    """The names of a network's top-level layers."""
     return list(dict.fromkeys([*variables["params"], *variables.get("batch_stats", {})]))
 
 

@@ -54,7 +54,19 @@ def test_channel_means_and_scales():
     expected = (images - np.array([1, 2, 3])) * np.array([1, 0.5, 0.25])
     np.testing.assert_allclose(normalise(jnp.asarray(images), inputs, {}), expected, rtol=1e-6)
     with pytest.raises(UsageError, match="must be the same for all channels"):
-        dataclasses.replace(inputs, pad=1)
+        dataclasses.replace(inputs, distortion=Affine())
+
+
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+def test_a_frame_is_black_in_every_channel(order):
+    """As if the image had been framed before it was normalised."""
+    inputs = Inputs(
+        size=8, channels=3, stored_size=8, pad=4, mean=(1.0, 2.0, 3.0), scale=(1.0, 0.5, 0.25), channel_order=order
+    )
+    images = pictures(2, 8)
+    framed = np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0)))
+    expected = ((framed - np.array([1, 2, 3])) * np.array([1, 0.5, 0.25]))[..., :: 1 if order == "RGB" else -1]
+    np.testing.assert_allclose(normalise(jnp.asarray(images), inputs, {}), expected, rtol=1e-6)
 
 
 def test_crops_are_windows_and_every_place_is_taken():
