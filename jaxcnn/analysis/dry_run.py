@@ -27,6 +27,7 @@ from jaxcnn.parallel.compilation import check_compiling
 from jaxcnn.parallel.devices import Devices, Mode
 from jaxcnn.reporting.progress import Display, Silent
 from jaxcnn.runs.folder import default_workdir, local_folder
+from jaxcnn.runs.inherited import with_inherited
 from jaxcnn.runs.length import Length
 from jaxcnn.runs.plan import check_arguments, expected_classes, lay_out
 from jaxcnn.runs.resolve import resolve
@@ -76,6 +77,7 @@ def dry_run(
     check_arguments(experiment, steps=steps, epochs=epochs, parallel=parallel)
     name = experiment.data if data == "auto" else canonical(data)
     rehearsal = experiment.rehearsal if data == "auto" else None
+    experiment = with_inherited(experiment, settings).experiment
     experiment = resolve(
         experiment, Choice(name, False, "", ""), settings, expected_classes(experiment, name, data_dir)
     )

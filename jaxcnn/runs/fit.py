@@ -96,7 +96,8 @@ def fit(
         return summary
     banner(display, plan.experiment, plan.choice)
     sources = {plan.train_source.note, plan.test_source.note} - {""}
-    for note in [*(f"note: {note}" for note in sources), *notes]:
+    inherited = [plan.inherited.note] if plan.inherited.note else []
+    for note in [*(f"note: {note}" for note in sources), *inherited, *notes]:
         display.message(note)
     parts = plan.devices.batch_parts
     with reporting_full_disk(plan.workdir), held(plan.workdir), reporting_step_memory(plan.experiment, parts):
@@ -138,5 +139,6 @@ def claim_for(plan: Plan, mine: dict[str, Any]) -> list[str]:
         plan.workdir,
         mine,
         first=processes.is_first(),
+        inherited=plan.inherited.paths,
         may_accumulate=lambda: not has_batch_norm(plan.experiment),
     )

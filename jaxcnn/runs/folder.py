@@ -5,7 +5,7 @@ import importlib.metadata
 import json
 import platform
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from jaxcnn.runs.later_fields import with_later_fields
 from jaxcnn.runs.same_run import CONTENT, check_same_run, resolved
 from jaxcnn.runtime.paths import expanded
 
+INHERITED = "inherited"  # in experiment.json: the fields that a run took over from imported weights
 # Fields that may change when a run is resumed.
 FREE = {"paper", "rehearsal", "deviations", "chosen", "checkpoint_every", "evaluation_batch_size"}
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "grain", "numpy")
@@ -102,13 +103,19 @@ def saved_identity(workdir: Path) -> dict[str, Any] | None:
 
 
 def claim_workdir(
-    workdir: Path, mine: dict[str, Any], *, first: bool = True, may_accumulate: Callable[[], bool] = lambda: False
+    workdir: Path,
+    mine: dict[str, Any],
+    *,
+    first: bool = True,
+    inherited: Sequence[str] = (),
+    may_accumulate: Callable[[], bool] = lambda: False,
 ) -> list[str]:
     """Makes `workdir` this run's folder by writing experiment.json, or checks that it already is.
 
     Args:
       mine: what `identity` says of the run.
       first: whether this is the process that writes; the others come after it.
+      inherited: the fields that the run took over from imported weights (`runs.inherited`).
       may_accumulate: see `same_run.check_same_run`.
 
     Returns:
@@ -128,7 +135,8 @@ def claim_workdir(
         if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
             raise UsageError(f"{workdir} exists and is no run's folder; choose another --workdir.")
         workdir.mkdir(parents=True, exist_ok=True)
-        write_json(workdir / "experiment.json", {"experiment": mine, "versions": versions(), "commit": commit()})
+        content = {"experiment": mine, "versions": versions(), "commit": commit()}
+        write_json(workdir / "experiment.json", content | ({INHERITED: list(inherited)} if inherited else {}))
     except OSError as error:
         raise UsageError(f"can't write to {workdir}: {error.strerror}; choose another --workdir.") from error
     return []

@@ -33,7 +33,8 @@ class NewClassifier:
     def notes(self, train_only: tuple[str, ...] | None, variables: Tree) -> list[str]:
         """The lines that a run shows of it. variables: of its network, or their shapes."""
         still = [layer for layer in self.layers if layer not in trained_layers(train_only, variables)]
-        frozen = f"note: {', '.join(still)} keeps its first random values, as train_only leaves it out"
+        keep, it = ("keeps its", "it") if len(still) == 1 else ("keep their", "them")
+        frozen = f"note: {', '.join(still)} {keep} first random values, as train_only leaves {it} out"
         return [self.note, *([frozen] if still else [])]
 
     def whole(self, count: int) -> str:

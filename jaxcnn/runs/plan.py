@@ -25,6 +25,7 @@ from jaxcnn.parallel.mesh import parse_mesh, tower_axes
 from jaxcnn.ranges import is_whole
 from jaxcnn.reporting.progress import Display
 from jaxcnn.runs.folder import default_workdir, local_folder
+from jaxcnn.runs.inherited import Inherited, with_inherited
 from jaxcnn.runs.length import Length
 from jaxcnn.runs.resolve import chosen_paths, resolve
 
@@ -44,6 +45,7 @@ class Plan:
       length: in steps.
       workdir: the run's folder.
       seed: of everything random.
+      inherited: what the experiment took over from imported weights.
     """
 
     experiment: Experiment
@@ -54,6 +56,7 @@ class Plan:
     length: Length
     workdir: Path
     seed: int
+    inherited: Inherited
 
 
 def plan_run(
@@ -81,7 +84,8 @@ def plan_run(
     check_arguments(experiment, steps=steps, epochs=epochs, seed=seed, parallel=parallel)
     folder = local_folder(workdir) if workdir else None
     parse_mesh(mesh, len(jax.devices()), parallel=parallel)
-    check_before_data(experiment, data, settings, data_dir=data_dir, parallel=parallel, mesh=mesh)
+    inherited = with_inherited(experiment, settings, folder)
+    check_before_data(inherited.experiment, data, settings, data_dir=data_dir, parallel=parallel, mesh=mesh)
 
     rehearsal_data = experiment.rehearsal.data if experiment.rehearsal else None
     choice = coordination.in_turn(
@@ -96,7 +100,9 @@ def plan_run(
     )
     train_source = open_any(choice.name, "train", data_dir=data_dir)
     test_source = open_any(choice.name, "test", data_dir=data_dir)
-    experiment = resolve(experiment, choice, settings, train_source.num_classes)
+    folder = folder or default_workdir(experiment, short_name(choice.name), choice.rehearsal)
+    inherited = with_inherited(experiment, settings, folder)
+    experiment = resolve(inherited.experiment, choice, settings, train_source.num_classes)
     for protocol in experiment.protocols:
         check_protocol(protocol, experiment)
         check_image_sizes(protocol, experiment, test_source)
@@ -107,8 +113,9 @@ def plan_run(
         test_source=test_source,
         devices=lay_out(experiment, parallel=parallel, mesh=mesh),
         length=Length.of(experiment, len(train_source), steps=steps, epochs=epochs),
-        workdir=folder or default_workdir(experiment, short_name(choice.name), choice.rehearsal),
+        workdir=folder,
         seed=int(seed),
+        inherited=inherited,
     )
 
 

@@ -1,6 +1,6 @@
 """The experiment as it runs on the chosen data, checked before the run starts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -58,8 +58,13 @@ def chosen_paths(experiment: Experiment) -> list[str]:
 
 def not_chosen(experiment: Experiment, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The changes (path → value) without those of fields that the user has set, whole or a part of them."""
-    chosen = chosen_paths(experiment)
-    return {path: value for path, value in changes.items() if not any(_overlap(path, theirs) for theirs in chosen)}
+    return without(changes, chosen_paths(experiment))
+
+
+def without(changes: Mapping[str, Any], set_paths: Iterable[str]) -> dict[str, Any]:
+    """The changes (path → value) without those of these fields, of parts of them, and of what they are part of."""
+    paths = list(set_paths)
+    return {path: value for path, value in changes.items() if not any(_overlap(path, other) for other in paths)}
 
 
 def _overlap(path: str, other: str) -> bool:
