@@ -51,7 +51,7 @@ LINEN = {
     "jaxcnn.config.overrides",  # activations by name; a module's own fields
     "jaxcnn.config.serialize",  # a module's own fields
     "jaxcnn.interop.to_onnx.trace",  # intercepts those of the layers that ONNX has
-    "jaxcnn.analysis.layer_table",  # intercepts every layer's call
+    "jaxcnn.runs.layer_table",  # intercepts every layer's call
     "jaxcnn.runs.resolve",  # the type of a network
     "jaxcnn.training.state",  # init
     "jaxcnn.training.steps",  # apply

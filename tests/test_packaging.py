@@ -103,6 +103,7 @@ def test_the_wheel_has_one_name(built, installed):
     assert "jaxcnn = jaxcnn.__main__:console" in (information / "entry_points.txt").read_text()
     expected = {path.relative_to(ROOT) for path in (ROOT / "jaxcnn").rglob("*.py")}
     expected |= {Path("jaxcnn/data/imagenet_classes.txt")}
+    expected |= {path.relative_to(ROOT) for path in (ROOT / "jaxcnn").rglob("templates/*")}
     expected |= {Path("jaxcnn") / path.relative_to(ROOT) for path in (ROOT / "experiments").rglob("*.py")}
     assert {path.relative_to(installed) for path in (installed / "jaxcnn").rglob("*") if path.is_file()} == expected
 

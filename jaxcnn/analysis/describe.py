@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from jaxcnn.analysis.layer_table import LayerTable, layer_table
 from jaxcnn.config.experiment import Experiment, load, names, variants
 from jaxcnn.config.serialize import to_json
+from jaxcnn.runs.layer_table import LayerTable, layer_table
 
 
 def describe(experiment: Experiment) -> dict[str, Any]:

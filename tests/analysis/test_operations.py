@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import pytest
 
 import jaxcnn
-from jaxcnn.analysis.layer_table import layer_table
 from jaxcnn.analysis.operations import count_operations
+from jaxcnn.runs.layer_table import layer_table
 
 
 def array(*shape):

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.analysis.layer_table import model_table
 from jaxcnn.models.layers.rbf import EuclideanRBF, digit_prototypes
 from jaxcnn.models.lenet import C3_TABLE, LeNet5
 from jaxcnn.models.lenet_layers import FeatureMaps, Subsampling, squash
+from jaxcnn.runs.layer_table import model_table
 
 # LeCun et al. 1998, §II-B: output, parameters, connections; multiply-accumulates counted by hand.
 PAPER = {

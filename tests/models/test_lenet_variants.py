@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.analysis.layer_table import model_table
 from jaxcnn.models.lenet_variants import CaffeLeNet, ModernLeNet5
+from jaxcnn.runs.layer_table import model_table
 
 
 @pytest.mark.parametrize(

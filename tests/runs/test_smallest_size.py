@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxcnn
-from jaxcnn.analysis.layer_table import layer_table
 from jaxcnn.errors import UsageError
 from jaxcnn.models.alexnet import AlexNet, OneTowerAlexNet
 from jaxcnn.models.layers.core import Conv, Layer
@@ -19,6 +18,7 @@ from jaxcnn.models.primer import PrimerCNN
 from jaxcnn.models.resnet import ResNet
 from jaxcnn.models.resnet_cifar import CifarResNet
 from jaxcnn.models.vgg import VGG
+from jaxcnn.runs.layer_table import layer_table
 from jaxcnn.runs.resolve import check_network, failure, smallest_size
 
 SMALL_ALEXNET = AlexNet(features=(8, 8, 8, 8, 8), hidden_units=8)

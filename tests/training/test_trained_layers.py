@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from linear_network import LINEAR
 
 import jaxcnn
-from jaxcnn.analysis.layer_table import layer_table
 from jaxcnn.config.overrides import override
 from jaxcnn.errors import UsageError
 from jaxcnn.models.googlenet import GoogLeNet
 from jaxcnn.models.resnet import ResNet
+from jaxcnn.runs.layer_table import layer_table
 from jaxcnn.training.layers import (
     check_trained,
     description,

@@ -2,10 +2,10 @@
 
 import pytest
 
-from jaxcnn.analysis.layer_table import is_auxiliary, model_table
 from jaxcnn.models.googlenet import GoogLeNet
 from jaxcnn.models.resnet import ResNet
 from jaxcnn.models.vgg import VGG, A, B, D, E
+from jaxcnn.runs.layer_table import is_auxiliary, model_table
 
 IMAGE = (224, 224, 3)
 

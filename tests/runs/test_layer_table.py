@@ -8,9 +8,9 @@ import pytest
 
 import jaxcnn
 from jaxcnn.analysis.describe import describe
-from jaxcnn.analysis.layer_table import layer_table, model_table
 from jaxcnn.models.layers.core import Conv, Dense
 from jaxcnn.models.layers.pooling import AveragePool, GlobalAveragePool, MaxPool
+from jaxcnn.runs.layer_table import layer_table, model_table
 
 # LeCun et al. 1998, §II-B and Fig. 2: output, parameters, connections. Receptive fields: 5×5 windows and 2×2 at
 # stride 2, so 5, 5 + 1, 6 + 4·2, 14 + 2, 16 + 4·4.
