@@ -91,8 +91,8 @@ class Evaluator:
             if protocol not in self._compiled:
                 step = make_evaluation_step(self._experiment, chosen.crops)
                 self._compiled[protocol] = self._devices.compile_evaluation(step, variables, placed)
-            # One batch at a time: its images don't wait on the device, and the collectives of several programs can't wait
-            # for each other, as those of simulated devices on few cores may.
+            # One batch at a time: its images don't wait on the device, and the collectives of several programs can't
+            # wait for each other, as those of simulated devices on few cores may.
             jax.block_until_ready(totals)
             sums = self._compiled[protocol](variables, placed)
             totals = sums if totals is None else jax.tree.map(jnp.add, totals, sums)
