@@ -57,7 +57,7 @@ def begin_run(
     damaged = DamagedImages(plan.train_source, steps_per_epoch=length.steps_per_epoch)
     feed = Feed(experiment, plan.train_source, devices, seed=plan.seed, on_damage=damaged.report)
     evaluator = Evaluator(experiment, plan.test_source, devices)
-    checkpoints = Checkpoints(plan.workdir)
+    checkpoints = Checkpoints(plan.workdir, sets_aside=True)
     interrupts = SharedInterrupts() if processes.connected() else Interrupts()
     program = program_of(plan, on_device=not feed.streams)
     around = surroundings(devices)
@@ -145,7 +145,7 @@ def start_of(
             restored, saved = checkpoints.restore(program.state, program.placement)
             step, notes = int(restored.step), resumption_notes(saved, around, restored, experiment)
             first_state = partial(lambda state: state, restored)
-        for note in notes:
+        for note in (*checkpoints.notes, *notes):
             display.message(note)
         due = saved.get("evaluation_due", False)  # older checkpoints don't say
         record = Record(plan.workdir, step=step, writes=processes.is_first(), evaluates_again=due)

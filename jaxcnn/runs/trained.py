@@ -8,6 +8,7 @@ trained.logits(trained.preprocess(squares))
 
 import dataclasses
 import functools
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -147,15 +148,18 @@ def load_trained(workdir: str | Path, *, experiment: Experiment | None = None) -
     with reporting_full_disk(folder):
         checkpoints = Checkpoints(folder)
         try:
-            record = checkpoints.record()
             variables = checkpoints.network(Devices(devices=jax.local_devices()[:1]).placement)
-            step = checkpoints.latest_step()
+            record, step = checkpoints.record(), checkpoints.newest_sound()
+            tell_of_damage(checkpoints)
         finally:
             checkpoints.close()
-    assert step is not None, "its record has been read"
     if not is_rebuilt:
         check_variables(experiment, variables, folder)
     return TrainedNetwork(experiment, variables, tuple(record.get("class_names") or ()), step)
+
+
+class DamagedCheckpointWarning(UserWarning):
+    """A checkpoint is damaged, and the one before it was read instead."""
 
 
 def check_variables(experiment: Experiment, variables: dict[str, Tree], folder: Path) -> None:
@@ -224,9 +228,16 @@ def restore_state(experiment: Experiment, workdir: Path, devices: Devices) -> tr
         checkpoints = Checkpoints(workdir)
         try:
             state, _ = checkpoints.restore(jax.eval_shape(create), devices.replicated)
+            tell_of_damage(checkpoints)
         finally:
             checkpoints.close()
     return state
+
+
+def tell_of_damage(checkpoints: Checkpoints) -> None:
+    """Warns of checkpoints that were passed over because they are damaged."""
+    for note in checkpoints.notes:
+        warnings.warn(note.removeprefix("note: "), DamagedCheckpointWarning, stacklevel=3)
 
 
 def with_outputs_of(saved: dict[str, Any], experiment: Experiment) -> Experiment:

@@ -87,7 +87,7 @@ def read(experiment: Experiment, devices: Devices, class_names: tuple[str, ...] 
     checkpoints = Checkpoints(folder)
     try:
         theirs = checkpoints.network(devices.placement)
-        step, record = checkpoints.latest_step(), checkpoints.record()
+        step, record = checkpoints.newest_sound(), checkpoints.record()
     finally:
         checkpoints.close()
     inputs = with_later_fields(record.get("experiment", {})).get("inputs")
@@ -109,7 +109,7 @@ def read(experiment: Experiment, devices: Devices, class_names: tuple[str, ...] 
     some_layers = f"{len(layers(taken))} of {len(names)} layers ({some(layers(taken), NAMED)})"
     what = new.whole(len(names)) if is_whole else some_layers
     averages = ", batch statistics with them" if taken["batch_stats"] else ""
-    notes = [f"begins with {what} of {folder} at step {step:,}{averages}{why}"]
+    notes = [*checkpoints.notes, f"begins with {what} of {folder} at step {step:,}{averages}{why}"]
     if new.layers:
         notes += new.notes(experiment.train_only, ours)
     else:

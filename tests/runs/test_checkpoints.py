@@ -42,8 +42,8 @@ def at_step(number: int, devices: Devices = EIGHT) -> train_state.TrainState:
 def folder(tmp_path):
     opened = []
 
-    def open_again() -> Checkpoints:
-        opened.append(Checkpoints(tmp_path))
+    def open_again(**options) -> Checkpoints:
+        opened.append(Checkpoints(tmp_path, **options))
         return opened[-1]
 
     yield open_again
@@ -125,26 +125,104 @@ def test_a_donated_state_is_saved_as_it_was(folder):
     jax.tree.map(np.testing.assert_array_equal, restored, expected)
 
 
-@pytest.mark.parametrize("damage", ["no state", "short arrays", "short record"])
-def test_a_damaged_checkpoint_is_named_and_nothing_else_is_said(folder, tmp_path, caplog, damage):
+def saved(folder) -> None:
     checkpoints = folder()
     for step in (10, 20):
         checkpoints.save(at_step(step), step, {"seconds": float(step)})
     checkpoints.wait()
-    newest = tmp_path / "checkpoints" / "20"
-    if damage == "no state":
+
+
+def damage(newest, how: str) -> None:
+    if how == "no state":
         shutil.rmtree(newest / "state")
-    elif damage == "short record":
+    elif how == "short record":
         (newest / "record" / "metadata").write_text("{")
     else:
         for path in [*newest.glob("state/d/*"), *newest.glob("state/ocdbt.process_0/d/*")]:
             path.write_bytes(path.read_bytes()[:20])
-    message = r"checkpoints/20 is damaged .*; remove that folder, and the run goes on from step 10\."
-    with pytest.raises(JaxcnnError, match=message) as caught:
-        folder().restore(at_step(0), EIGHT.replicated)
-    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("with_digests", [True, False])
+@pytest.mark.parametrize("how", ["no state", "short arrays", "short record"])
+def test_a_damaged_checkpoint_is_set_aside_and_nothing_else_is_said(folder, tmp_path, caplog, how, with_digests):
+    """Also one of an older release, which wrote down no digests."""
+    saved(folder)
+    if not with_digests:
+        (tmp_path / "checkpoint_digests.json").unlink()
+    damage(tmp_path / "checkpoints" / "20", how)
+    reading = folder()
+    restored, record = reading.restore(at_step(0), EIGHT.replicated)
+    assert int(restored.step) == 10 and record == {"seconds": 10.0}
+    (note,) = reading.notes
+    assert "checkpoints/20 is damaged (" in note and note.endswith("); step 10 is used instead")
+    assert (tmp_path / "checkpoints" / "20").exists()  # who only reads leaves the folder as it is
+    training = folder(sets_aside=True)
+    restored, _ = training.restore(at_step(0), EIGHT.replicated)
+    (note,) = training.notes
+    assert note.endswith("it was set aside as damaged-20") and "\n" not in note
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["10", "damaged-20"]
+    training.save(at_step(20), 20, {"seconds": 21.0})
+    training.wait()
+    assert folder().record() == {"seconds": 21.0}
     gc.collect()
-    assert not [record for record in caplog.records if record.name == "asyncio"]
-    shutil.rmtree(newest)
+    assert not [entry for entry in caplog.records if entry.name == "asyncio"]
+
+
+WAYS = {
+    "flip": lambda content: bytes([content[0] ^ 1]) + content[1:] if content else b"x",
+    "flip within": lambda content: content[: len(content) // 2] + b"\x5a" + content[len(content) // 2 + 1 :] + b"",
+    "cut": lambda content: content[: len(content) // 2] if content else b"x",
+    "empty": lambda content: b"" if content else b"x",
+    "remove": lambda content: None,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_whatever_happens_to_any_file_the_numbers_are_right(folder, tmp_path, way):
+    saved(folder)
+    newest = tmp_path / "checkpoints" / "20"
+    files = sorted(path for path in newest.rglob("*") if path.is_file())
+    assert len(files) > 8
+    for file in files:
+        whole = file.read_bytes()
+        content = WAYS[way](whole)
+        if content == whole:
+            continue
+        file.unlink() if content is None else file.write_bytes(content)
+        reading = folder()
+        restored, record = reading.restore(at_step(0), EIGHT.replicated)
+        assert int(restored.step) == 10 and record == {"seconds": 10.0}, file
+        jax.tree.map(np.testing.assert_array_equal, restored, at_step(10))
+        assert file.name in reading.notes[0]
+        file.write_bytes(whole)
+    assert folder().record() == {"seconds": 20.0}
+
+
+def test_where_all_are_damaged_nothing_is_set_aside(folder, tmp_path):
+    saved(folder)
+    for step in ("10", "20"):
+        (tmp_path / "checkpoints" / step / "_CHECKPOINT_METADATA").write_text("")
+    with pytest.raises(
+        JaxcnnError, match=r"every checkpoint in .* is damaged \(step 20: changed: _CHECK.*step 10"
+    ) as e:
+        folder(sets_aside=True).restore(at_step(0), EIGHT.replicated)
+    assert "\n" not in str(e.value) and {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"10", "20"}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"digests": {"20": {"x": "y"}}, "own": "z"}'])
+def test_damaged_digests_are_no_digests(folder, tmp_path, content):
+    saved(folder)
+    (tmp_path / "checkpoint_digests.json").write_text(content)
     restored, _ = folder().restore(at_step(0), EIGHT.replicated)
-    assert int(restored.step) == 10
+    assert int(restored.step) == 20
+
+
+def test_two_damaged_checkpoints_of_one_step_have_two_names(folder, tmp_path):
+    saved(folder)
+    for name in ("damaged-20", "damaged-20-2"):
+        damage(tmp_path / "checkpoints" / "20", "short record")
+        training = folder(sets_aside=True)
+        training.restore(at_step(0), EIGHT.replicated)
+        assert (tmp_path / "checkpoints" / name).is_dir()
+        training.save(at_step(20), 20, {})
+        training.wait()

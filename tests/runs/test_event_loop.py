@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from jaxcnn.runs.checkpoints import PatientLoop, patient_loops
+from jaxcnn.runs.event_loop import PatientLoop, patient_loops
 
 
 async def answered(by: asyncio.AbstractEventLoop, after: float) -> str:
