@@ -38,6 +38,10 @@ class RunInterruptedError(JaxcnnError):
         self.exit_status = 128 + signal_number
 
 
+class DamagedCheckpointWarning(UserWarning):
+    """A checkpoint is damaged, and the one before it was read instead."""
+
+
 def nearest(wrong: str, allowed: list[str]) -> str:
     """The end of an error message: a suggestion, if an allowed word is similar, and all allowed words."""
     near = difflib.get_close_matches(wrong, allowed, n=1)

@@ -5,14 +5,21 @@ import logging
 import os
 import sys
 import tempfile
+import warnings
 
 import jax
+
+from jaxcnn.errors import DamagedCheckpointWarning
+from jaxcnn.runtime import program
+
+USUAL = warnings.formatwarning
 
 
 def make_ready() -> None:
     """Makes the terminal accept every character, silences the libraries and turns on the compilation cache."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that can't show × shows ?
+    warnings.formatwarning = in_one_line
     logging.getLogger("absl").setLevel(logging.ERROR)
     for name in ("absl", "asyncio"):
         logging.getLogger(name).addFilter(is_news)  # adding it repeatedly has no effect
@@ -21,6 +28,15 @@ def make_ready() -> None:
     if not os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
         # JAX doesn't cache what compiles within a second, such as the program that draws a small network's weights.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def in_one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Formats our own warnings as the command line tells things; others as Python does."""
+    if issubclass(category, DamagedCheckpointWarning):
+        return f"{program.name()}: {message}\n"
+    return USUAL(message, category, filename, lineno, line)
 
 
 def use_cache(parent: str) -> None:

@@ -24,7 +24,7 @@ from jaxcnn.config.serialize import to_json
 from jaxcnn.data.class_names import readable_names
 from jaxcnn.data.loading.images import Images, open_images, squares
 from jaxcnn.data.preparation.choose import Choice
-from jaxcnn.errors import JaxcnnError, UsageError
+from jaxcnn.errors import DamagedCheckpointWarning, JaxcnnError, UsageError
 from jaxcnn.evaluation.crops import center
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.reporting.progress import Display, Silent
@@ -156,10 +156,6 @@ def load_trained(workdir: str | Path, *, experiment: Experiment | None = None) -
     if not is_rebuilt:
         check_variables(experiment, variables, folder)
     return TrainedNetwork(experiment, variables, tuple(record.get("class_names") or ()), step)
-
-
-class DamagedCheckpointWarning(UserWarning):
-    """A checkpoint is damaged, and the one before it was read instead."""
 
 
 def check_variables(experiment: Experiment, variables: dict[str, Tree], folder: Path) -> None:
