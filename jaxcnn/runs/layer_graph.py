@@ -46,7 +46,8 @@ def layer_graph(jaxpr: Any, windows: Sequence[ReceptiveField]) -> tuple[Node, ..
     """The nodes of a traced network.
 
     Args:
-      jaxpr: of a function whose last argument is the images, [batch, …], and in which each layer is one `LAYER`.
+      jaxpr: of a function whose last argument is the images, [batch, …], and whose result is the network's output. Each
+        layer is one `LAYER` in it.
       windows: what one output of each call sees of the call's input.
     """
     images = jaxpr.invars[-1]
@@ -72,7 +73,21 @@ def layer_graph(jaxpr: Any, windows: Sequence[ReceptiveField]) -> tuple[Node, ..
             # Option-A shortcuts take every second pixel.
             field = ReceptiveField(field.size, field.stride * max(equation.params["strides"]))
         seen |= {array: (place, field) for array in equation.outvars}
-    return tuple(nodes)
+    results = {seen[array][0] for array in jaxpr.outvars if not hasattr(array, "val") and array in seen}
+    return _without_unread(nodes, results)
+
+
+def _without_unread(nodes: Sequence[Node], results: set[int]) -> tuple[Node, ...]:
+    """The nodes without those junctions that neither a layer nor the network's output depends on.
+
+    A layer that is traced for the first time leaves such behind: what it does inside.
+    """
+    kept = set(results)
+    for place, node in reversed(list(enumerate(nodes))):
+        if not is_junction(node) or place in kept:
+            kept |= {place, *node.inputs}
+    places = {place: number for number, place in enumerate(sorted(kept))}
+    return tuple(nodes[place]._replace(inputs=tuple(places[read] for read in nodes[place].inputs)) for place in places)
 
 
 def _widest(fields: Sequence[ReceptiveField]) -> ReceptiveField:

@@ -119,7 +119,7 @@ def model_table(model: nn.Module, input_shape: Shape) -> LayerTable:
 
     def init(images):
         with nn.intercept_methods(name_calls), reference_kernels():  # quicker to trace than those for CPU
-            model.init(jax.random.key(0), images, train=False)  # auxiliary heads run here too
+            return model.init_with_output(jax.random.key(0), images, train=False)[0]  # auxiliary heads run here too
 
     jaxpr = jax.make_jaxpr(init)(images).jaxpr
     nodes = layer_graph(jaxpr, [call.layer.window(call.inputs) for call in calls])
