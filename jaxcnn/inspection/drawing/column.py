@@ -3,6 +3,7 @@
 The middle of the spine is at x = 0.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -15,7 +16,7 @@ from jaxcnn.runs.layer_table import LayerTable
 
 GAP, STICK = 16, 2  # pixels between boxes; above a strip
 BETWEEN = 14  # pixels between branches
-HEADING = 18  # pixels for the text of a frame
+HEADING = 22  # pixels for the text of a frame
 
 
 class Column:
@@ -44,7 +45,7 @@ class Column:
             self._connect(stretch, start)
         self.spine.append(end)
         if framed:
-            self._frame(stretch, top + 4, framed)
+            self._frame(stretch, top + 8, framed)
 
     def place(self, place: int, x: float, gap: float) -> None:
         """A box `gap` pixels below what is there, with its middle at x."""
@@ -100,7 +101,7 @@ class Column:
         """What a frame around the stretch is called: a folded run of blocks, or a module; "" without a frame."""
         item = self.items[stretch.lanes[0][0]]
         if item.fold:
-            return f"{item.fold.count} × {item.block}: to {item.fold.last}"
+            return f"× {item.fold.count}: {item.fold.first} … {item.fold.last}"
         module = len(stretch.lanes) > 1 and not self._adds(stretch) and bool(item.block)
         return f"module {item.block}" if module else ""
 
@@ -109,8 +110,10 @@ class Column:
         places = [place for lane in stretch.lanes for place in lane] + [stretch.end]
         extent = around(self.rects[place] for place in places)
         text = Text(name, extent.x, top + 14, 10, bold=True, start=True)
+        if text.rect.right > -BETWEEN:  # it would cross the line down the middle
+            text = dataclasses.replace(text, x=BETWEEN)
         arcs = [x for line in self.scene.lines[-1:] if line.shortcut for x, _ in line.points]
-        right = max(extent.right, text.rect.right, *arcs) if arcs else max(extent.right, text.rect.right)
+        right = max([extent.right, text.rect.right, *arcs])
         rect = Rect(extent.x - 8, top, right - extent.x + 16, extent.bottom - top + 8)
         self.scene.frames.append(Frame(rect, text))
         self.y += 14

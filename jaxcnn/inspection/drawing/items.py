@@ -54,7 +54,9 @@ def items_of(table: LayerTable) -> list[Item]:
             place_of[node] = len(items)
             items.append(_item(table, node, tuple(place_of[read] for read in table.nodes[node].inputs), fold, blocks))
         if fold:  # whoever reads the last block, reads the first
-            place_of |= {node: place_of[first] for block in blocks for first, node in zip(blocks[0], block, strict=True)}
+            place_of |= {
+                node: place_of[first] for block in blocks for first, node in zip(blocks[0], block, strict=True)
+            }
     return items
 
 

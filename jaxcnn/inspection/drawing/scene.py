@@ -151,8 +151,12 @@ class Scene:
         self.texts += other.texts
 
     def moved(self, x: float, y: float) -> "Scene":
-        parts = (self.boxes, self.lines, self.frames, self.texts)
-        return Scene(*([part.moved(x, y) for part in kind] for kind in parts))
+        return Scene(
+            [box.moved(x, y) for box in self.boxes],
+            [line.moved(x, y) for line in self.lines],
+            [frame.moved(x, y) for frame in self.frames],
+            [text.moved(x, y) for text in self.texts],
+        )
 
     @property
     def extent(self) -> Rect:

@@ -1,6 +1,7 @@
 """A whole network from top to bottom, with auxiliary heads at the side; or in columns from left to right."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from jaxcnn.inspection.drawing.boxes import size_of
 from jaxcnn.inspection.drawing.column import Column
@@ -57,6 +58,6 @@ def _side_by_side(columns: Sequence[Column]) -> Scene:
         first, last = column.rects[column.spine[0]], column.rects[column.spine[-1]]
         ends.append((first.moved(x, 0), last.moved(x, 0), right + ASIDE / 2))
         right = x + extent.right
-    for (_, last, _), (first, _, middle) in zip(ends, ends[1:], strict=False):
+    for (_, last, _), (first, _, middle) in pairwise(ends):
         whole.lines.append(next_column(last, middle, first))
     return whole

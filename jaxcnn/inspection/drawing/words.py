@@ -24,6 +24,7 @@ KINDS = {
     "add": "addition",
     "rbf": "distances to prototypes",
 }
+PITCH = 1.2  # from line to line within a box, in units of the font's size
 WITH_WINDOW = ("conv", "maxpool", "avgpool", "subsample")
 
 
@@ -81,14 +82,15 @@ def caption(row: Row, shape: str) -> list[str]:
 def lines(row: Row, most: int) -> list[list[str]]:
     """What stands in a box that has room for `most` lines: for each line its wordings, the fullest first."""
     shape, what = sizes(row.output_shape), operation(row)
+    first = [f"{row.name} · {what} · {shape}", f"{row.name} · {shape}", f"{row.name} · {what}", row.name]
     if most == 1:
-        return [[f"{row.name} · {what} · {shape}", f"{row.name} · {shape}", f"{row.name} · {what}", row.name]]
+        return [first]
     counts = [f"{short(row.params)} param."] if row.params else []
     counts += [f"{short(row.macs)} MACs"] if row.macs else []
     counts += [f"sees {row.receptive_field}"]
     said = [", ".join(counts[:number]) for number in range(len(counts), 0, -1)]
     if most == 2:
-        return [[f"{row.name} · {what}", row.name], [f"{shape} · {counts[0]}", shape]]
+        return [first, said]
     return [[row.name], [f"{what} · {shape}", shape], said]
 
 
@@ -96,11 +98,11 @@ def texts_within(rect: Rect, wordings: Sequence[Sequence[str]], size: float = 9.
     """Lines in the middle of a box, each in its fullest wording that fits; without those of which none fits."""
     fitting = [next((text for text in words if text_width(text, size) <= rect.width - 6), None) for words in wordings]
     chosen = [text for text in fitting if text is not None]
-    pitch, (x, middle) = size * 1.25, rect.middle
+    pitch, (x, middle) = size * PITCH, rect.middle
     base = middle - pitch * (len(chosen) - 1) / 2 + CENTRE * size
     return tuple(Text(text, x, base + pitch * number, size) for number, text in enumerate(chosen))
 
 
 def room(height: float, size: float = 9.5) -> int:
     """How many lines fit a box of this height, at most three."""
-    return min(3, int((height - 1) // (size * 1.25)))
+    return min(3, int((height - 1) // (size * PITCH)))
