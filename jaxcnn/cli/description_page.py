@@ -30,7 +30,7 @@ def layers(description: dict[str, Any]) -> Markup:
     """The layer table with its totals."""
     connections = description["total_connections"] is not None
     counts = ["params", "macs", *(["connections"] if connections else [])]
-    names = {"params": "parameters", "macs": "multiply–accumulates", "connections": "connections"}
+    names = {"params": "parameters", "macs": "MACs", "connections": "connections"}
     header = ["layer", "kind", "output", *(names[key] for key in counts), "receptive field", "reads"]
     known = {-1: "image"} | {number: row["name"] for number, row in enumerate(description["layers"])}
     rows = [

@@ -54,7 +54,7 @@ CUBOID_SCALE = (
     "Normalisation and dropout keep the shape and are slabs."
 )
 PLANES_SCALE = (
-    f"Linear scale: a feature map has 4 px for each of its own pixels. There are as many planes as maps, up to {PLANES}; "
+    f"Linear scale: a feature map has 4 px for each of its pixels. There are as many planes as maps, up to {PLANES}; "
     "they recede by 7 px times the root of the number of maps. A layer of units is a bar, 8 px times the root of their "
     "number high."
 )

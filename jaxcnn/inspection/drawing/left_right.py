@@ -1,4 +1,4 @@
-"""A network from left to right: a figure for each layer's output, in as many rows as there are towers; captions below."""
+"""A network from left to right: a figure for each layer's output, a row for each tower, and captions below."""
 
 from collections.abc import Callable, Sequence
 

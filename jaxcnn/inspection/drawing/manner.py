@@ -45,7 +45,7 @@ MANNERS = {
 
 
 def manner_of(name: str, items: Sequence[Item]) -> Manner:
-    """The manner for an experiment of this name. Networks of other papers, and with branches, run from top to bottom."""
+    """The manner for an experiment of this name. Other networks, and those with branches, run from top to bottom."""
     manner = MANNERS.get(name, TOP_DOWN)
     chained = all(item.inputs == (place - 1,) for place, item in enumerate(items) if place)
     return TOP_DOWN if manner.is_row and not chained else manner

@@ -12,7 +12,7 @@ from jaxcnn.inspection.drawing.towers import tower_count
 from jaxcnn.runs.layer_table import LayerTable, layer_table
 
 MARGIN = 20  # pixels around everything
-NARROWEST = 320  # pixels that the heading may take, however narrow the network
+NARROWEST, WIDEST = 320, 760  # pixels that the heading may take, however narrow or wide the network is
 
 
 class Drawing(NamedTuple):
@@ -53,7 +53,7 @@ def drawing(experiment: Experiment, table: LayerTable) -> Drawing:
     paper, name = experiment.paper, f"{experiment.name}:{experiment.variant}"
     totals = _totals(table)
     notes = [manner.scale, *_tower_notes(items), *fold_notes(items)]
-    head = heading(name, f"{paper.authors}, {paper.year}", totals, notes, network, width)
+    head = heading(name, f"{paper.authors}, {paper.year}", totals, notes, network, min(width, WIDEST))
     y = head.extent.bottom + 2 * MARGIN
     extent = network.extent
     network = network.moved(MARGIN + (width - extent.width) / 2 - extent.x, y - extent.y)

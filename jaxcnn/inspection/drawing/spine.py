@@ -1,4 +1,4 @@
-"""The spine of a network: the items that everything passes through, and between them the lanes that run side by side."""
+"""The spine of a network: the items that everything passes through, and between them the lanes side by side."""
 
 import dataclasses
 from collections.abc import Sequence
