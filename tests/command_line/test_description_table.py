@@ -97,4 +97,4 @@ def test_a_very_narrow_terminal_keeps_what_names_a_layer(capsys, monkeypatch):
     description_table.show_description(DESCRIPTION)
     output = capsys.readouterr().out
     assert cells(output)[1][0] == "C1" and "28×28×6" in output
-    assert "MACs, parameters, connections, receptive field left out" in " ".join(output.split())
+    assert "and kind, parameters, MACs, connections, receptive field left out" in " ".join(output.split())

@@ -46,39 +46,33 @@ class Item:
 
 def items_of(table: LayerTable) -> list[Item]:
     """The items of a network in the order of the forward pass; the first is the image."""
+    names = _block_names(table)
     items: list[Item] = []
     place_of: dict[int, int] = {}  # node → item
-    for fold, blocks in _runs(table):
-        drawn = blocks[:1] if fold else blocks
-        for node in (node for block in drawn for node in block):
+    for fold, blocks in _runs(table, names):
+        for node in (node for block in (blocks[:1] if fold else blocks) for node in block):
             place_of[node] = len(items)
-            items.append(_item(table, node, tuple(place_of[read] for read in table.nodes[node].inputs), fold, blocks))
+            kind, read, shape, _, row = table.nodes[node]
+            inputs = tuple(place_of[source] for source in read)
+            if row is None:
+                items.append(Item(kind, inputs, shape, None, range(0), names[node], fold))
+            else:
+                step = sum(table.nodes[other].row is not None for other in blocks[0])
+                rows = range(row, row + step * len(blocks), step) if fold else range(row, row + 1)
+                items.append(Item(table.rows[row].kind, inputs, shape, table.rows[row], rows, names[node], fold))
         if fold:  # whoever reads the last block, reads the first
-            place_of |= {
-                node: place_of[first] for block in blocks for first, node in zip(blocks[0], block, strict=True)
-            }
+            place_of |= {node: place_of[kept] for block in blocks for kept, node in zip(blocks[0], block, strict=True)}
     return items
 
 
-def _item(table: LayerTable, node: int, inputs: tuple[int, ...], fold: Fold | None, blocks: list[list[int]]) -> Item:
-    kind, _, shape, _, number = table.nodes[node]
-    block = _block_of(table, newest_rows(table.nodes)[node]) if number is None else _block_of(table, number)
-    if number is None:
-        return Item(kind, inputs, shape, None, range(0), block, fold)
-    row = table.rows[number]
-    step = sum(table.nodes[other].row is not None for other in blocks[0])
-    rows = range(number, number + step * len(blocks), step) if fold else range(number, number + 1)
-    return Item(row.kind, inputs, shape, row, rows, block, fold)
-
-
-def _block_of(table: LayerTable, row: int) -> str:
-    return table.rows[row].name.partition(".")[0] if row >= 0 else ""
-
-
-def _runs(table: LayerTable) -> list[tuple[Fold | None, list[list[int]]]]:
-    """All nodes by blocks, and these by runs of equal ones; only the long runs have a fold."""
+def _block_names(table: LayerTable) -> list[str]:
+    """The block of each node; a place where arrays meet belongs to the newest layer's."""
     newest = newest_rows(table.nodes)
-    names = [_block_of(table, row) for row in newest]
+    return [table.rows[row].name.partition(".")[0] if row >= 0 else "" for row in newest]
+
+
+def _runs(table: LayerTable, names: Sequence[str]) -> list[tuple[Fold | None, list[list[int]]]]:
+    """All nodes by blocks, and these by runs of equal ones; only the long runs have a fold."""
     blocks = [(name, list(nodes)) for name, nodes in groupby(range(len(names)), key=names.__getitem__)]
     runs = []
     for _, group in groupby(blocks, key=lambda block: _signature(table, block[1])):

@@ -11,10 +11,10 @@ from svg_parts import Area, Parts, overlapping, parts
 
 import jaxcnn
 from jaxcnn.config.experiment import Experiment
-from jaxcnn.inspection.drawing import draw
 from jaxcnn.inspection.drawing.items import LONGEST, Item, items_of
 from jaxcnn.inspection.drawing.network import Drawing, drawing
 from jaxcnn.inspection.drawing.scene import Rect
+from jaxcnn.inspection.drawing.svg import svg
 from jaxcnn.inspection.drawing.towers import tower_count
 from jaxcnn.runs.layer_table import LayerTable, layer_table
 
@@ -37,7 +37,9 @@ class Drawn:
         self.table: LayerTable = layer_table(self.experiment)
         self.items: list[Item] = items_of(self.table)
         self.layout: Drawing = drawing(self.experiment, self.table)
-        self.file: Parts = parts(draw(self.experiment))
+        size = (self.layout.width, self.layout.height)
+        text = svg(self.layout.scene, *size, title=self.layout.title, description=self.layout.description)
+        self.file: Parts = parts(text)
 
 
 @cache
