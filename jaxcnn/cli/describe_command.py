@@ -10,6 +10,7 @@ from jaxcnn.cli.tables import console
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.data.image_files import printable
 from jaxcnn.errors import UsageError
+from jaxcnn.runtime.paths import expanded
 
 
 def check_one_form(flags: argparse.Namespace) -> None:
@@ -26,20 +27,21 @@ def describe(flags: argparse.Namespace, experiment: Experiment) -> tuple[Any, Ca
     if flags.svg:
         from jaxcnn.inspection.drawing import draw
 
-        return written(flags.svg, draw(experiment), experiment), show_file
+        return written("--svg", flags.svg, draw(experiment), experiment), show_file
     description = describe(experiment)
     if flags.html:
         from jaxcnn.cli.description_page import description_page
         from jaxcnn.inspection.drawing import draw
 
-        return written(flags.html, description_page(description, draw(experiment)), experiment), show_file
+        return written("--html", flags.html, description_page(description, draw(experiment)), experiment), show_file
     return description, show_description
 
 
-def written(file: str, content: str, experiment: Experiment) -> dict[str, Any]:
-    """What there is to say of a file, after writing it."""
+def written(flag: str, given: str, content: str, experiment: Experiment) -> dict[str, Any]:
+    """What there is to say of a file, after writing it where the flag says."""
     from jaxcnn.reporting.pages.page import write_page
 
+    file = expanded(given, flag)
     write_page(Path(file), content)
     return {"experiment": experiment.name, "variant": experiment.variant, "file": file, "bytes": len(content.encode())}
 

@@ -22,6 +22,12 @@ def test_svg(call, tmp_path):
     assert names[:3] == ["title", "desc", "style"] and "61,706 parameters" in (root[1].text or "")
 
 
+def test_a_file_in_the_home(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert call("describe", "--exp=lenet5_1998", "--svg=~/drawing.svg")[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["drawing.svg"]
+
+
 def test_svg_of_a_changed_network(call, tmp_path):
     file = tmp_path / "drawing.svg"
     assert call("describe", "--exp=alexnet_2012", "--set=model.towers=1", f"--svg={file}")[0] == 0

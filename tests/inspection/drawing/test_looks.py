@@ -1,6 +1,7 @@
 """Colours can be told from the ground and read in both schemes; widths are those of the font; the file stands alone."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,11 @@ def test_the_file_needs_nothing_but_itself():
     assert set(re.findall(r"https?://[^\"]*", text)) == {"http://www.w3.org/2000/svg"}
     assert not re.search(r"url\(|@import|@font-face|<script|href=", text)
     assert "nan" not in text and "inf " not in text
+
+
+def test_the_picture_in_the_docs_is_what_the_command_writes():
+    picture = Path(__file__).parents[3] / "docs" / "img" / "alexnet.svg"
+    assert picture.read_text(encoding="utf-8") == draw(jaxcnn.load("alexnet_2012"))
 
 
 def test_widths_are_the_fonts():
