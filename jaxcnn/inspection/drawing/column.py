@@ -5,11 +5,10 @@ The middle of the spine is at x = 0.
 
 import dataclasses
 from collections.abc import Sequence
-from itertools import pairwise
 
 from jaxcnn.inspection.drawing.boxes import STRIPS, box_of, size_of
 from jaxcnn.inspection.drawing.items import Item
-from jaxcnn.inspection.drawing.routes import FORK, arc, branch, projection, straight
+from jaxcnn.inspection.drawing.routes import FORK, arc, branch, projection, side_arc, straight
 from jaxcnn.inspection.drawing.scene import Frame, Rect, Scene, Text, around
 from jaxcnn.inspection.drawing.spine import Stretch
 from jaxcnn.runs.layer_table import LayerTable
@@ -41,11 +40,12 @@ class Column:
             self.place(end, 0.0, FORK if many else GAP)
         else:
             self.place(end, 0.0, 0 if start is None else self._gap_above(end))
+        before = len(self.scene.lines)
         if start is not None:
             self._connect(stretch, start)
         self.spine.append(end)
         if framed:
-            self._frame(stretch, top + 8, framed)
+            self._frame(stretch, top + 8, framed, before)
 
     def place(self, place: int, x: float, gap: float) -> None:
         """A box `gap` pixels below what is there, with its middle at x."""
@@ -56,12 +56,23 @@ class Column:
         self.y = rect.bottom
 
     def chain(self, places: Sequence[int], x: float, gap: float) -> None:
-        """Boxes one below the other with the lines between them, the first `gap` pixels below what is there."""
-        self.place(places[0], x, gap)
-        for before, after in pairwise(places):
-            self.place(after, x, self._gap_above(after))
-            if self.items[after].kind not in STRIPS:
-                self.scene.lines.append(straight(self.rects[before], self.rects[after]))
+        """Boxes one below the other, the first `gap` pixels below what is there."""
+        for number, place in enumerate(places):
+            self.place(place, x, self._gap_above(place) if number else gap)
+
+    def link(self, places: Sequence[int]) -> None:
+        """The lines between boxes that stand one below the other: straight to the next one, else an arc of its own."""
+        column = around(self.rects[place] for place in places)
+        above = dict(zip(places[1:], places, strict=False))
+        arcs = 0
+        for place in places:
+            for read in self.items[place].inputs:
+                if read == above.get(place):
+                    if self.items[place].kind not in STRIPS:
+                        self.scene.lines.append(straight(self.rects[read], self.rects[place]))
+                elif read in places:
+                    self.scene.lines.append(side_arc(self.rects[read], self.rects[place], column.right, arcs))
+                    arcs += 1
 
     def _gap_above(self, place: int) -> float:
         return STICK if self.items[place].kind in STRIPS else GAP
@@ -83,11 +94,15 @@ class Column:
     def _connect(self, stretch: Stretch, start: int) -> None:
         """The lines from `start` to the lanes, from these to the stretch's end, and past them."""
         rects, end, lines = self.rects, stretch.end, self.scene.lines
+        if not stretch.simple:
+            self.link([start, *stretch.lanes[0], end])
+            return
         for number, lane in enumerate(stretch.lanes):
             aside = self._adds(stretch) and number > 0
             lines.append(branch(rects[start], rects[lane[0]], shortcut=aside))
             last = rects[lane[-1]]
             lines.append(projection(last, rects[end]) if aside else branch(last, rects[end]))
+            self.link(lane)
         if start not in self.items[end].inputs:
             return
         if stretch.lanes:
@@ -105,14 +120,14 @@ class Column:
         module = len(stretch.lanes) > 1 and not self._adds(stretch) and bool(item.block)
         return f"module {item.block}" if module else ""
 
-    def _frame(self, stretch: Stretch, top: float, name: str) -> None:
-        """A border around a stretch, with its name at the top left."""
+    def _frame(self, stretch: Stretch, top: float, name: str, before: int) -> None:
+        """A border around a stretch, whose lines begin with number `before`, with its name at the top."""
         places = [place for lane in stretch.lanes for place in lane] + [stretch.end]
         extent = around(self.rects[place] for place in places)
         text = Text(name, extent.x, top + 14, 10, bold=True, start=True)
         if text.rect.right > -BETWEEN:  # it would cross the line down the middle
             text = dataclasses.replace(text, x=BETWEEN)
-        arcs = [x for line in self.scene.lines[-1:] if line.shortcut for x, _ in line.points]
+        arcs = [x for line in self.scene.lines[before:] if line.shortcut for x, _ in line.points]
         right = max([extent.right, text.rect.right, *arcs])
         rect = Rect(extent.x - 8, top, right - extent.x + 16, extent.bottom - top + 8)
         self.scene.frames.append(Frame(rect, text))

@@ -18,19 +18,19 @@ class Manner(NamedTuple):
     Attributes:
       lay_out: (layer table, items) → the scene.
       scale: what the sizes mean.
-      is_row: whether each item must read the one before it, and no other.
+      is_chain: whether each item must read the one before it, and no other.
     """
 
     lay_out: Callable[[LayerTable, Sequence[Item]], Scene]
     scale: str
-    is_row: bool = False
+    is_chain: bool = False
 
 
 TOP_DOWN = Manner(lambda table, items: top_down(table, items, by_blocks=False), boxes.SCALE)
-BLOCKS = Manner(lambda table, items: top_down(table, items, by_blocks=True), boxes.SCALE)
-PLANES = Manner(lambda table, items: left_right(items, planes, mlpconv=False), PLANES_SCALE, is_row=True)
-CUBOIDS = Manner(lambda table, items: left_right(items, cuboid, mlpconv=False), CUBOID_SCALE, is_row=True)
-MLPCONV = Manner(lambda table, items: left_right(items, cuboid, mlpconv=True), CUBOID_SCALE, is_row=True)
+BLOCKS = Manner(lambda table, items: top_down(table, items, by_blocks=True), boxes.SCALE, is_chain=True)
+PLANES = Manner(lambda table, items: left_right(items, planes, mlpconv=False), PLANES_SCALE, is_chain=True)
+CUBOIDS = Manner(lambda table, items: left_right(items, cuboid, mlpconv=False), CUBOID_SCALE, is_chain=True)
+MLPCONV = Manner(lambda table, items: left_right(items, cuboid, mlpconv=True), CUBOID_SCALE, is_chain=True)
 
 MANNERS = {
     "lenet5_1998": PLANES,  # Fig. 2
@@ -48,4 +48,4 @@ def manner_of(name: str, items: Sequence[Item]) -> Manner:
     """The manner for an experiment of this name. Other networks, and those with branches, run from top to bottom."""
     manner = MANNERS.get(name, TOP_DOWN)
     chained = all(item.inputs == (place - 1,) for place, item in enumerate(items) if place)
-    return TOP_DOWN if manner.is_row and not chained else manner
+    return TOP_DOWN if manner.is_chain and not chained else manner

@@ -33,6 +33,13 @@ def arc(above: Rect, between: Rect, below: Rect, *, dashed: bool) -> Line:
     return Line(points, dashed, shortcut=True)
 
 
+def side_arc(above: Rect, below: Rect, right: float, number: int) -> Line:
+    """Around whatever stands between two boxes of a column that ends at x = `right`; each number has its own way."""
+    x = right + ARC + 8 * number
+    start, end = (above.middle[1], below.middle[1])
+    return Line(((above.right, start), (x, start), (x, end), (below.right, end)), shortcut=True)
+
+
 def head(beside: Rect, below: Rect) -> Line:
     """From the right side of a box to the top of an auxiliary head."""
     return Line(((beside.right, beside.middle[1]), (below.middle[0], beside.middle[1]), (below.middle[0], below.y)))

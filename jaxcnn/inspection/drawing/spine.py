@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from itertools import pairwise
 
 from jaxcnn.inspection.drawing.items import Item
 from jaxcnn.runs.layer_table import is_auxiliary
@@ -14,10 +15,12 @@ class Stretch:
     Attributes:
       lanes: places of the items in between; those of one lane depend on each other, those of two lanes don't.
       end: the place of the item of the spine in which the lanes meet.
+      simple: whether each lane is a chain from the item before the stretch to its end. If not, there is one lane.
     """
 
     lanes: tuple[tuple[int, ...], ...]
     end: int
+    simple: bool = True
 
 
 def main_path(items: Sequence[Item]) -> list[int]:
@@ -46,12 +49,22 @@ def stretches(items: Sequence[Item], main: Sequence[int]) -> list[Stretch]:
     found, between, furthest = [], [], -1
     for place in main:
         if furthest <= place:
-            found.append(Stretch(_lanes(items, between), place))
+            found.append(_stretch(items, between, place))
             between = []
         else:
             between.append(place)
         furthest = max(furthest, reach[place])
     return found
+
+
+def _stretch(items: Sequence[Item], between: Sequence[int], end: int) -> Stretch:
+    lanes = _lanes(items, between)
+    chains = all(items[after].inputs == (before,) for lane in lanes for before, after in pairwise(lane))
+    starts = {place for lane in lanes for place in items[lane[0]].inputs}
+    meet = {lane[-1] for lane in lanes}
+    if chains and len(starts) <= 1 and meet | starts >= set(items[end].inputs) >= meet:
+        return Stretch(lanes, end)
+    return Stretch((tuple(between),), end, simple=False) if between else Stretch((), end)
 
 
 def side_heads(items: Sequence[Item], main: Sequence[int]) -> list[tuple[int, ...]]:

@@ -44,6 +44,7 @@ def _place_heads(column: Column, items: Sequence[Item], heads: Sequence[Sequence
         column.y = max(start.middle[1], bottom)
         column.chain(places, x, FORK)
         column.scene.lines.append(head(start, column.rects[places[0]]))
+        column.link(places)
         bottom = column.y
 
 

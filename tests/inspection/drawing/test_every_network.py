@@ -11,11 +11,13 @@ from svg_parts import Area, Parts, overlapping, parts
 
 import jaxcnn
 from jaxcnn.config.experiment import Experiment
+from jaxcnn.inspection.drawing.boxes import STRIPS
 from jaxcnn.inspection.drawing.items import LONGEST, Item, items_of
+from jaxcnn.inspection.drawing.manner import CUBOIDS, MLPCONV, PLANES, manner_of
 from jaxcnn.inspection.drawing.network import Drawing, drawing
 from jaxcnn.inspection.drawing.scene import Rect
 from jaxcnn.inspection.drawing.svg import svg
-from jaxcnn.inspection.drawing.towers import tower_count
+from jaxcnn.inspection.drawing.towers import connections, tower_count
 from jaxcnn.runs.layer_table import LayerTable, layer_table
 
 TITLES = [f"{name}:{variant}" for name in jaxcnn.names() for variant in jaxcnn.variants(name)]
@@ -121,6 +123,17 @@ def test_the_number_of_boxes(network):
     assert len(boxes) == len(network.items) + (towers - 1) * halves
     folded_away = sum(len(item.rows) - 1 for item in network.items if item.row)
     assert sum(item.row is not None for item in network.items) == len(network.table.rows) - folded_away
+
+
+def test_every_connection_is_a_line(network):
+    """But for strips, which touch what they read."""
+    items, drawn_lines = network.items, network.layout.network.lines
+    if manner_of(network.experiment.name, items) in (PLANES, CUBOIDS, MLPCONV):
+        expected = sum(len(connections(items, place)) for place in range(len(items)))
+    else:
+        expected = sum(len(item.inputs) for item in items if item.kind not in STRIPS)
+    assert len(drawn_lines) == expected
+    assert len({(line.points[0], line.points[-1]) for line in drawn_lines}) == expected
 
 
 def test_it_says_what_the_sizes_mean_and_what_is_folded(network):
