@@ -207,7 +207,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "describe": Command(
         describe,
-        "Show or draw the layer table, the paper's claims and contradictions.",
+        "Show or draw a network; show the paper's claims and contradictions.",
         DESCRIBE,
         "describe --exp=alexnet_2012",
     ),
