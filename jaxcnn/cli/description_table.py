@@ -65,8 +65,8 @@ def fitting_columns(description: Entry, width: int) -> tuple[list[Column], str]:
     for dropped in ("", "connections", "receptive field", "kind", "MACs", "parameters"):
         kept = {title: column for title, column in short.items() if title in kept and title != dropped}
         missing = ", ".join(title for title in full if title not in kept)
-        note = "Counts are rounded" + (f", and {missing} left out" if missing else "")
-        choices.append((kept, f"{note}: the terminal is narrow."))
+        note = "The terminal is narrow: counts are rounded"
+        choices.append((kept, f"{note}, and columns left out ({missing})." if missing else f"{note}."))
     for columns, note in choices:
         if _width(list(columns.values()), description) <= width:
             return list(columns.values()), note
@@ -96,9 +96,9 @@ def _in_full(count: int) -> str:
 
 
 def _in_short(count: int) -> str:
-    """A count in at most seven characters: 9,216, 34.9 K, 15.5 G."""
-    for unit, divisor in (("G", 10**9), ("M", 10**6), ("K", 10**3)):
-        if count >= 10 * divisor or (count >= divisor and unit != "K"):
+    """A count in at most seven characters: 117,600, 105.4 M, 15.5 G."""
+    for unit, divisor in (("G", 10**9), ("M", 10**6)):
+        if count >= divisor:
             return f"{count / divisor:,.1f} {unit}"
     return f"{count:,}"
 

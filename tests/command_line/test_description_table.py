@@ -89,7 +89,7 @@ def test_any_width(description, width, capsys, monkeypatch):
 def about(shown: str) -> float:
     """The number that a cell means."""
     number, _, unit = shown.replace(",", "").partition(" ")
-    return float(number) * {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}[unit]
+    return float(number) * {"": 1, "M": 1e6, "G": 1e9}[unit]
 
 
 def test_a_very_narrow_terminal_keeps_what_names_a_layer(capsys, monkeypatch):
@@ -97,4 +97,4 @@ def test_a_very_narrow_terminal_keeps_what_names_a_layer(capsys, monkeypatch):
     description_table.show_description(DESCRIPTION)
     output = capsys.readouterr().out
     assert cells(output)[1][0] == "C1" and "28×28×6" in output
-    assert "and kind, parameters, MACs, connections, receptive field left out" in " ".join(output.split())
+    assert "left out (kind, parameters, MACs, connections, receptive field)." in " ".join(output.split())

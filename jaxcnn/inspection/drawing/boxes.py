@@ -11,7 +11,7 @@ from jaxcnn.runs.layer_table import LayerTable
 SUM = 18  # pixels, the sides of the circle of an addition
 STRIP = 14  # pixels, the height of layers that leave the shape as it is
 STRIPS = ("bn", "lrn", "dropout")
-NARROWEST = 86  # pixels, the width of a single channel; wide enough for most texts
+NARROWEST = 88  # pixels, the width of a single channel; wide enough for most texts
 PER_SIDE, PER_CHANNELS = 5, 16  # pixels for each doubling
 
 SCALE = (

@@ -33,8 +33,8 @@ def sizes(shape: Shape) -> str:
 
 
 def short(count: int) -> str:
-    """A count in at most six characters: 9,216, 34.9 K, 724 M."""
-    if count < 10_000:
+    """A count in at most six characters: 34,944, 307 K, 4.1 M."""
+    if count < 100_000:
         return f"{count:,}"
     for unit, divisor in (("G", 10**9), ("M", 10**6), ("K", 10**3)):
         if count >= divisor:

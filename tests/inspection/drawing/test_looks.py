@@ -73,5 +73,12 @@ def test_text_is_wrapped_at_spaces():
 
 
 def test_short_counts():
-    counts = {0: "0", 9_999: "9,999", 34_944: "34.9 K", 724_406_816: "724 M", 15_470_264_320: "15.5 G"}
+    counts = {
+        0: "0",
+        99_999: "99,999",
+        307_456: "307 K",
+        4_097_000: "4.1 M",
+        724_406_816: "724 M",
+        15_470_264_320: "15.5 G",
+    }
     assert {count: short(count) for count in counts} == counts
