@@ -45,6 +45,7 @@ def rows_as_json(table: LayerTable) -> list[dict[str, Any]]:
             "macs": row.macs,
             "receptive_field": row.receptive_field,
             "connections": row.connections,
+            "inputs": list(row.inputs),
         }
         for row in table.rows
     ]

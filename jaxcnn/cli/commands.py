@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jaxcnn.cli.export_command import export
-from jaxcnn.cli.flags import BENCH, EVALUATE, EXPORT, FOLDERS, IMPORT, NAMED_EXPERIMENT, PREDICT, PREPARE, TRAIN, Flags
+from jaxcnn.cli.flags import BENCH, DESCRIBE, EVALUATE, EXPORT, FOLDERS, IMPORT, PREDICT, PREPARE, TRAIN, Flags
 from jaxcnn.config.experiment import Experiment, load, names
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runtime import program, signals
@@ -111,10 +111,10 @@ def dry_run(flags: argparse.Namespace) -> Answer:
 
 
 def describe(flags: argparse.Namespace) -> Answer:
-    from jaxcnn.analysis.describe import describe
-    from jaxcnn.cli.tables import show_description
+    from jaxcnn.cli import describe_command
 
-    return describe(overridden(flags)), show_description
+    describe_command.check_one_form(flags)
+    return describe_command.describe(flags, overridden(flags))
 
 
 def bench(flags: argparse.Namespace) -> Answer:
@@ -207,8 +207,8 @@ class Command(NamedTuple):
 COMMANDS = {
     "describe": Command(
         describe,
-        "Show the layer table, the paper's claims and contradictions.",
-        NAMED_EXPERIMENT,
+        "Show or draw a network; show the paper's claims and contradictions.",
+        DESCRIBE,
         "describe --exp=alexnet_2012",
     ),
     "bench": Command(

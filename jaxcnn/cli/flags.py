@@ -85,6 +85,11 @@ EXPERIMENT: Flags = {
     },
 }
 NAMED_EXPERIMENT: Flags = EXPERIMENT | {"--exp": EXPERIMENT["--exp"] | {"required": True}}
+DESCRIBE: Flags = {
+    **NAMED_EXPERIMENT,
+    "--html": {"metavar": "FILE", "help": "write the description and the drawing as a page of HTML"},
+    "--svg": {"metavar": "FILE", "help": "write the network's drawing, to scale"},
+}
 FOLDERS: Flags = {
     "--data-dir": {"metavar": "DIR", "help": "TFDS folder or bucket; $TFDS_DATA_DIR"},
     "--manual-dir": {"metavar": "DIR", "help": "folder with the original archives"},

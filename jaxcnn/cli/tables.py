@@ -36,66 +36,6 @@ def show_list(entries: list[dict[str, Any]]) -> None:
     console().print(table)
 
 
-def show_description(description: dict[str, Any]) -> None:
-    """Shows the layer table, then the paper's results and claims, and the contradictions between its sources."""
-    out, paper = console(), description["paper"]
-    out.print(f"{description['experiment']}:{description['variant']}, input {shape(description['input_shape'])}")
-    out.print(f"{paper['authors']}, “{paper['title']}”, {paper['venue']}, {paper['year']}\n")
-    connections = description["total_connections"] is not None
-    table = Table("layer", "kind", "output")
-    for title in ["parameters", "MACs", *(["connections"] if connections else []), "receptive field"]:
-        table.add_column(title, justify="right")
-    for row in description["layers"]:
-        table.add_row(
-            row["name"],
-            row["kind"],
-            shape(row["output_shape"]),
-            f"{row['params']:,}",
-            f"{row['macs']:,}",
-            *([f"{row['connections'] or 0:,}"] if connections else []),
-            str(row["receptive_field"]),
-        )
-    table.add_section()
-    totals = [f"{description['total_params']:,}", f"{description['total_macs']:,}"]
-    totals += [f"{description['total_connections']:,}"] if connections else []
-    table.add_row("total", "", "", *totals, "")
-    out.print(table)
-    if description["auxiliary_params"]:
-        out.print(f"of the parameters, {description['auxiliary_params']:,} are in auxiliary heads\n")
-    for title, lines in sections(description):
-        out.print(f"\n{title}")
-        for line in lines:
-            out.print(f"  – {line}")
-
-
-def sections(description: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """The titles and lines of the sections after the table; empty sections are left out."""
-    paper = description["paper"]
-    results = [f"{result_line(result)} on {result['data']}, {result['source']}" for result in paper["results"]]
-    claims = [
-        f"{claim['what']}: {claim['stated']} ({claim['source']})"
-        + (f"; counted here: {claim['counted']}" if claim["counted"] else "")
-        for claim in paper["claims"]
-    ]
-    found = [
-        ("The paper's results", results),
-        ("What papers and lectures state about the network", claims),
-        ("Contradictions between the sources", description["contradictions"]),
-        ("Departures of this implementation", description["deviations"]),
-    ]
-    return [(title, lines) for title, lines in found if lines]
-
-
-def result_line(result: dict[str, Any]) -> str:
-    """The errors and the protocol of one reported result."""
-    errors = [
-        f"{name} error {result[key]} %"
-        for name, key in (("top-1", "top1_error"), ("top-5", "top5_error"))
-        if result[key] is not None
-    ]
-    return f"{', '.join(errors)} ({result['protocol']})"
-
-
 def show_evaluation(result: dict[str, Any]) -> None:
     """Shows the errors of a run, a row for each protocol."""
     out = console()

@@ -1,7 +1,7 @@
 """The layers of a network with their shapes and counts, from the network itself and without allocating memory.
 
-The model is traced once. Each call of a layer becomes one equation of the traced program, and receptive fields are
-propagated through the equations, so that branches, sums and concatenations are correct.
+The model is traced once. Each call of a layer becomes one equation of the traced program. `jaxcnn.runs.layer_graph`
+follows the images through the equations, so that branches, sums and concatenations are correct.
 """
 
 import dataclasses
@@ -10,25 +10,16 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.core import ShapedArray
-from jax.extend.core import Primitive
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.models.kernels.backend import reference_kernels
 from jaxcnn.models.layers.core import Layer, ReceptiveField
 from jaxcnn.models.layers.shapes import Shape
+from jaxcnn.runs.layer_graph import LAYER, Node, layer_graph, rows_read
 from jaxcnn.runs.resolve import check_network
-
-LAYER = Primitive("layer")  # stands for all that a layer does to its input; traced, never run
 
 # Cache: a layer's fields and inputs → shape and type of its output, number of parameters. Networks repeat many layers.
 KNOWN: dict[Any, tuple[Shape, Any, int]] = {}
-
-
-@LAYER.def_abstract_eval
-def _layer_output(*inputs: Any, index: int, shape: Shape, dtype: Any) -> Any:
-    del inputs, index
-    return ShapedArray(shape, dtype)
 
 
 class Call(NamedTuple):
@@ -42,7 +33,11 @@ class Call(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One layer. Shapes are height × width × channels, or features, without the batch."""
+    """One layer. Shapes are height × width × channels, or features, without the batch.
+
+    `inputs` are the rows that it reads, and −1 the image; where it reads a sum, those whose outputs are added. See
+    `jaxcnn.runs.layer_graph.rows_read`.
+    """
 
     name: str
     kind: str
@@ -51,6 +46,9 @@ class Row:
     macs: int
     receptive_field: int  # pixels, padding not cut off
     connections: int | None
+    inputs: tuple[int, ...]
+    window: ReceptiveField  # of one output in the layer's own input, and its step
+    groups: int  # into which the channels are divided; a group sees only its own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +56,7 @@ class LayerTable:
     """All layers in the order of the forward pass; auxiliary heads among them, at the place where they branch off."""
 
     rows: tuple[Row, ...]
+    nodes: tuple[Node, ...]  # the graph: the image, the rows, and where arrays meet
 
     @property
     def total_params(self) -> int:
@@ -120,22 +119,31 @@ def model_table(model: nn.Module, input_shape: Shape) -> LayerTable:
 
     def init(images):
         with nn.intercept_methods(name_calls), reference_kernels():  # quicker to trace than those for CPU
-            model.init(jax.random.key(0), images, train=False)  # auxiliary heads run here too
+            return model.init_with_output(jax.random.key(0), images, train=False)[0]  # auxiliary heads run here too
 
-    fields = _receptive_fields(jax.make_jaxpr(init)(images).jaxpr, calls)
-    return LayerTable(
-        tuple(
-            Row(
-                name=".".join(layer.path),
-                kind=layer.kind,
-                output_shape=outputs[1:],
-                params=params,
-                macs=layer.macs(inputs, outputs),
-                receptive_field=fields[index],
-                connections=layer.connections(inputs, outputs),
-            )
-            for index, (layer, inputs, outputs, params) in enumerate(calls)
+    jaxpr = jax.make_jaxpr(init)(images).jaxpr
+    nodes = layer_graph(jaxpr, [call.layer.window(call.inputs) for call in calls])
+    return LayerTable(_rows(calls, nodes), nodes)
+
+
+def _rows(calls: list[Call], nodes: tuple[Node, ...]) -> tuple[Row, ...]:
+    """A row for each call."""
+    fields = {node.row: node.field for node in nodes}
+    read = rows_read(nodes)
+    return tuple(
+        Row(
+            name=".".join(layer.path),
+            kind=layer.kind,
+            output_shape=outputs[1:],
+            params=params,
+            macs=layer.macs(inputs, outputs),
+            receptive_field=fields[index].size,
+            connections=layer.connections(inputs, outputs),
+            inputs=read[index],
+            window=layer.window(inputs),
+            groups=getattr(layer, "groups", 1),
         )
+        for index, (layer, inputs, outputs, params) in enumerate(calls)
     )
 
 
@@ -143,27 +151,3 @@ def _fields(layer: Layer) -> tuple[Any, ...]:
     """The values of a layer's own fields."""
     names = [field.name for field in dataclasses.fields(layer) if field.name not in ("parent", "name")]
     return tuple(getattr(layer, name) for name in names)
-
-
-def _receptive_fields(jaxpr: Any, calls: list[Call]) -> dict[int, int]:
-    """Maps the number of each call to the receptive field of its output, in input pixels."""
-    # Arrays that don't depend on the images are absent.
-    seen: dict[Any, ReceptiveField] = {}
-    fields = {}
-    seen[jaxpr.invars[-1]] = ReceptiveField(1, 1)
-    for equation in jaxpr.eqns:
-        sources = [seen[array] for array in equation.invars if not hasattr(array, "val") and array in seen]
-        if not sources:
-            continue
-        field = ReceptiveField(max(source.size for source in sources), max(source.stride for source in sources))
-        if equation.primitive is LAYER:
-            index = equation.params["index"]
-            window = calls[index].layer.window(calls[index].inputs)
-            field = ReceptiveField(field.size + (window.size - 1) * field.stride, field.stride * window.stride)
-            fields[index] = field.size
-        elif equation.primitive.name == "slice" and equation.params["strides"]:
-            # Option-A shortcuts take every second pixel.
-            field = ReceptiveField(field.size, field.stride * max(equation.params["strides"]))
-        for array in equation.outvars:
-            seen[array] = field
-    return fields

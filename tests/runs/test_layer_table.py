@@ -133,4 +133,5 @@ def test_description():
     assert found["layers"][0] == {
         **{"name": "conv1", "kind": "conv", "output_shape": [55, 55, 96], "params": 34_944},
         **{"macs": 105_415_200, "receptive_field": 11, "connections": 105_415_200 + 55 * 55 * 96},
+        **{"inputs": [-1]},
     }

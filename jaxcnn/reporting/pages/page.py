@@ -1,6 +1,7 @@
 """A page of HTML in one file: no script, style, font or image is loaded from anywhere."""
 
 import base64
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Sequence
@@ -96,4 +97,6 @@ def write_page(path: Path, content: str) -> None:
         part.write_text(content, encoding="utf-8")
         part.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise UsageError(f"can't write {path}: {error.strerror}; choose another file.") from error

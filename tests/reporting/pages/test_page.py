@@ -56,5 +56,9 @@ def test_text_has_enough_contrast(scheme):
 def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(UsageError, match=r"can't write .*choose another file"):
         write_page(tmp_path / "none" / "report.html", "x")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match=r"folder: .*choose another file"):
+        write_page(tmp_path / "folder", "x")
+    (tmp_path / "folder").rmdir()
     write_page(tmp_path / "report.html", "한글")
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == "한글" and len(list(tmp_path.iterdir())) == 1

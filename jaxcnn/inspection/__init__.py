@@ -1,0 +1,1 @@
+"""Looking into a network: drawings of it, and what it has learned."""
