@@ -46,7 +46,8 @@ def is_given(flags: argparse.Namespace, flag: str) -> bool:
 
 
 def train(flags: argparse.Namespace) -> Answer:
-    from jaxcnn.cli.tables import show_list, show_summary
+    from jaxcnn.cli.summary_table import show_summary
+    from jaxcnn.cli.tables import show_list
     from jaxcnn.parallel import processes
 
     if flags.list:

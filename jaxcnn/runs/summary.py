@@ -7,6 +7,8 @@ from typing import Any
 from jaxcnn.config.serialize import to_json
 from jaxcnn.data.preparation.choose import Choice
 from jaxcnn.reporting.record import FINAL
+from jaxcnn.runs.comparison import comparison
+from jaxcnn.runs.departures import departures
 from jaxcnn.runs.disk_errors import refusal
 from jaxcnn.runs.folder import params_sha256
 from jaxcnn.runs.run import Run
@@ -44,5 +46,13 @@ def summarise(run: Run, choice: Choice) -> dict[str, Any]:
         "train": run.record.train_means(since=run.step - run.length.steps_per_epoch),
         "evaluation": evaluation,
         "paper": to_json(experiment.paper.results),
+        "comparison": comparison(experiment, choice.name, evaluation),
+        "departures": departures(
+            experiment,
+            data=choice.name,
+            rehearsal=choice.rehearsal,
+            stop=run.step,
+            planned=run.length.planned,
+        ),
         "params_sha256": params_sha256(run.whole_params),
     }

@@ -1,0 +1,56 @@
+"""In what a run departs from its recipe: another data set, other settings, fewer steps."""
+
+from typing import Any
+
+from jaxcnn.config.experiment import Experiment, load
+from jaxcnn.config.overrides import apply_changes, different_paths, field_types, has_path, value_at
+from jaxcnn.config.serialize import to_json
+from jaxcnn.errors import UsageError
+from jaxcnn.runs.folder import FREE
+
+
+def departures(
+    experiment: Experiment, *, data: str, rehearsal: bool, stop: int | None = None, planned: int | None = None
+) -> list[str] | None:
+    """What is not as in the experiment's file, each in words.
+
+    A rehearsal's own changes belong to it and aren't listed; that it is one must be said beside.
+
+    Args:
+      experiment: as it runs.
+      data: the data set that it runs on.
+      rehearsal: whether that stands in for the paper's.
+      stop, planned: the steps of the run and of its recipe; None where they aren't known.
+
+    Returns:
+      The departures; None for an experiment that isn't in `experiments/`, which has no recipe to depart from.
+    """
+    try:
+        recipe = load(experiment.id)
+        found = [] if rehearsal or data == recipe.data else [f"data {data} instead of {recipe.data}"]
+        recipe = _adapted(recipe, experiment, rehearsal=rehearsal)
+    except UsageError:
+        return None
+    if type(recipe.model) is not type(experiment.model):
+        return [*found, f"the network {type(experiment.model).__name__} instead of {type(recipe.model).__name__}"]
+    for path in different_paths(experiment, recipe):
+        if path.split(".")[0] not in FREE:
+            found.append(f"{path}={_shown(experiment, path)} instead of {_shown(recipe, path)}")
+    if stop is not None and planned is not None and stop != planned:
+        found.append(f"{stop:,} steps instead of {planned:,}")
+    return found
+
+
+def _adapted(recipe: Experiment, experiment: Experiment, *, rehearsal: bool) -> Experiment:
+    """The recipe with the changes that a rehearsal makes, for as many classes as the run has."""
+    changes: list[tuple[str, Any]] = []
+    if rehearsal and recipe.rehearsal is not None:
+        changes += recipe.rehearsal.overrides.items()
+    if "num_classes" in field_types(recipe.model) and has_path(experiment, "model.num_classes"):
+        changes.append(("model.num_classes", value_at(experiment, "model.num_classes")))
+    return apply_changes(recipe, changes)
+
+
+def _shown(experiment: Experiment, path: str) -> str:
+    value = to_json(value_at(experiment, path))
+    return str(value["type"] if isinstance(value, dict) and "type" in value else value)
