@@ -11,7 +11,20 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jaxcnn.cli.export_command import export
-from jaxcnn.cli.flags import BENCH, EVALUATE, EXPORT, FOLDERS, IMPORT, NAMED_EXPERIMENT, PREDICT, PREPARE, TRAIN, Flags
+from jaxcnn.cli.flags import (
+    BENCH,
+    EVALUATE,
+    EXPORT,
+    FOLDERS,
+    IMPORT,
+    NAMED_EXPERIMENT,
+    PREDICT,
+    PREPARE,
+    REPORT,
+    TRAIN,
+    Flags,
+)
+from jaxcnn.cli.report_command import open_report, report
 from jaxcnn.config.experiment import Experiment, load, names
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runtime import program, signals
@@ -85,6 +98,8 @@ def train(flags: argparse.Namespace) -> Answer:
         )
     if flags.distributed and not processes.is_first():
         return None, show_summary
+    if flags.open:
+        open_report(flags.workdir, summary)
     return summary, show_summary
 
 
@@ -237,6 +252,12 @@ COMMANDS = {
         "Write a run's network as a file for other programs.",
         EXPORT,
         "export --workdir=runs/DIR --format=onnx --output=FILE",
+    ),
+    "report": Command(
+        report,
+        "Write a run's page, or several runs' beside each other.",
+        REPORT,
+        "report --workdir=runs/DIR",
     ),
     "doctor": Command(
         doctor,

@@ -155,7 +155,7 @@ def start_of(
             announce(plan, program, display)
             compiling = time.monotonic()
             step_function = program.compile_step()
-            record.write(step, "compile", seconds=time.monotonic() - compiling)
+            record.write(step, "compile", seconds=time.monotonic() - compiling, devices=devices.described)
         return Start(step, first_state(), saved, record, step_function, due)
 
 

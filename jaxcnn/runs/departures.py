@@ -26,23 +26,35 @@ def departures(
       The departures; None for an experiment that isn't in `experiments/`, which has no recipe to depart from.
     """
     try:
-        recipe = load(experiment.id)
-        found = [] if rehearsal or data == recipe.data else [f"data {data} instead of {recipe.data}"]
-        recipe = _adapted(recipe, experiment, rehearsal=rehearsal)
+        recipe = _recipe(experiment, rehearsal=rehearsal)
     except UsageError:
         return None
+    named = load(experiment.id).data
+    found = [] if rehearsal or data == named else [f"data {data} instead of {named}"]
     if type(recipe.model) is not type(experiment.model):
         return [*found, f"the network {type(experiment.model).__name__} instead of {type(recipe.model).__name__}"]
-    for path in different_paths(experiment, recipe):
-        if path.split(".")[0] not in FREE:
-            found.append(f"{path}={_shown(experiment, path)} instead of {_shown(recipe, path)}")
+    for path in changed_paths(experiment, rehearsal=rehearsal):
+        found.append(f"{path}={_shown(experiment, path)} instead of {_shown(recipe, path)}")
     if stop is not None and planned is not None and stop != planned:
         found.append(f"{stop:,} steps instead of {planned:,}")
     return found
 
 
-def _adapted(recipe: Experiment, experiment: Experiment, *, rehearsal: bool) -> Experiment:
-    """The recipe with the changes that a rehearsal makes, for as many classes as the run has."""
+def changed_paths(experiment: Experiment, *, rehearsal: bool) -> list[str]:
+    """The paths of the fields that aren't as in the experiment's file, as `override` takes them.
+
+    Raises:
+      UsageError: the experiment isn't in `experiments/`.
+    """
+    recipe = _recipe(experiment, rehearsal=rehearsal)
+    if type(recipe.model) is not type(experiment.model):
+        return ["model"]
+    return [path for path in different_paths(experiment, recipe) if path.split(".")[0] not in FREE]
+
+
+def _recipe(experiment: Experiment, *, rehearsal: bool) -> Experiment:
+    """The file's experiment with the changes that a rehearsal makes, for as many classes as the run has."""
+    recipe = load(experiment.id)
     changes: list[tuple[str, Any]] = []
     if rehearsal and recipe.rehearsal is not None:
         changes += recipe.rehearsal.overrides.items()
