@@ -7,9 +7,10 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from jaxcnn.cli.commands import COMMANDS, TRAINING, Command, overview
+from jaxcnn.cli.commands import COMMANDS, TRAINING, Command
 from jaxcnn.cli.flags import Parser, reporting_missing_platform
 from jaxcnn.cli.json_text import json_text
+from jaxcnn.cli.overview import overview
 from jaxcnn.cli.startup import make_ready
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runtime import host_memory, program, standard_streams

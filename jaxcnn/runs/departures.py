@@ -49,7 +49,9 @@ def changed_paths(experiment: Experiment, *, rehearsal: bool) -> list[str]:
     recipe = _recipe(experiment, rehearsal=rehearsal)
     if type(recipe.model) is not type(experiment.model):
         return ["model"]
-    return [path for path in different_paths(experiment, recipe) if path.split(".")[0] not in FREE]
+    # How often it is tested changes the training only where its rate depends on the tests.
+    same = FREE if experiment.plateau is not None else FREE | {"evaluate_every"}
+    return [path for path in different_paths(experiment, recipe) if path.split(".")[0] not in same]
 
 
 def _recipe(experiment: Experiment, *, rehearsal: bool) -> Experiment:

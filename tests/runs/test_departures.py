@@ -15,7 +15,7 @@ def test_the_recipe_has_none():
 
 def test_settings_length_and_data_are_named():
     experiment = jaxcnn.override(jaxcnn.load("resnet_cifar_2015:20"), "batch_size=64", "optimizer.momentum=0.5")
-    experiment = jaxcnn.override(experiment, "model.num_classes=100", "checkpoint_every=7")
+    experiment = jaxcnn.override(experiment, "model.num_classes=100", "checkpoint_every=7", "evaluate_every=0.5")
     assert departures(experiment, data="cifar100", rehearsal=False, stop=300, planned=64_000) == [
         "data cifar100 instead of cifar10",
         "optimizer.momentum=0.5 instead of 0.9",
@@ -43,3 +43,8 @@ def test_a_part_of_another_kind_is_called_by_its_name():
 
 def test_an_experiment_of_ones_own_has_no_recipe(linear):
     assert departures(linear, data="digits", rehearsal=False) is None
+
+
+def test_how_often_it_is_tested_counts_where_the_rate_depends_on_it():
+    experiment = jaxcnn.override(jaxcnn.load("alexnet_2012"), "evaluate_every=0.5")
+    assert departures(experiment, data="imagenet2012", rehearsal=False) == ["evaluate_every=0.5 instead of 1.0"]

@@ -4,7 +4,8 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator
 
-MARKS = 5  # about as many
+MARKS, POWERS = 5, 6  # about as many on a linear axis and on a logarithmic one
+TINIEST = 1e-300  # the least value on a logarithmic axis
 RATIO = 30  # of the largest to the smallest value from which an axis of positive values is logarithmic
 
 
@@ -28,7 +29,7 @@ class Axis:
         found = list(values) or [0.0, 1.0]
         low, high = min(found), max(found)
         if log is None:
-            log = low > 0 and high / low > RATIO
+            log = low > TINIEST and high / low > RATIO
         if log:
             return cls(low / 1.1, high * 1.1, log=True)
         low = min(low, 0.0) if zero else low
@@ -54,12 +55,12 @@ class Axis:
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough * 0.999)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        yield from (round(number * step, 12) for number in range(first, last + 1))
+        yield from (float(f"{number * step:.12g}") for number in range(first, last + 1))
 
     def _powers(self) -> Iterator[float]:
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
         times = (1, 2, 5) if last - first <= 3 else (1,)
-        for power in range(first, last + 1):
+        for power in range(first, last + 1, max((last - first) // POWERS, 1)):
             for factor in times:
                 value = float(f"{factor}e{power}")
                 if self.low <= value <= self.high:

@@ -6,8 +6,8 @@ import math
 import numpy as np
 from PIL import Image
 
-GROUND = 128  # grey between filters
-ACROSS = 480  # pixels: about how wide a grid of filters is
+GAP = 4  # pixels between filters
+ACROSS = 480  # pixels: how wide a grid of filters is, about
 
 
 def thumbnail(image: np.ndarray, side: int) -> bytes:
@@ -29,20 +29,22 @@ def filter_grid(filters: np.ndarray) -> bytes:
       filters: float [height, width, channels, filters]. Three channels are shown as colours, one as grey; of any other
         number the mean is shown.
     """
-    height, width, channels, count = filters.shape
+    _, width, channels, count = filters.shape
     shown = filters if channels in (1, 3) else filters.mean(axis=2, keepdims=True)
     low, high = shown.min(axis=(0, 1, 2)), shown.max(axis=(0, 1, 2))
     span = np.where(high > low, high - low, 1.0)
     levels = np.round(255 * (shown - low) / span).astype(np.uint8)
     columns = math.ceil(math.sqrt(count * 1.5))
     rows = math.ceil(count / columns)
-    grid = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, shown.shape[2]), GROUND, np.uint8)
+    times = max((ACROSS // columns - GAP) // width, 1)
+    levels = levels.repeat(times, axis=0).repeat(times, axis=1)
+    tall, wide = levels.shape[:2]
+    grid = np.zeros((rows * (tall + GAP) - GAP, columns * (wide + GAP) - GAP, shown.shape[2] + 1), np.uint8)
     for number in range(count):
-        top, left = number // columns * (height + 1), number % columns * (width + 1)
-        grid[top : top + height, left : left + width] = levels[..., number]
-    times = max(ACROSS // grid.shape[1], 1)
-    grid = grid.repeat(times, axis=0).repeat(times, axis=1)
-    return png(Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid))
+        top, left = number // columns * (tall + GAP), number % columns * (wide + GAP)
+        grid[top : top + tall, left : left + wide, :-1] = levels[..., number]
+        grid[top : top + tall, left : left + wide, -1] = 255  # between the filters the page is seen
+    return png(Image.fromarray(grid))
 
 
 def png(picture: Image.Image) -> bytes:

@@ -33,7 +33,8 @@ def filters(run: RunContent) -> list[Section]:
     if not kept:
         return []
     height, width, channels, count = kept["shape"]
-    alternative = f"The {count} filters of {kept['layer']}, {height}×{width} pixels with {channels} channels each"
+    depth = "one channel" if channels == 1 else f"{channels} channels"
+    alternative = f"The {count} filters of {kept['layer']}, {height}×{width} pixels with {depth} each"
     caption = f"{alternative}. Each is stretched to the whole range from black to white."
     png = base64.b64decode(kept["png"])
     return [Section("First layer", figure(png, alternative, caption, pixelated=True))]

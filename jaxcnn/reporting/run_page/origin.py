@@ -39,7 +39,7 @@ def environment(run: RunContent) -> Section:
     rows.append(["commit", run.commit or "not known"])
     rows.append(["seed", str(run.experiment.get("seed", "–"))])
     rows += [[f"imported: {name}", _text(value)] for name, value in (run.imported or {}).items()]
-    return Section("Environment", table(["", ""], rows, label="Versions, devices and source"))
+    return Section("Environment", table(["part", "version"], rows, label="Versions, devices and source"))
 
 
 def _text(value: Any) -> str:
@@ -62,7 +62,7 @@ def cost(run: RunContent) -> Section:
         rows.append(["a step", f"{mean(events, 'step_ms'):,.4g} ms"])
         whole = mean(events, "step_ms") or 1.0
         rows += [[f"of which {label}", f"{100 * mean(events, name) / whole:.1f} %"] for name, label in SPLIT.items()]
-    return Section("Time", table(["", ""], rows, label="What the run took", numeric=[1]))
+    return Section("Time", table(["measured", "value"], rows, label="What the run took", numeric=[1]))
 
 
 def mean(events: Iterable[Event], name: str) -> float:

@@ -33,7 +33,11 @@ def side_by_side(runs: Sequence[RunContent]) -> Section:
     header = ["run", "experiment", "seed", "steps", "protocol", "top-1 error", "top-5 error", "the paper's"]
     header += ["difference", "time"]
     listed = table(header, rows, label="Runs side by side", numeric=[2, 3, 5, 6, 7, 8])
-    notes = [Markup('<p class="note">{}: {}</p>').format(run.folder, line) for run in runs for line in cautions(run)]
+    said: dict[str, list[str]] = defaultdict(list)
+    for run in runs:
+        for line in cautions(run):
+            said[line].append(run.folder)
+    notes = [Markup('<p class="note">{}: {}</p>').format(", ".join(names), line) for line, names in said.items()]
     return Section("Side by side", listed + Markup("").join(notes))
 
 
