@@ -59,7 +59,7 @@ def kept_evaluation(
         "protocols": {name: {**evaluation[name], **details(found, names)} for name, found in images.items()},
         "wrong": int(images[first].wrong.sum()),
         "hardest": hardest(images[first], experiment, source, names),
-        "filters": filters(table["rows"][0]["name"], params, experiment.inputs.channels) if table["rows"] else None,
+        "filters": filters(experiment, params),
         "layers": table,
         "paper": {name: getattr(paper, name) for name in ("title", "authors", "year", "venue")},
     }
@@ -97,15 +97,29 @@ def hardest(
     ]
 
 
-def filters(layer: str, params: Tree, channels: int) -> dict[str, Any] | None:
-    """The first layer's filters; None where it is no convolution over the image."""
-    for name in layer.split("."):
+def filters(experiment: Experiment, params: Tree) -> dict[str, Any] | None:
+    """The first layer's filters, as in evaluation.json."""
+    found = first_filters(experiment, params)
+    if found is None:
+        return None
+    layer, values = found
+    return {"layer": layer, "shape": list(values.shape), "png": base64.b64encode(filter_grid(values)).decode()}
+
+
+def first_filters(experiment: Experiment, params: Tree) -> tuple[str, np.ndarray] | None:
+    """The name of the first layer and its filters, float32 [height, width, channels, filters].
+
+    None where it is no convolution over the image, or this process doesn't have all of it.
+    """
+    rows = layer_table(experiment).rows
+    for name in rows[0].name.split(".") if rows else ():
         params = params.get(name, {}) if isinstance(params, Mapping) else {}
     kernel = params.get("kernel") if isinstance(params, Mapping) else None
-    if kernel is None or kernel.ndim != 4 or kernel.shape[2] != channels:
+    if not isinstance(kernel, jax.Array) or kernel.ndim != 4 or kernel.shape[2] != experiment.inputs.channels:
         return None
-    values = np.asarray(jax.device_get(kernel), np.float32)
-    return {"layer": layer, "shape": list(values.shape), "png": base64.b64encode(filter_grid(values)).decode()}
+    if not kernel.is_fully_addressable and not kernel.is_fully_replicated:
+        return None
+    return rows[0].name, np.asarray(jax.device_get(kernel), np.float32)
 
 
 def read_kept(folder: Path, step: int) -> dict[str, Any] | None:

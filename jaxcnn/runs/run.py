@@ -151,6 +151,8 @@ class Run:
             self.state = self.controllers.after_window(self.state, self.step, means["top1_error"])
         self.damaged.write(self.record, self.step)
         self.log.window(self.step, float(jax.device_get(rate)), means, early=early)
+        self.display.measured("loss", means["loss"])
+        self.display.measured("error", means["top1_error"])
 
     @property
     def whole_params(self) -> Any:

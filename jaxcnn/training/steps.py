@@ -113,8 +113,15 @@ def step_keys(state: TrainState, count: int) -> tuple[Shaped[Array, "batch"], Sh
       state: its seed and step decide.
       count: rows of the batch that this device has; a row's key depends on its place in the whole batch.
     """
+    return row_keys(state.seed, state.step, count)
+
+
+def row_keys(
+    seed: Shaped[Array, ""], step: int | Shaped[Array, ""], count: int
+) -> tuple[Shaped[Array, "batch"], Shaped[Array, ""]]:
+    """The same, of a seed and a number of steps done."""
     first, _ = batch_position(count)
-    key = jax.random.fold_in(jax.random.key(state.seed), state.step)
+    key = jax.random.fold_in(jax.random.key(seed), step)
     augment_key, dropout_key = (jax.random.fold_in(key, number) for number in range(2))
     examples = jnp.arange(count, dtype=jnp.uint32) + jnp.asarray(first, jnp.uint32)
     return jax.vmap(jax.random.fold_in, (None, 0))(augment_key, examples), dropout_key

@@ -23,14 +23,34 @@ def thumbnail(image: np.ndarray, side: int) -> bytes:
 
 
 def filter_grid(filters: np.ndarray) -> bytes:
-    """A PNG of a layer's filters in the order of its maps, row by row, each stretched to the whole range from 0 to 255.
+    """A PNG of a layer's filters in the order of its maps, row by row; between them the page is seen.
 
     Args:
-      filters: float [height, width, channels, filters]. Three channels are shown as colours, one as grey; of any other
-        number the mean is shown.
+      filters: float [height, width, channels, filters].
     """
-    _, width, channels, count = filters.shape
-    shown = filters if channels in (1, 3) else filters.mean(axis=2, keepdims=True)
+    return png(Image.fromarray(_grid(filters, opacity=True)))
+
+
+def stretched_grid(images: np.ndarray) -> np.ndarray:
+    """The same of any images, on black.
+
+    Args:
+      images: float [height, width, channels, images].
+
+    Returns:
+      uint8 [height, width, 1 or 3].
+    """
+    return _grid(images, opacity=False)
+
+
+def _grid(images: np.ndarray, *, opacity: bool) -> np.ndarray:
+    """Each image stretched to the whole range from 0 to 255, enlarged, and in its place.
+
+    Three channels are shown as colours, one as grey; of any other number the mean is shown. opacity: whether a last
+    channel says where there are images.
+    """
+    _, width, channels, count = images.shape
+    shown = images if channels in (1, 3) else images.mean(axis=2, keepdims=True)
     low, high = shown.min(axis=(0, 1, 2)), shown.max(axis=(0, 1, 2))
     span = np.where(high > low, high - low, 1.0)
     levels = np.round(255 * (shown - low) / span).astype(np.uint8)
@@ -39,12 +59,14 @@ def filter_grid(filters: np.ndarray) -> bytes:
     times = max((ACROSS // columns - GAP) // width, 1)
     levels = levels.repeat(times, axis=0).repeat(times, axis=1)
     tall, wide = levels.shape[:2]
-    grid = np.zeros((rows * (tall + GAP) - GAP, columns * (wide + GAP) - GAP, shown.shape[2] + 1), np.uint8)
+    depth = shown.shape[2]
+    grid = np.zeros((rows * (tall + GAP) - GAP, columns * (wide + GAP) - GAP, depth + opacity), np.uint8)
     for number in range(count):
         top, left = number // columns * (tall + GAP), number % columns * (wide + GAP)
-        grid[top : top + tall, left : left + wide, :-1] = levels[..., number]
-        grid[top : top + tall, left : left + wide, -1] = 255  # between the filters the page is seen
-    return png(Image.fromarray(grid))
+        place = grid[top : top + tall, left : left + wide]
+        place[..., :depth] = levels[..., number]
+        place[..., depth:] = 255
+    return grid
 
 
 def png(picture: Image.Image) -> bytes:
