@@ -5,6 +5,7 @@ Each command imports its modules when it runs, so that a simple command doesn't 
 
 import argparse
 import contextlib
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -198,9 +199,9 @@ def import_weights(flags: argparse.Namespace) -> Answer:
 
 def doctor(flags: argparse.Namespace) -> Answer:
     from jaxcnn.analysis.doctor import doctor
-    from jaxcnn.cli.tables import show_fields
+    from jaxcnn.cli.doctor_page import show_doctor
 
-    return doctor(flags.data_dir), show_fields
+    return doctor(flags.data_dir), functools.partial(show_doctor, data_dir=flags.data_dir)
 
 
 class Command(NamedTuple):

@@ -116,7 +116,7 @@ def test_doctor(answered, call):
     assert found["healthy"] is True and len(found["devices"]) == 8
     assert found["data"]["digits"] is True and found["data"]["imagenet2012"] is False
     status, shown, _ = call("doctor")
-    assert status == 0 and "healthy: True" in shown
+    assert status == 0 and "This machine computes correctly." in shown and "prepare --data=imagenet2012" in shown
 
 
 def test_prepare_says_where(answered, small_archives):
