@@ -83,10 +83,11 @@ def _evaluation(task: Workload, job: str, clock: Clock, experiment: Experiment, 
     mask = np.ones(task.batch_size, np.float32)
     batches = [devices.shard_rows(batch | {"mask": mask}) for batch in task.batches(job)]
     began = clock()
-    compiled = devices.compile_evaluation(make_evaluation_step(experiment, CROPS[job]), variables, batches[0])
+    step = make_evaluation_step(experiment, CROPS[job])
+    compiled = devices.compile_evaluation(step, variables, batches[0], sums_and_rows=True)
     seconds = clock() - began
 
     def run(number: int) -> Any:
         return jax.block_until_ready(compiled(variables, batches[number % BATCHES]))
 
-    return Runner(seconds, run, lambda number: divide(run(number))["loss"])
+    return Runner(seconds, run, lambda number: divide(run(number)[0])["loss"])

@@ -134,7 +134,13 @@ INITIAL_VALUES = {
     "inputs.scale": 1 / 64,  # He initialisation wants inputs of about unit variance
 }
 
-TORCHVISION = Result(data="imagenet2012", top1_error=43.45, top5_error=20.91, source="torchvision's alexnet, one tower")
+TORCHVISION = Result(
+    data="imagenet2012",
+    top1_error=43.45,
+    top5_error=20.91,
+    source="torchvision's alexnet, one tower",
+    variants=("one_tower",),
+)
 
 MOMENTUM = (
     "Momentum: in the paper's equation and in Caffe the rate stands inside the velocity; torch and optax multiply the "
@@ -156,13 +162,26 @@ PAPER = Paper(
     year=2012,
     venue="NeurIPS",
     results=(
-        Result(data="imagenet2012", protocol="ten_crop", top1_error=40.7, top5_error=18.2, source="Table 2, one CNN"),
+        Result(
+            data="imagenet2012",
+            protocol="ten_crop",
+            top1_error=40.7,
+            top5_error=18.2,
+            source="Table 2, one CNN",
+            variants=("paper",),
+        ),
         Result(data="imagenet2012", protocol="ten_crop", top1_error=38.1, top5_error=16.4, source="Table 2, five CNNs"),
         Result(data="imagenet2010", protocol="ten_crop", top1_error=37.5, top5_error=17.0, source="Table 1"),
         Result(
             data="imagenet2012", top1_error=42.9, top5_error=19.8, source="Caffe's bvlc_alexnet: 57.1 / 80.2 % right"
         ),
-        Result(data="imagenet2012", top1_error=42.6, top5_error=19.6, source="Caffe's CaffeNet: 57.4 / 80.4 % right"),
+        Result(
+            data="imagenet2012",
+            top1_error=42.6,
+            top5_error=19.6,
+            source="Caffe's CaffeNet: 57.4 / 80.4 % right",
+            variants=("caffenet",),
+        ),
         TORCHVISION,
     ),
     claims=(

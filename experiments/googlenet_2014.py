@@ -120,14 +120,34 @@ PAPER = Paper(
     year=2014,
     venue="CVPR 2015",
     results=(
-        Result(data="imagenet2012", protocol="center", top5_error=10.07, source="Table 3, one network"),
-        Result(data="imagenet2012", protocol="ten_crop", top5_error=9.15, source="Table 3, one network"),
-        Result(data="imagenet2012", protocol="144_crop", top5_error=7.89, source="Table 3, one network"),
+        Result(
+            data="imagenet2012", protocol="center", top5_error=10.07, source="Table 3, one network", variants=("paper",)
+        ),
+        Result(
+            data="imagenet2012",
+            protocol="ten_crop",
+            top5_error=9.15,
+            source="Table 3, one network",
+            variants=("paper",),
+        ),
+        Result(
+            data="imagenet2012",
+            protocol="144_crop",
+            top5_error=7.89,
+            source="Table 3, one network",
+            variants=("paper",),
+        ),
         Result(data="imagenet2012", protocol="center", top5_error=8.09, source="Table 3, seven networks"),
         Result(data="imagenet2012", protocol="ten_crop", top5_error=7.62, source="Table 3, seven networks"),
         Result(data="imagenet2012", protocol="144_crop", top5_error=6.67, source="Tables 2 and 3, seven networks"),
         Result(data="imagenet2012", top1_error=31.3, top5_error=11.1, source="Caffe's bvlc_googlenet, quick solver"),
-        Result(data="imagenet2012", top1_error=30.22, top5_error=10.47, source="torchvision's googlenet"),
+        Result(
+            data="imagenet2012",
+            top1_error=30.22,
+            top5_error=10.47,
+            source="torchvision's googlenet",
+            variants=("torchvision",),
+        ),
     ),
     claims=(
         Claim(what="layers with parameters", stated="22", source="§5", counted="22 one after another"),

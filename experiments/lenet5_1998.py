@@ -127,8 +127,8 @@ PAPER = Paper(
     year=1998,
     venue="Proceedings of the IEEE 86(11)",
     results=(
-        Result(data="mnist", top1_error=0.95, source="§III-B, LeNet-5"),
-        Result(data="mnist", top1_error=0.8, source="§III-B, LeNet-5 with distortions"),
+        Result(data="mnist", top1_error=0.95, source="§III-B, LeNet-5", variants=("paper",)),
+        Result(data="mnist", top1_error=0.8, source="§III-B, LeNet-5 with distortions", variants=("distortions",)),
     ),
     claims=(
         Claim(what="parameters", stated="60,000", source="§II-B", counted="60,000"),

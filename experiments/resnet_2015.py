@@ -127,31 +127,31 @@ ON_PHOTOS = {
 
 # (test protocol, source, top-1 error, top-5 error)
 RESULTS = (
-    ("ten_crop", "Table 2, plain-18", 27.94, None),
-    ("ten_crop", "Table 2, plain-34", 28.54, None),
-    ("ten_crop", "Table 2, ResNet-18", 27.88, None),
-    ("ten_crop", "Table 2, ResNet-34", 25.03, None),
-    ("ten_crop", "Table 3, plain-34", 28.54, 10.02),
-    ("ten_crop", "Table 3, ResNet-34 A", 25.03, 7.76),
-    ("ten_crop", "Table 3, ResNet-34 B", 24.52, 7.46),
-    ("ten_crop", "Table 3, ResNet-34 C", 24.19, 7.40),
-    ("ten_crop", "Table 3, ResNet-50", 22.85, 6.71),
-    ("ten_crop", "Table 3, ResNet-101", 21.75, 6.05),
-    ("ten_crop", "Table 3, ResNet-152", 21.43, 5.71),
-    ("multi_scale_dense", "Table 4, ResNet-34 B", 21.84, 5.71),
-    ("multi_scale_dense", "Table 4, ResNet-34 C", 21.53, 5.60),
-    ("multi_scale_dense", "Table 4, ResNet-50", 20.74, 5.25),
-    ("multi_scale_dense", "Table 4, ResNet-101", 19.87, 4.60),
-    ("multi_scale_dense", "Table 4, ResNet-152", 19.38, 4.49),
-    ("multi_scale_dense", "Table 5, six networks, test set", None, 3.57),
-    ("center", "the authors' README, ResNet-50", 24.7, 7.8),
-    ("center", "the authors' README, ResNet-101", 23.6, 7.1),
-    ("center", "the authors' README, ResNet-152", 23.0, 6.7),
-    ("center", "torchvision's ResNet-18", 30.24, 10.92),
-    ("center", "torchvision's ResNet-34", 26.70, 8.58),
-    ("center", "torchvision's ResNet-50 (v1.5)", 23.85, 7.13),
-    ("center", "torchvision's ResNet-101 (v1.5)", 22.63, 6.44),
-    ("center", "torchvision's ResNet-152 (v1.5)", 21.69, 5.94),
+    ("ten_crop", "Table 2, plain-18", ("plain-18",), 27.94, None),
+    ("ten_crop", "Table 2, plain-34", ("plain-34",), 28.54, None),
+    ("ten_crop", "Table 2, ResNet-18", ("18-A",), 27.88, None),
+    ("ten_crop", "Table 2, ResNet-34", ("34-A",), 25.03, None),
+    ("ten_crop", "Table 3, plain-34", ("plain-34",), 28.54, 10.02),
+    ("ten_crop", "Table 3, ResNet-34 A", ("34-A",), 25.03, 7.76),
+    ("ten_crop", "Table 3, ResNet-34 B", ("34", "34-B"), 24.52, 7.46),
+    ("ten_crop", "Table 3, ResNet-34 C", ("34-C",), 24.19, 7.40),
+    ("ten_crop", "Table 3, ResNet-50", ("50", "50-B"), 22.85, 6.71),
+    ("ten_crop", "Table 3, ResNet-101", ("101", "101-B"), 21.75, 6.05),
+    ("ten_crop", "Table 3, ResNet-152", ("152", "152-B"), 21.43, 5.71),
+    ("multi_scale_dense", "Table 4, ResNet-34 B", ("34", "34-B"), 21.84, 5.71),
+    ("multi_scale_dense", "Table 4, ResNet-34 C", ("34-C",), 21.53, 5.60),
+    ("multi_scale_dense", "Table 4, ResNet-50", ("50", "50-B"), 20.74, 5.25),
+    ("multi_scale_dense", "Table 4, ResNet-101", ("101", "101-B"), 19.87, 4.60),
+    ("multi_scale_dense", "Table 4, ResNet-152", ("152", "152-B"), 19.38, 4.49),
+    ("multi_scale_dense", "Table 5, six networks, test set", (), None, 3.57),
+    ("center", "the authors' README, ResNet-50", ("50", "50-B"), 24.7, 7.8),
+    ("center", "the authors' README, ResNet-101", ("101", "101-B"), 23.6, 7.1),
+    ("center", "the authors' README, ResNet-152", ("152", "152-B"), 23.0, 6.7),
+    ("center", "torchvision's ResNet-18", ("18-v1.5",), 30.24, 10.92),
+    ("center", "torchvision's ResNet-34", ("34-v1.5",), 26.70, 8.58),
+    ("center", "torchvision's ResNet-50 (v1.5)", ("50-v1.5",), 23.85, 7.13),
+    ("center", "torchvision's ResNet-101 (v1.5)", ("101-v1.5",), 22.63, 6.44),
+    ("center", "torchvision's ResNet-152 (v1.5)", ("152-v1.5",), 21.69, 5.94),
 )
 
 PAPER = Paper(
@@ -160,8 +160,10 @@ PAPER = Paper(
     year=2015,
     venue="CVPR 2016",
     results=tuple(
-        Result(data="imagenet2012", protocol=protocol, source=source, top1_error=top1, top5_error=top5)
-        for protocol, source, top1, top5 in RESULTS
+        Result(
+            data="imagenet2012", protocol=protocol, source=source, variants=variants, top1_error=top1, top5_error=top5
+        )
+        for protocol, source, variants, top1, top5 in RESULTS
     ),
     claims=(
         Claim(what="operations of 18 layers", stated="1.8 billion", source="Table 1", counted="1,814,073,344"),

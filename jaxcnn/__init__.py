@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jaxcnn.runs.evaluate import evaluate
     from jaxcnn.runs.fit import fit
     from jaxcnn.runs.predict import predict
+    from jaxcnn.runs.report import report
     from jaxcnn.runs.trained import load_trained
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "names",
     "override",
     "predict",
+    "report",
     "variants",
 ]
 
@@ -52,6 +54,7 @@ _HOMES = {
     "import_weights": "jaxcnn.interop.import_weights",
     "load_trained": "jaxcnn.runs.trained",
     "predict": "jaxcnn.runs.predict",
+    "report": "jaxcnn.runs.report",
 }
 
 

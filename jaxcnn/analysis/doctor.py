@@ -3,6 +3,7 @@
 import io
 import os
 import time
+from importlib.util import find_spec
 from typing import Any
 
 import jax
@@ -18,6 +19,9 @@ from jaxcnn.parallel.compilation import check_compiling, compile_step
 from jaxcnn.runs.folder import versions
 from jaxcnn.runtime.host_memory import has_large_pages
 
+# Optional packages, by the names that pyproject.toml gives them → the modules that they bring.
+EXTRAS = {"export": ("onnx", "onnxruntime"), "keras": ("h5py",), "bench": ("torch",)}
+
 
 def doctor(data_dir: str | None = None) -> dict[str, Any]:
     """Checks the machine.
@@ -25,8 +29,8 @@ def doctor(data_dir: str | None = None) -> dict[str, Any]:
     Returns:
       {"devices", "versions", "xla_flags", "large_pages" (`host_memory`; steps on CPU gain by them), "canaries":
       {"default", "our_options"} (the relative error of a batched matrix product that one compiler gets wrong),
-      "healthy", "data_dir", "data": {name: prepared?}, "decode_images_per_second" (one core, 500×375 JPEG to
-      256×256)}.
+      "healthy", "data_dir", "data": {name: prepared?}, "extras": {name: installed?}, "decode_images_per_second" (one
+      core, 500×375 JPEG to 256×256)}.
     """
     check_compiling()
     canaries = {"default": canary(ours=False), "our_options": canary(ours=True)}
@@ -39,6 +43,7 @@ def doctor(data_dir: str | None = None) -> dict[str, Any]:
         "healthy": all(error < 1e-3 for error in canaries.values()),
         "data_dir": str(data_folder(data_dir)),
         "data": {name: is_prepared(name, data_dir) for name in DATA_SETS},
+        "extras": {name: all(map(find_spec, modules)) for name, modules in EXTRAS.items()},
         "decode_images_per_second": decode_speed(),
     }
 

@@ -157,7 +157,8 @@ def compile_others(program: Program, experiment: Experiment, devices: Devices, t
     evaluator_batch = evaluation_shapes(experiment, devices, test_images)
     step = make_evaluation_step(experiment, center)
     variables = train_state.evaluation_variables(program.state)
-    return memory_plan(devices.compile_evaluation(step, variables, evaluator_batch)).temp_size_in_bytes
+    compiled = devices.compile_evaluation(step, variables, evaluator_batch, sums_and_rows=True)
+    return memory_plan(compiled).temp_size_in_bytes
 
 
 def evaluation_shapes(experiment: Experiment, devices: Devices, images: int) -> dict[str, jax.ShapeDtypeStruct]:

@@ -5,16 +5,29 @@ Each command imports its modules when it runs, so that a simple command doesn't 
 
 import argparse
 import contextlib
-import textwrap
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jaxcnn.cli.export_command import export
-from jaxcnn.cli.flags import BENCH, DESCRIBE, EVALUATE, EXPORT, FOLDERS, IMPORT, PREDICT, PREPARE, TRAIN, Flags
-from jaxcnn.config.experiment import Experiment, load, names
+from jaxcnn.cli.flags import (
+    BENCH,
+    DESCRIBE,
+    EVALUATE,
+    EXPORT,
+    FOLDERS,
+    IMPORT,
+    PREDICT,
+    PREPARE,
+    REPORT,
+    TRAIN,
+    Flags,
+)
+from jaxcnn.cli.report_command import open_report, report
+from jaxcnn.config.experiment import Experiment, load
 from jaxcnn.errors import JaxcnnError, UsageError
-from jaxcnn.runtime import program, signals
+from jaxcnn.runtime import signals
 
 # A result, how it is displayed, and, where it isn't all that was asked for, the error to end with after displaying it.
 Answer = tuple[Any, Callable[[Any], None]] | tuple[Any, Callable[[Any], None], JaxcnnError | None]
@@ -46,7 +59,8 @@ def is_given(flags: argparse.Namespace, flag: str) -> bool:
 
 
 def train(flags: argparse.Namespace) -> Answer:
-    from jaxcnn.cli.tables import show_list, show_summary
+    from jaxcnn.cli.summary_table import show_summary
+    from jaxcnn.cli.tables import show_list
     from jaxcnn.parallel import processes
 
     if flags.list:
@@ -84,6 +98,8 @@ def train(flags: argparse.Namespace) -> Answer:
         )
     if flags.distributed and not processes.is_first():
         return None, show_summary
+    if flags.open:
+        open_report(flags.workdir, summary)
     return summary, show_summary
 
 
@@ -183,9 +199,9 @@ def import_weights(flags: argparse.Namespace) -> Answer:
 
 def doctor(flags: argparse.Namespace) -> Answer:
     from jaxcnn.analysis.doctor import doctor
-    from jaxcnn.cli.tables import show_fields
+    from jaxcnn.cli.doctor_page import show_doctor
 
-    return doctor(flags.data_dir), show_fields
+    return doctor(flags.data_dir), functools.partial(show_doctor, data_dir=flags.data_dir)
 
 
 class Command(NamedTuple):
@@ -237,6 +253,12 @@ COMMANDS = {
         EXPORT,
         "export --workdir=runs/DIR --format=onnx --output=FILE",
     ),
+    "report": Command(
+        report,
+        "Write a run's page, or several runs' beside each other.",
+        REPORT,
+        "report --workdir=runs/DIR",
+    ),
     "doctor": Command(
         doctor,
         "Show devices, versions, compiler checks, data sets, decoding speed.",
@@ -250,33 +272,3 @@ TRAINING = Command(
     TRAIN,
     "--exp=lenet5_1998",
 )
-
-
-LONGEST_EXAMPLE = 32  # characters, so that a line of the overview has at most 120
-
-
-def overview() -> str:
-    """The overview of `--help`: an example of each command, the experiments, and the exit statuses."""
-    rows = [
-        (TRAINING.example, TRAINING.about),
-        ("--exp=alexnet_2012 --dry-run", "Show what a run would need, without running it."),
-        ("--list", "Show every experiment and variant."),
-        *((command.example, command.about) for command in COMMANDS.values()),
-    ]
-    width = max(len(example) for example, _ in rows if len(example) <= LONGEST_EXAMPLE)
-    beside = f"\n{'':{width + len(program.command()) + 5}}"  # what is said of a longer one comes below it
-    return "\n".join(
-        (
-            "The papers that built convolutional networks, executable in JAX.",
-            "",
-            *(
-                f"  {program.command()} {example:{width}}{'  ' if len(example) <= width else beside}{about}"
-                for example, about in rows
-            ),
-            "",
-            textwrap.fill(f"Experiments: {', '.join(names())}.", 100),
-            "Each command takes --help, and --json for one JSON document on standard output.",
-            "Exit status: 0 done; 1 failed; 2 wrong command or value; 3 data missing or damaged;",
-            "4 the run stopped itself; 128 + the signal's number after a signal.",
-        )
-    )

@@ -107,6 +107,7 @@ PARALLEL: Flags = {
     "--parallel": {"choices": ("jit", "pmap"), "default": "jit"},
     "--mesh": {"metavar": "data=N,model=M", "help": "lay devices out; model shards AlexNet's two towers"},
 }
+OPEN: Flags = {"--open": {"action": "store_true", "help": "open the report in a browser when it is written"}}
 TRAIN: Flags = {
     **EXPERIMENT,
     "--list": {"action": "store_true", "help": "show every experiment and variant"},
@@ -124,6 +125,7 @@ TRAIN: Flags = {
     "--devices": {"metavar": "N", "type": positive(int), "help": "with --dry-run: simulate N devices"},
     "--profile": {"metavar": "DIR", "help": "write a trace of a few steps with JAX's profiler"},
     "--distributed": {"action": "store_true", "help": "run as one of several processes, with jax.distributed"},
+    **OPEN,
 }
 BENCH: Flags = {
     **NAMED_EXPERIMENT,
@@ -166,4 +168,10 @@ EXPORT: Flags = {
     "--workdir": {"metavar": "DIR", "required": True},
     "--format": {"metavar": "safetensors|onnx|stablehlo", "required": True},
     "--output": {"metavar": "FILE", "required": True, "help": "an existing file of this name is replaced"},
+}
+REPORT: Flags = {
+    "--workdir": {"metavar": "DIR", "action": "append", "default": [], "help": "the run's folder; repeatable"},
+    "folders": {"metavar": "DIR", "nargs": "*", "help": "more runs, to be shown beside the first"},
+    "--output": {"metavar": "FILE", "help": "report.html in the run's folder; of several, in the current one"},
+    **OPEN,
 }

@@ -2,14 +2,15 @@
 
 import argparse
 import difflib
-import json
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 
-from jaxcnn.cli.commands import COMMANDS, TRAINING, Command, overview
+from jaxcnn.cli.commands import COMMANDS, TRAINING, Command
 from jaxcnn.cli.flags import Parser, reporting_missing_platform
+from jaxcnn.cli.json_text import json_text
+from jaxcnn.cli.overview import overview
 from jaxcnn.cli.startup import make_ready
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runtime import host_memory, program, standard_streams
@@ -48,7 +49,7 @@ def run(arguments: Sequence[str]) -> None:
         return
     with standard_streams.reporting_failed_output():
         if flags.json:
-            print(json.dumps(answer, indent=2, allow_nan=False))
+            print(json_text(answer))
         else:
             show(answer)
     if any(failed):

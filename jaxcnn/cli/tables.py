@@ -53,25 +53,6 @@ def show_evaluation(result: dict[str, Any]) -> None:
     out.print(table)
 
 
-def show_summary(summary: dict[str, Any]) -> None:
-    """Shows a finished run: its errors beside the paper's."""
-    out = console()
-    rehearsal = " (a rehearsal)" if summary["rehearsal"] else ""
-    out.print(
-        f"{summary['experiment']}:{summary['variant']} on {summary['data']}{rehearsal}: {summary['steps']:,} steps, "
-        f"{summary['examples']:,} examples, {summary['seconds']:.0f} s"
-    )
-    table = Table("", "protocol", "data")
-    for title in ("top-1 error", "top-5 error"):
-        table.add_column(title, justify="right")
-    for name, metrics in summary["evaluation"].items():
-        table.add_row("ours", name, summary["data"], f"{metrics['top1_error']:.2f} %", f"{metrics['top5_error']:.2f} %")
-    for result in summary["paper"]:
-        cells = ("–" if result[key] is None else f"{result[key]} %" for key in ("top1_error", "top5_error"))
-        table.add_row(f"paper, {result['source']}", result["protocol"], result["data"], *cells)
-    out.print(table)
-
-
 def show_dry_run(answer: dict[str, Any]) -> None:
     """Shows what a run would need: memory, communication, data, time and disk; and warnings."""
     out, devices, seconds = console(), answer["devices"], answer["time"]

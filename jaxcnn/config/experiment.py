@@ -21,11 +21,20 @@ Percent = Annotated[float, Range(0, 100)]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
-    """An error that the paper reports, in percent, and where it says so."""
+    """An error that the paper reports, in percent, and where it says so.
+
+    Attributes:
+      data, protocol: what it was measured on, and how.
+      source: the paper's table, or whose figure it is.
+      variants: those of our experiment that it is for; none for several networks together, or another recipe.
+      settings: (path, value) of the fields that a variant must have for it, where that has been said of it.
+    """
 
     data: str
     source: str
     protocol: str = "center"
+    variants: tuple[str, ...] = ()
+    settings: tuple[tuple[str, Any], ...] = ()
     top1_error: float | None = None
     top5_error: float | None = None
 

@@ -12,14 +12,16 @@ from jaxcnn.data.loading.in_memory import RESIDENT_PIXELS, evaluation_batches, l
 from jaxcnn.data.loading.pipeline import test_batches
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import UsageError
+from jaxcnn.evaluation.image_results import ImageResults
 from jaxcnn.evaluation.protocols import PROTOCOLS, StoredSquares
 from jaxcnn.evaluation.whole_images import WholeImageEvaluator
 from jaxcnn.parallel.devices import Devices
-from jaxcnn.training.metrics import divide
+from jaxcnn.training.metrics import ImageRows, divide
 from jaxcnn.training.out_of_memory import reporting_evaluation_memory
 from jaxcnn.training.steps import make_evaluation_step
 
 Tree = Any
+Progress = Callable[[int, int], None]
 
 
 def evaluation_rows(experiment: Experiment, images: int, batch_parts: int) -> int:
@@ -55,9 +57,7 @@ class Evaluator:
             shard=self._devices.shard,
         )
 
-    def __call__(
-        self, protocol: str, variables: Tree, *, progress: Callable[[int, int], None] | None = None
-    ) -> dict[str, Any]:
+    def __call__(self, protocol: str, variables: Tree, *, progress: Progress | None = None) -> dict[str, Any]:
         """Measures the errors by one protocol.
 
         Args:
@@ -73,6 +73,19 @@ class Evaluator:
           UsageError: the split is empty.
           JaxcnnError: there isn't enough memory.
         """
+        return self._evaluate(protocol, variables, progress)[0]
+
+    def with_images(
+        self, protocol: str, variables: Tree, *, progress: Progress | None = None
+    ) -> tuple[dict[str, Any], ImageResults]:
+        """The same, and what became of each image. With several processes each has the results of all images."""
+        metrics, rows = self._evaluate(protocol, variables, progress)
+        return metrics, ImageResults.joined(rows, len(self._source))
+
+    def _evaluate(
+        self, protocol: str, variables: Tree, progress: Progress | None
+    ) -> tuple[dict[str, Any], list[ImageRows]]:
+        """The errors, and what became of each image, batch by batch; the rows needn't have come from the devices."""
         if not len(self._source):
             raise UsageError(f"{self._source.name} has no images in its {self._source.split} split.")
         chosen = PROTOCOLS[protocol]
@@ -83,20 +96,22 @@ class Evaluator:
             return self._whole_images(chosen, variables, progress=progress)
 
     def _by_squares(
-        self, protocol: str, chosen: StoredSquares, variables: Tree, progress: Callable[[int, int], None] | None
-    ) -> dict[str, Any]:
-        totals = None
+        self, protocol: str, chosen: StoredSquares, variables: Tree, progress: Progress | None
+    ) -> tuple[dict[str, Any], list[ImageRows]]:
+        totals, images = None, []
         for number, batch in enumerate(self._batches(), start=1):
             placed = self._devices.shard_rows(batch)
             if protocol not in self._compiled:
                 step = make_evaluation_step(self._experiment, chosen.crops)
-                self._compiled[protocol] = self._devices.compile_evaluation(step, variables, placed)
+                compiled = self._devices.compile_evaluation(step, variables, placed, sums_and_rows=True)
+                self._compiled[protocol] = compiled
             # One batch at a time: its images don't wait on the device, and the collectives of several programs can't
             # wait for each other, as those of simulated devices on few cores may.
             jax.block_until_ready(totals)
-            sums = self._compiled[protocol](variables, placed)
+            sums, rows = self._compiled[protocol](variables, placed)
+            images.append(rows)
             totals = sums if totals is None else jax.tree.map(jnp.add, totals, sums)
             if progress is not None:
                 progress(min(number * self._batch_size, len(self._source)), len(self._source))
         assert totals is not None, "the split has images"
-        return divide(totals)
+        return divide(totals), images

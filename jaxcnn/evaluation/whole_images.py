@@ -15,7 +15,7 @@ from jaxcnn.data.sources import Source
 from jaxcnn.evaluation.protocols import WholeImages
 from jaxcnn.evaluation.views import View, make_dense_view, make_windows_view
 from jaxcnn.parallel.devices import Devices
-from jaxcnn.training.metrics import Sums, divide, sum_metrics
+from jaxcnn.training.metrics import ImageRows, Sums, divide, image_results, sum_metrics
 
 Tree = Any
 Rows = dict[str, np.ndarray]  # arrays with one row for each image
@@ -37,14 +37,18 @@ class WholeImageEvaluator:
         self._batch_size = batch_size  # a multiple of the devices
         self._compiled: dict[Any, Compiled] = {}
 
-    def __call__(self, protocol: WholeImages, variables: Tree, *, progress: Progress | None = None) -> dict[str, Any]:
+    def __call__(
+        self, protocol: WholeImages, variables: Tree, *, progress: Progress | None = None
+    ) -> tuple[dict[str, Any], list[ImageRows]]:
         """Measures the errors by one protocol; arguments as for `Evaluator`.
 
         Returns:
-          {"loss", "top1_error", "top5_error", "count", "scales"}, errors in percent.
+          {"loss", "top1_error", "top5_error", "count", "scales"}, errors in percent; and what became of each image,
+          batch by batch.
         """
         rows = self.predict(protocol, variables, progress=progress)
-        return {**divide(self._sums(rows)), "scales": list(protocol.scales(self._experiment.scales))}
+        sums, images = self._results(rows)
+        return {**divide(sums), "scales": list(protocol.scales(self._experiment.scales))}, images
 
     def predict(self, protocol: WholeImages, variables: Tree, *, progress: Progress | None = None) -> Rows:
         """The predictions for each image: {"probabilities": float32 [images, classes], "loss", "label"}."""
@@ -93,22 +97,26 @@ class WholeImageEvaluator:
             self._compiled[key] = self._devices.compile_evaluation(step, variables, placed, rows=True)
         return self._compiled[key]
 
-    def _sums(self, rows: Rows) -> dict[str, Any]:
-        """Sums the metrics of the whole split with the same function as every other evaluation."""
+    def _results(self, rows: Rows) -> tuple[dict[str, Any], list[ImageRows]]:
+        """The whole split's sums and images' results, by the same functions as every other evaluation."""
 
-        def step(variables: Tree, batch: Tree) -> Sums:
+        def step(variables: Tree, batch: Tree) -> tuple[Sums, ImageRows]:
             del variables
-            return sum_metrics(batch["probabilities"], batch["label"], batch["loss"], batch["mask"])
+            probabilities, label = batch["probabilities"], batch["label"]
+            sums = sum_metrics(probabilities, label, batch["loss"], batch["mask"])
+            return sums, image_results(probabilities, probabilities, label)
 
         totals: dict[str, Any] | None = None
+        images = []
         for batch in evaluation_batches(rows, self._batch_size):
             placed = self._devices.shard_rows(self._devices.own_rows(batch))
             if "sums" not in self._compiled:
-                self._compiled["sums"] = self._devices.compile_evaluation(step, {}, placed)
-            sums = jax.device_get(self._compiled["sums"]({}, placed))
+                self._compiled["sums"] = self._devices.compile_evaluation(step, {}, placed, sums_and_rows=True)
+            sums, found = jax.device_get(self._compiled["sums"]({}, placed))
+            images.append(found)
             totals = sums if totals is None else jax.tree.map(np.add, totals, sums)
         assert totals is not None, "the split has images"
-        return totals
+        return totals, images
 
 
 def _real(index: np.ndarray, rows: dict[str, Any]) -> Rows:

@@ -176,12 +176,16 @@ class Devices:
         lowered = self._lower_divided(jitted, state, batch, *resident)
         return self._compile_everywhere(lowered, save_memory=save_memory)
 
-    def compile_evaluation(self, step: Callable, variables: Tree, batch: Tree, *, rows: bool = False) -> Compiled:
+    def compile_evaluation(
+        self, step: Callable, variables: Tree, batch: Tree, *, rows: bool = False, sums_and_rows: bool = False
+    ) -> Compiled:
         """Compiles `step(variables, batch) -> sums` by `jit`, in both modes. `batch` as `shard_rows` gives it.
 
         rows: the step gives arrays [batch, …] instead, which stay divided, but over several processes.
+        sums_and_rows: it gives both, as a pair.
         """
-        results = self.divided if rows and self.processes == 1 else self.replicated
+        divided = self.divided if self.processes == 1 else self.replicated
+        results = (self.replicated, divided) if sums_and_rows else divided if rows else self.replicated
         jitted = jax.jit(step, in_shardings=(self.placement(variables), self.divided), out_shardings=results)
         return self._compile_everywhere(self._lower_divided(jitted, variables, batch))
 

@@ -1,15 +1,19 @@
 """Progress on standard error: a live bar on a terminal, lines of text elsewhere."""
 
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Iterator
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from jaxcnn.reporting.sparkline import sparkline
+
+CURVE = 40  # characters of a curve
 MAIN = "train"  # the main task of a run; the others come and go
 
 
@@ -22,6 +26,10 @@ class Display(Protocol):
 
     def advance(self, what: str, done: int, total: int | None, note: str = "") -> None:
         """Shows that `done` of `total` steps, images or bytes of the task `what` are done; total None is unknown."""
+        ...
+
+    def measured(self, what: str, value: float) -> None:
+        """Adds a value to the curve of the training's loss or error."""
         ...
 
     def close(self) -> None:
@@ -51,6 +59,9 @@ class Silent:
 
     def advance(self, what: str, done: int, total: int | None, note: str = "") -> None:
         del what, done, total, note
+
+    def measured(self, what: str, value: float) -> None:
+        del what, value
 
     def close(self) -> None:
         pass
@@ -104,18 +115,32 @@ class Plain:
         of = "" if total is None else f"/{total:,}"
         self.message(f"{what} {done:,}{of}{_left(left)}{'  ' if note else ''}{note}")
 
+    def measured(self, what: str, value: float) -> None:
+        del what, value  # the notes have them
+
     def close(self) -> None:
         pass
 
 
 class Bars(Progress):
-    """Progress bars with their notes on separate lines, so that a narrow terminal still shows bars and numbers."""
+    """Progress bars with their notes on separate lines, so that a narrow terminal still shows bars and numbers.
+
+    Below them are the curves of loss and error, each a line.
+    """
+
+    def __init__(self, *columns: ProgressColumn, **options: Any) -> None:
+        self.curves: dict[str, list[float]] = {}  # before the first drawing, which the base class may begin
+        super().__init__(*columns, **options)
 
     def get_renderables(self) -> Iterator[RenderableType]:
         yield self.make_tasks_table(self.tasks)
         for task in self.tasks:
             if task.fields["note"]:
                 yield Text(f"  {task.fields['note']}", no_wrap=True, overflow="ellipsis")
+        for what, values in self.curves.items():
+            if len(values) > 1:
+                curve = sparkline(values, CURVE)
+                yield Text(f"  {what:5} {curve}  {values[0]:.4g} → {values[-1]:.4g}", no_wrap=True, overflow="ellipsis")
 
 
 class Live:
@@ -151,6 +176,10 @@ class Live:
         if done == total and what != MAIN:
             self._progress.remove_task(self._tasks.pop(what))
             del self._left[what]
+
+    def measured(self, what: str, value: float) -> None:
+        if math.isfinite(value) and self._progress.console.encoding.startswith("utf"):  # others may have no blocks
+            self._progress.curves.setdefault(what, []).append(value)
 
     def close(self) -> None:
         with ignoring_failed_writes():

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxcnn.errors import JaxcnnError
 
 FINAL = "final_"  # prefix of the events that repeat the content of summary.json
@@ -35,6 +37,7 @@ class Record:
         kept = [event for event in events if event["step"] <= step and not event["event"].startswith(FINAL)]
         if evaluates_again:
             kept = [event for event in kept if event["step"] < step or event["event"] not in ("evaluation", "plateau")]
+        self.writes = writes
         self._remembered = None if writes else kept
         if not writes:
             return
@@ -60,6 +63,11 @@ class Record:
         for name, value in numbers.items():
             if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
                 self._board.add_scalar(f"{event}/{name}", value, step)
+
+    def image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Writes an image for TensorBoard alone: uint8 [height, width, 1 or 3]."""
+        if self._remembered is None:
+            self._board.add_image(name, image, step, dataformats="HWC")
 
     def train_means(self, *, since: int) -> dict[str, float]:
         """Mean training metrics after step `since`, weighted by examples, and their "count"; empty if there are none.

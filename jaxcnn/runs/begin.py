@@ -17,6 +17,7 @@ from jaxcnn.reporting.progress import Display
 from jaxcnn.reporting.record import Record, read_events
 from jaxcnn.runs.checkpoints import Checkpoints
 from jaxcnn.runs.damaged_images import DamagedImages
+from jaxcnn.runs.first_images import log_first_images
 from jaxcnn.runs.initial_state import create_state, image_statistics
 from jaxcnn.runs.interrupt import Interrupts, SharedInterrupts
 from jaxcnn.runs.plan import Plan
@@ -67,6 +68,8 @@ def begin_run(
         opened.pop_all()  # from here on the run closes them
     damaged.resume(read_events(start.record.path))
     write, say = start.record.write, display.message
+    if start.step == 0:
+        log_first_images(start.record, experiment, feed, start.state, say)
     return Run(
         experiment=experiment,
         length=length,
@@ -155,7 +158,7 @@ def start_of(
             announce(plan, program, display)
             compiling = time.monotonic()
             step_function = program.compile_step()
-            record.write(step, "compile", seconds=time.monotonic() - compiling)
+            record.write(step, "compile", seconds=time.monotonic() - compiling, devices=devices.described)
         return Start(step, first_state(), saved, record, step_function, due)
 
 

@@ -14,6 +14,7 @@ from jaxcnn.data.preparation.choose import choose
 from jaxcnn.data.relabelled import knows_all, with_labels_of
 from jaxcnn.data.sources import Source
 from jaxcnn.errors import UsageError
+from jaxcnn.evaluation.details import details
 from jaxcnn.evaluation.evaluator import Evaluator
 from jaxcnn.evaluation.protocols import check_image_sizes, check_protocol
 from jaxcnn.parallel.compilation import check_compiling
@@ -23,7 +24,7 @@ from jaxcnn.runs.folder import local_folder, split_content
 from jaxcnn.runs.same_run import CONTENT
 from jaxcnn.runs.trained import class_names, rebuild, restore_state, saved_experiment, with_outputs_of
 from jaxcnn.training import state as train_state
-from jaxcnn.training.network import check_outputs
+from jaxcnn.training.network import check_outputs, count_outputs
 from jaxcnn.training.out_of_memory import MORE, reporting_out_of_memory
 
 SETTINGS = ("scales", "evaluation_batch_size", "precision")  # fields that may change after training
@@ -56,7 +57,8 @@ def evaluate(
 
     Returns:
       {"experiment", "variant", "step", "data", "split", "protocols": {name: {"top1_error", "top5_error", "loss",
-      "count"}}}, errors in percent; a protocol that looks at whole images also has its "scales".
+      "count", "per_class", "confusion", "expected_calibration_error", "calibration"}}}, errors in percent; for
+      the last four see `evaluation.details`. A protocol that looks at whole images also has its "scales".
 
     Raises:
       UsageError, DataMissingError: see `jaxcnn.errors`.
@@ -83,10 +85,12 @@ def evaluate(
         state = restore_state(experiment, workdir, devices)
         variables = train_state.evaluation_variables(state)
         evaluator = Evaluator(experiment, source, devices)
-        results = {
-            protocol: evaluator(protocol, variables, progress=partial(display.advance, protocol))
-            for protocol in protocols
-        }
+        outputs = readable_names(names or source.class_names, count_outputs(experiment))
+        results = {}
+        for protocol in protocols:
+            progress = partial(display.advance, protocol)
+            metrics, images = evaluator.with_images(protocol, variables, progress=progress)
+            results[protocol] = {**metrics, **details(images, outputs)}
     return {
         "experiment": experiment.name,
         "variant": experiment.variant,

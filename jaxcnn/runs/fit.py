@@ -1,11 +1,13 @@
 """Training an experiment from data to summary."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.data.naming import Name
+from jaxcnn.errors import first_line
 from jaxcnn.parallel import coordination, processes
 from jaxcnn.parallel.compilation import check_compiling
 from jaxcnn.parallel.devices import Mode
@@ -14,10 +16,15 @@ from jaxcnn.runs.banner import banner
 from jaxcnn.runs.begin import begin_run
 from jaxcnn.runs.disk_errors import reporting_full_disk
 from jaxcnn.runs.folder import claim_workdir, content, identity, local_folder, write_json
+from jaxcnn.runs.kept_evaluation import FILE as EVALUATION
+from jaxcnn.runs.kept_evaluation import kept_evaluation, write_kept
 from jaxcnn.runs.lock import held
 from jaxcnn.runs.plan import Plan, plan_run
 from jaxcnn.runs.profiler import nothing_to_trace
-from jaxcnn.runs.summary import finished, summarise
+from jaxcnn.runs.report import FILE as REPORT
+from jaxcnn.runs.report import report
+from jaxcnn.runs.run import Run
+from jaxcnn.runs.summary import Images, finished, summarise
 from jaxcnn.runs.warm_start import InitialWeights, starting_weights
 from jaxcnn.runtime import signals
 from jaxcnn.training.network import has_batch_norm
@@ -102,19 +109,46 @@ def fit(
     parts = plan.devices.batch_parts
     with reporting_full_disk(plan.workdir), held(plan.workdir), reporting_step_memory(plan.experiment, parts):
         if processes.is_first():
-            summary_path.unlink(missing_ok=True)
+            for name in ("summary.json", EVALUATION, REPORT):  # of an earlier, shorter run
+                (plan.workdir / name).unlink(missing_ok=True)
         run = begin_run(plan, mine, initial=initial, display=display, trace=trace)
         with processes.closing(run):
             # What a second signal, or a late one, reports.
             signals.set_exit_note("; the same command goes on from the newest checkpoint.")
             with run.interrupts:
                 run.train()
-                summary = summarise(run, plan.choice)
+                summary, images = summarise(run, plan.choice)
                 run.wait()
+            kept = partial(keep, plan, run, summary, images, run.whole_params)
+            if processes.is_first():
+                noting_failure(kept, display)
         if processes.is_first():
             write_json(summary_path, summary)
+            noting_failure(partial(report, plan.workdir, experiment=plan.experiment), display)
     banner(display, plan.experiment, plan.choice)
     return summary
+
+
+def keep(plan: Plan, run: Run, summary: dict[str, Any], images: Images, params: Any) -> None:
+    """Keeps what the report needs of the test set and of the network."""
+    content = kept_evaluation(
+        plan.experiment,
+        plan.test_source,
+        step=run.step,
+        class_names=summary["class_names"],
+        evaluation=summary["evaluation"],
+        images=images,
+        params=params,
+    )
+    write_kept(plan.workdir, content)
+
+
+def noting_failure(write: Callable[[], Any], display: Display) -> None:
+    """Does what makes the report; that it failed is a note, and the run is none the worse for it."""
+    try:
+        write()
+    except Exception as error:
+        display.message(f"note: the run's report isn't complete: {first_line(error)}")
 
 
 def plan_identity(plan: Plan, initial: InitialWeights | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from jax.stages import Compiled
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.errors import RunInterruptedError
 from jaxcnn.evaluation.evaluator import Evaluator
+from jaxcnn.evaluation.image_results import ImageResults
 from jaxcnn.parallel.devices import Devices
 from jaxcnn.reporting.progress import Display
 from jaxcnn.reporting.record import Record
@@ -122,12 +123,15 @@ class Run:
 
     def evaluate(self, protocol: str, shown: str) -> dict[str, Any]:
         """The errors by one protocol; `shown` is its name on the display. A signal ends the run after the batch."""
+        return self.evaluator(protocol, self.variables, progress=partial(self._evaluated, shown))
 
-        def progress(done: int, total: int) -> None:
-            self.display.advance(shown, done, total)
-            self._leave_if_interrupted()
+    def evaluate_images(self, protocol: str) -> tuple[dict[str, Any], ImageResults]:
+        """The same, and what became of each image."""
+        return self.evaluator.with_images(protocol, self.variables, progress=partial(self._evaluated, protocol))
 
-        return self.evaluator(protocol, self.variables, progress=progress)
+    def _evaluated(self, shown: str, done: int, total: int) -> None:
+        self.display.advance(shown, done, total)
+        self._leave_if_interrupted()
 
     def _refresh_curvature(self) -> None:
         epoch = self.step // self.length.steps_per_epoch
@@ -147,6 +151,8 @@ class Run:
             self.state = self.controllers.after_window(self.state, self.step, means["top1_error"])
         self.damaged.write(self.record, self.step)
         self.log.window(self.step, float(jax.device_get(rate)), means, early=early)
+        self.display.measured("loss", means["loss"])
+        self.display.measured("error", means["top1_error"])
 
     @property
     def whole_params(self) -> Any:

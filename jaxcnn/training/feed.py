@@ -1,6 +1,7 @@
 """The batches of a run: streamed from the host, or indices into a data set that is kept on the devices."""
 
 import collections
+import contextlib
 import functools
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.config.inputs import Inputs
 from jaxcnn.data.loading.in_memory import RESIDENT_PIXELS, load_resident
-from jaxcnn.data.loading.order import batch_indices
+from jaxcnn.data.loading.order import batch_at, batch_indices
 from jaxcnn.data.loading.pipeline import train_batches
 from jaxcnn.data.loading.read import Damaged, neighbours, read_batch
 from jaxcnn.data.sources import Source
@@ -92,6 +93,31 @@ class Feed:
             threads=threads,
             on_damage=self._on_damage,
         )
+
+    def first_images(self, most: int) -> np.ndarray:
+        """The first images of the first batch, before any random change but the host's crop; at most so many.
+
+        Returns:
+          uint8 [images, training_size, training_size, channels], in host memory.
+        """
+        if self._whole is not None:
+            places = batch_at(len(self._source), self._batch_size, seed=self._seed, step=0)
+            return self._whole["image"][places[:most]]
+        rows = max(count for count in range(1, most + 1) if self._batch_size % count == 0)
+        first: Any = train_batches(
+            self._source,
+            size=self._inputs.training_size,
+            channels=self._inputs.channels,
+            resize=self._inputs.resize,
+            batch_size=self._batch_size,
+            seed=self._seed,
+            shard=(0, self._batch_size // rows),
+            crop=self._inputs.crop,
+            threads=1,
+            on_damage=lambda *_: None,  # the step that reads it reports it
+        )
+        with contextlib.closing(first):
+            return next(first)["image"]
 
     def sample(self, count: int, *, epoch: int) -> Batch:
         """`count` random training records for this epoch, in host memory; a function of (seed, epoch)."""

@@ -18,7 +18,7 @@ from jaxcnn.models.sharding.batch_rows import batch_position
 from jaxcnn.optim.polyak import update_average
 from jaxcnn.training.accumulate import accumulate
 from jaxcnn.training.layers import layer_names, merged, part, rate_factors, rates, trained_layers
-from jaxcnn.training.metrics import Sums, sum_metrics
+from jaxcnn.training.metrics import ImageRows, Sums, image_results, sum_metrics
 from jaxcnn.training.network import in_precision
 from jaxcnn.training.remat import value_and_pull_back
 from jaxcnn.training.state import TrainState, variables_of
@@ -113,8 +113,15 @@ def step_keys(state: TrainState, count: int) -> tuple[Shaped[Array, "batch"], Sh
       state: its seed and step decide.
       count: rows of the batch that this device has; a row's key depends on its place in the whole batch.
     """
+    return row_keys(state.seed, state.step, count)
+
+
+def row_keys(
+    seed: Shaped[Array, ""], step: int | Shaped[Array, ""], count: int
+) -> tuple[Shaped[Array, "batch"], Shaped[Array, ""]]:
+    """The same, of a seed and a number of steps done."""
     first, _ = batch_position(count)
-    key = jax.random.fold_in(jax.random.key(state.seed), state.step)
+    key = jax.random.fold_in(jax.random.key(seed), step)
     augment_key, dropout_key = (jax.random.fold_in(key, number) for number in range(2))
     examples = jnp.arange(count, dtype=jnp.uint32) + jnp.asarray(first, jnp.uint32)
     return jax.vmap(jax.random.fold_in, (None, 0))(augment_key, examples), dropout_key
@@ -182,7 +189,7 @@ def on_resident(step: Callable) -> Callable[[TrainState, jax.Array, Batch], tupl
 
 def make_evaluation_step(
     experiment: Experiment, crops: Callable[[jax.Array, int], list[jax.Array]]
-) -> Callable[[Tree, Batch], Sums]:
+) -> Callable[[Tree, Batch], tuple[Sums, ImageRows]]:
     """The evaluation step, which averages class probabilities over an image's crops (AlexNet §4.1).
 
     Args:
@@ -190,18 +197,22 @@ def make_evaluation_step(
       crops: (images, size) → the crops.
 
     Returns:
-      `evaluation_step({"params", "batch_stats", "statistics"}, batch) -> sums`. The batch also has "mask", float32
-      [batch]: 0 for rows that don't count.
+      `evaluation_step({"params", "batch_stats", "statistics"}, batch) -> (sums, what became of each image)`. The batch
+      also has "mask", float32 [batch]: 0 for rows that don't count. A probability is the softmax of the network's
+      outputs; of LeNet-5's, minus squared distances, as well.
     """
     model = in_precision(experiment)
 
-    def evaluation_step(variables: Tree, batch: Batch) -> Sums:
+    def evaluation_step(variables: Tree, batch: Batch) -> tuple[Sums, ImageRows]:
         images = normalise(batch["image"], experiment.inputs, variables["statistics"])
         views = crops(images, experiment.inputs.size)
         network = {"params": variables["params"], "batch_stats": variables["batch_stats"]}
         outputs: list[Any] = [model.apply(network, view, train=False) for view in views]
         losses = jnp.stack([experiment.loss(scores, batch["label"]) for scores in outputs]).mean(axis=0)
-        averaged = outputs[0] if len(outputs) == 1 else jax.nn.softmax(jnp.stack(outputs)).mean(axis=0)
-        return sum_metrics(averaged, batch["label"], losses, batch["mask"])
+        probabilities = jax.nn.softmax(jnp.stack(outputs).astype(jnp.float32)).mean(axis=0)
+        # One view is ranked by its scores: different scores can have equal probabilities.
+        scores = outputs[0] if len(outputs) == 1 else probabilities
+        sums = sum_metrics(scores, batch["label"], losses, batch["mask"])
+        return sums, image_results(scores, probabilities, batch["label"])
 
     return evaluation_step

@@ -17,6 +17,7 @@ def test_this_machine_is_healthy(monkeypatch, tmp_path):
     assert len(found["devices"]) == len(jax.devices()) and found["devices"][0].startswith("cpu:0 ")
     assert found["versions"]["jax"] == jax.__version__ and "python" in found["versions"]
     assert found["data_dir"] == str(tmp_path)
+    assert found["extras"].keys() == {"export", "keras", "bench"}
     assert {name for name, ready in found["data"].items() if ready} == {"digits", "photos"}
 
 

@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from jaxcnn.cli import tables
 
 ENTRY = {"experiment": "net", "paper": "A, 1998", "data": "mnist", "input_shape": [32, 32, 1]}
@@ -54,30 +52,6 @@ def test_evaluation(capsys):
     output = capsys.readouterr().out
     assert "net:paper at step 1,200, mnist, test split" in output
     assert cells(output)[1] == ["center", "0.95 %", "0.00 %", "10,000"]
-
-
-@pytest.mark.parametrize("rehearsal", [False, True])
-def test_summary_has_ours_beside_the_papers(capsys, rehearsal):
-    tables.show_summary(
-        {
-            "experiment": "net",
-            "variant": "paper",
-            "data": "digits",
-            "rehearsal": rehearsal,
-            "steps": 1200,
-            "examples": 9600,
-            "seconds": 12.4,
-            "evaluation": {"center": {"top1_error": 3.5, "top5_error": 0.25}},
-            "paper": [RESULT],
-        }
-    )
-    output = capsys.readouterr().out
-    assert ("(a rehearsal)" in output) == rehearsal
-    assert "1,200 steps, 9,600 examples, 12 s" in output
-    assert cells(output)[1:] == [
-        ["ours", "center", "digits", "3.50 %", "0.25 %"],
-        ["paper, Fig. 9", "center", "mnist", "0.95 %", "–"],
-    ]
 
 
 def test_fields(capsys):

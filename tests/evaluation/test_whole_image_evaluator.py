@@ -144,6 +144,11 @@ def test_errors_of_a_split(small, name):
     np.testing.assert_allclose([found["top1_error"], found["top5_error"]], expected, rtol=1e-5)
     np.testing.assert_allclose(found["loss"], rows["loss"].mean(), rtol=1e-5)
     np.testing.assert_allclose(rows["probabilities"].sum(axis=1), 1, rtol=1e-5)
+    metrics, images = evaluator.with_images(name, devices.replicate(variables))
+    assert metrics == found
+    np.testing.assert_array_equal(images.label, cast(Any, SOURCE).labels)
+    np.testing.assert_array_equal(images.predicted, rows["probabilities"].argmax(axis=1))
+    np.testing.assert_allclose(images.probability, rows["probabilities"].max(axis=1), rtol=1e-6)
 
 
 def test_an_empty_split(small):

@@ -126,3 +126,29 @@ def test_a_long_note_leaves_the_bar_and_the_count():
     bars = [line for line in lines if "train" in line]
     assert all("━" in line and "/450000" in line for line in bars) and "  2000/450000" in bars[-1]
     assert any(note in line for line in lines if "train" not in line)
+
+
+def test_a_terminal_has_the_curves_and_a_file_has_not():
+    stream = io.StringIO()
+    display = Live(Console(file=stream, force_terminal=True, width=100, _environ={}))
+    for value in (90.0, 50.0, float("nan"), 10.0):
+        display.measured("error", value)
+        display.advance("train", 1, 10, "a note")
+    display.close()
+    assert "error █▅▁  90 → 10" in stream.getvalue()
+    plain = io.StringIO()
+    for shown in (Plain(plain), Silent()):
+        shown.measured("error", 1.0)
+    assert plain.getvalue() == ""
+
+
+def test_a_terminal_without_blocks_has_no_curves():
+    class Ascii(io.StringIO):
+        encoding = "ascii"
+
+    stream = Ascii()
+    display = Live(Console(file=stream, force_terminal=True, width=100, _environ={}))
+    display.measured("error", 2.0)
+    display.measured("error", 1.0)
+    display.close()
+    assert "█" not in stream.getvalue() and "error" not in stream.getvalue()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
@@ -44,6 +45,17 @@ def test_numbers_are_tensorboards_too(tmp_path):
     record.write(4, "train", loss=1.5, count=8, note="text", best=True)
     record.close()
     assert scalars(tmp_path) == {("train/loss", 4): 1.5, ("train/count", 4): 8.0}
+
+
+def test_an_image_is_tensorboards_alone(tmp_path):
+    record = Record(tmp_path, step=0)
+    record.image(0, "first", np.zeros((4, 6, 3), np.uint8))
+    record.close()
+    assert (tmp_path / "metrics.jsonl").read_text() == "" and list(scalars(tmp_path)) == [("first", 0)]
+    silent = Record(tmp_path / "none", step=0, writes=False)
+    silent.image(0, "first", np.zeros((4, 6, 3), np.uint8))
+    silent.close()
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from evaluation_answers import errors_of
 
 import jaxcnn
 from jaxcnn.config.inputs import Scales
@@ -88,7 +89,14 @@ def test_evaluate_says_what_the_summary_says(trained):
     result = evaluate(folder, experiment=experiment)
     assert result.keys() == {"experiment", "variant", "step", "data", "split", "protocols"}
     assert (result["experiment"], result["step"], result["data"], result["split"]) == ("linear", 20, "digits", "test")
-    assert result["protocols"] == summary["evaluation"]
+    assert errors_of(result) == summary["evaluation"]
+    for metrics in result["protocols"].values():
+        counts = np.array(metrics["confusion"])
+        assert counts.shape == (10, 10) and counts.sum() == metrics["count"] == 359
+        assert 100 * (1 - counts.trace() / 359) == pytest.approx(metrics["top1_error"])
+        by_class = [entry["top1_error"] for entry in metrics["per_class"].values()]
+        np.testing.assert_allclose(by_class, 100 * (1 - counts.diagonal() / counts.sum(axis=1)))
+        assert 0 < metrics["expected_calibration_error"] < 1 and len(metrics["calibration"]) == 15
     assert summary == json.loads((folder / "summary.json").read_text())
     assert result["protocols"]["multi_crop"]["scales"] == [8, 9]
     assert result["protocols"]["center"]["top1_error"] < 60  # it has learned something: chance is 90
@@ -98,7 +106,7 @@ def test_evaluate_by_other_protocols_and_on_other_data(trained):
     folder, summary, experiment = trained
     result = evaluate(folder, protocols=["ten_crop", "center"], experiment=experiment)
     assert list(result["protocols"]) == ["ten_crop", "center"]
-    assert result["protocols"]["center"] == summary["evaluation"]["center"]
+    assert errors_of(result)["center"] == summary["evaluation"]["center"]
     assert result["protocols"]["ten_crop"]["count"] == 359
     elsewhere = evaluate(folder, data="photos", experiment=experiment)
     assert elsewhere["data"] == "photos" and elsewhere["protocols"]["center"]["count"] == 500
@@ -137,7 +145,7 @@ def test_more_outputs_than_classes_are_evaluated_as_they_were_trained(linear, tm
     summary = fit(wide, workdir=tmp_path / "run", settings=["model.num_classes=12"])
     display = Told()
     # `linear` has 10 outputs: how many the run had is in its folder.
-    assert evaluate(tmp_path / "run", experiment=linear, display=display)["protocols"] == summary["evaluation"]
+    assert errors_of(evaluate(tmp_path / "run", experiment=linear, display=display)) == summary["evaluation"]
     assert display.lines == []
     elsewhere = evaluate(tmp_path / "run", experiment=linear, data="photos", display=display)
     assert elsewhere["protocols"]["center"]["count"] == 500
@@ -161,13 +169,13 @@ def test_other_test_images_of_the_same_name_are_told(trained, tmp_path):
     saved["experiment"]["data_content"]["test"] = {"images": 1000, "fingerprint": "0" * 16}
     (copy / "experiment.json").write_text(json.dumps(saved))
     display = Told()
-    assert evaluate(copy, experiment=experiment, display=display)["protocols"] == summary["evaluation"]
+    assert errors_of(evaluate(copy, experiment=experiment, display=display)) == summary["evaluation"]
     assert display.lines == [
         "note: the test images of this digits aren't those of the run's own evaluations (1,000 there, 359 here)."
     ]
     del saved["experiment"]["data_content"]  # an older version's
     (copy / "experiment.json").write_text(json.dumps(saved))
-    assert evaluate(copy, experiment=experiment, display=display)["protocols"] == summary["evaluation"]
+    assert errors_of(evaluate(copy, experiment=experiment, display=display)) == summary["evaluation"]
     assert len(display.lines) == 1
 
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from evaluation_answers import errors_of
 from linear_network import LINEAR
 from train_steps import fresh_state, train_step
 
@@ -116,7 +117,7 @@ def test_the_average_is_what_is_evaluated(tmp_path):
     state = restore_state(experiment, tmp_path, Devices())
     assert not np.allclose(state.average["fc"]["kernel"], state.params["fc"]["kernel"])
     again = evaluate(tmp_path, experiment=experiment)
-    assert again["protocols"] == summary["evaluation"]
+    assert errors_of(again) == summary["evaluation"]
     variables = train_state.evaluation_variables(state)
     chex.assert_trees_all_equal(variables["params"], state.average)
     plain = dataclasses.replace(state, average={})
@@ -128,7 +129,7 @@ def test_whitening_is_computed_saved_and_used(tmp_path):
     summary = fit(experiment, workdir=tmp_path, steps=12)
     state = restore_state(experiment, tmp_path, Devices())
     assert state.statistics["zca"].shape == (64, 64) and float(jnp.abs(state.statistics["mean"]).max()) > 1
-    assert evaluate(tmp_path, experiment=experiment)["protocols"] == summary["evaluation"]
+    assert errors_of(evaluate(tmp_path, experiment=experiment)) == summary["evaluation"]
     assert fit(experiment, workdir=tmp_path)["steps"] == 24  # goes on with the statistics that were saved
 
 

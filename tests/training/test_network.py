@@ -6,6 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 import pytest
+from evaluation_answers import errors_of
 from linear_network import LINEAR
 
 from jaxcnn.config.experiment import Experiment
@@ -100,7 +101,7 @@ def test_a_module_without_dtype_is_trained_and_evaluated(tmp_path):
     mine = experiment(Plain())
     summary = fit(mine, workdir=tmp_path / "run")
     assert summary["steps"] == 4
-    assert evaluate(tmp_path / "run", experiment=mine)["protocols"] == summary["evaluation"]
+    assert errors_of(evaluate(tmp_path / "run", experiment=mine)) == summary["evaluation"]
 
 
 def test_the_precision_needs_a_field_to_go_to():

@@ -1,0 +1,1 @@
+"""Charts as inline SVG, tables of shades and grids of small images, in the colours of `reporting.pages`."""
