@@ -60,16 +60,10 @@ def is_given(flags: argparse.Namespace, flag: str) -> bool:
 
 def train(flags: argparse.Namespace) -> Answer:
     from jaxcnn.cli.summary_table import show_summary
-    from jaxcnn.cli.tables import show_list
     from jaxcnn.parallel import processes
 
     if flags.list:
-        from jaxcnn.analysis.describe import listing
-
-        others = [flag for flag in TRAIN if flag != "--list" and is_given(flags, flag)]
-        if others:
-            raise UsageError(f"--list shows every experiment and takes only --json; leave out {', '.join(others)}.")
-        return listing(), show_list
+        return list_experiments(flags)
     if flags.exp is None:
         raise UsageError(f"give --exp=NAME, --list, or a command ({', '.join(COMMANDS)}).")
     check_together(flags)
@@ -101,6 +95,16 @@ def train(flags: argparse.Namespace) -> Answer:
     if flags.open:
         open_report(flags.workdir, summary)
     return summary, show_summary
+
+
+def list_experiments(flags: argparse.Namespace) -> Answer:
+    from jaxcnn.analysis.describe import listing
+    from jaxcnn.cli.tables import show_list
+
+    others = [flag for flag in TRAIN if flag != "--list" and is_given(flags, flag)]
+    if others:
+        raise UsageError(f"--list shows every experiment and takes only --json; leave out {', '.join(others)}.")
+    return listing(), show_list
 
 
 def check_together(flags: argparse.Namespace) -> None:
