@@ -1,0 +1,1 @@
+"""Looking into a trained network: filters, feature maps, what excites a unit, where it looks, what it finds alike."""
