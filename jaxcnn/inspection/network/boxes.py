@@ -29,7 +29,7 @@ class Box(NamedTuple):
     right: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Side:
     """What units see along one side: the first and the last pixel, int [channels, positions]."""
 
@@ -58,7 +58,7 @@ class Side:
         return Side(np.broadcast_to(self.first, shape), np.broadcast_to(self.last, shape))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Fields:
     """The receptive fields of all units of a map, or of the values of a fully connected layer, which is 1×1."""
 

@@ -27,7 +27,7 @@ def is_call_of_layer(context: Any) -> bool:
     return isinstance(module, Layer) and not isinstance(module, Dropout) and context.method_name == "__call__"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Stage:
     """What one or several layers take, or the network's outputs.
 
@@ -56,22 +56,28 @@ class Stage:
         return len(self.shape) == 3 and max(self.shape[:2]) > 1
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Graph:
     """A network's layers in the order of their calls, and its stages in the order in which they are made.
 
     Attributes:
-        layers: the layers, unbound: their fields and paths alone.
+        layers: the layers, unbound: their fields alone.
+        paths: of the layers in the network.
         stages: without the image; the last are the outputs.
         inputs: for each layer, the stages that it takes; None stands for the image.
         outputs: for each layer, the shape of what it gives, without the batch.
     """
 
     layers: tuple[Layer, ...]
-    names: tuple[str, ...]
+    paths: tuple[tuple[str, ...], ...]
     stages: tuple[Stage, ...]
     inputs: tuple[tuple[Stage | None, ...], ...]
     outputs: tuple[Shape, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the layers, as `describe` shows them."""
+        return tuple(".".join(path) for path in self.paths)
 
     def stage(self, name: str) -> Stage:
         """The last stage of this name. Raises UsageError where there is none."""
@@ -154,7 +160,7 @@ class _Walk:
         ordered = sorted(stages.items(), key=lambda item: self._origins[item[0]].order)
         return Graph(
             tuple(layer for layer, _, _ in self._calls),
-            tuple(".".join(path) for _, path, _ in self._calls),
+            tuple(path for _, path, _ in self._calls),
             tuple(stage for _, stage in ordered),
             tuple(tuple(stages.get(array) for array in self._inputs[i]) for i in range(len(self._calls))),
             tuple(shape[1:] for _, _, shape in self._calls),
