@@ -6,6 +6,7 @@
     summary = jaxcnn.fit(experiment, data="digits", workdir="runs/first")
     errors = jaxcnn.evaluate("runs/first")
     classes = jaxcnn.predict("runs/first", ["one.png", "folder"])
+    written = jaxcnn.look("runs/first")
 
 The networks are Flax modules that stand alone: `from jaxcnn.models.alexnet import AlexNet`.
 """
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from jaxcnn.config.overrides import override
     from jaxcnn.interop.export import export
     from jaxcnn.interop.import_weights import import_weights
+    from jaxcnn.inspection.look import look
     from jaxcnn.runs.evaluate import evaluate
     from jaxcnn.runs.fit import fit
     from jaxcnn.runs.predict import predict
@@ -33,6 +35,7 @@ __all__ = [
     "import_weights",
     "load",
     "load_trained",
+    "look",
     "names",
     "override",
     "predict",
@@ -51,6 +54,7 @@ _HOMES = {
     "export": "jaxcnn.interop.export",
     "import_weights": "jaxcnn.interop.import_weights",
     "load_trained": "jaxcnn.runs.trained",
+    "look": "jaxcnn.inspection.look",
     "predict": "jaxcnn.runs.predict",
 }
 

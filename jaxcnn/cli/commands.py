@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jaxcnn.cli.export_command import export
-from jaxcnn.cli.flags import BENCH, EVALUATE, EXPORT, FOLDERS, IMPORT, NAMED_EXPERIMENT, PREDICT, PREPARE, TRAIN, Flags
+from jaxcnn.cli.flags import BENCH, EVALUATE, EXPORT, FOLDERS, IMPORT, LOOK, NAMED_EXPERIMENT, PREDICT, PREPARE, TRAIN, Flags
 from jaxcnn.config.experiment import Experiment, load, names
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runtime import program, signals
@@ -174,6 +174,14 @@ def predict(flags: argparse.Namespace) -> Answer:
         return predictions.predict(flags, display)
 
 
+def look(flags: argparse.Namespace) -> Answer:
+    from jaxcnn.cli import look_command
+
+    with warnings.catch_warnings(), progress() as display:  # as for `predict`
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        return look_command.look(flags, display)
+
+
 def import_weights(flags: argparse.Namespace) -> Answer:
     from jaxcnn.cli import import_command
 
@@ -230,6 +238,12 @@ COMMANDS = {
         "Make a run's folder of weights from elsewhere.",
         IMPORT,
         "import-weights --exp=vgg_2014 --from=FILE --workdir=runs/DIR",
+    ),
+    "look": Command(
+        look,
+        "Show filters, feature maps, where a network looks, what it finds alike.",
+        LOOK,
+        "look --workdir=runs/DIR",
     ),
     "export": Command(
         export,

@@ -31,6 +31,16 @@ def grid(images: Sequence[np.ndarray] | np.ndarray, columns: int, gap: int = 1) 
     return whole
 
 
+def beside(left: np.ndarray, right: np.ndarray, gap: int = 18) -> np.ndarray:
+    """Two images side by side, the tops of both at the top, with a transparent gap."""
+    left, right = with_opacity(left), with_opacity(right)
+    height = max(left.shape[0], right.shape[0])
+    whole = np.zeros((height, left.shape[1] + gap + right.shape[1], 4), np.uint8)
+    whole[: left.shape[0], : left.shape[1]] = left
+    whole[: right.shape[0], left.shape[1] + gap :] = right
+    return whole
+
+
 def squarish(values: np.ndarray) -> np.ndarray:
     """A vector as a map that is about square; what is left over at its end is 0."""
     columns = int(np.ceil(np.sqrt(len(values))))

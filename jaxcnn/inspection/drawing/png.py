@@ -9,7 +9,7 @@ from PIL import Image
 def png(pixels: np.ndarray) -> bytes:
     """A PNG of uint8 [height, width] in grey, or [height, width, 3 or 4] in colours, the fourth being opacity."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", optimize=True)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG")
     return buffer.getvalue()
 
 

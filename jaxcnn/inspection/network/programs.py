@@ -54,9 +54,9 @@ class Explained(NamedTuple):
     last_maps: np.ndarray
 
 
-def compiled(function: Callable, *arguments: Any) -> jax.stages.Compiled:
-    """A function compiled for arguments like these, with this project's options."""
-    return compile_step(jax.jit(function).lower(*arguments), jax.default_backend())
+def compiled(function: Callable, *arguments: Any, runs_once: bool = False) -> jax.stages.Compiled:
+    """A function compiled for arguments like these, with this project's options; `runs_once`: in less time."""
+    return compile_step(jax.jit(function).lower(*arguments), jax.default_backend(), runs_once=runs_once)
 
 
 class Survey:
@@ -139,7 +139,7 @@ class Backward:
                     seeds[unit[0]][(row, *unit[1:])] = 1.0 if strength is None else strength[start + row]
             arguments = jax.tree.map(jnp.asarray, (_filled(batch, ROWS), at_scores, seeds))
             if self._program is None:
-                self._program = compiled(self._backward, network.variables, *arguments)
+                self._program = compiled(self._backward, network.variables, *arguments, runs_once=True)
             answer = jax.device_get(self._program(network.variables, *arguments))
             found.append(jax.tree.map(lambda array, count=len(batch): array[:count], answer))
         return jax.tree.map(lambda *arrays: np.concatenate(arrays), *found)

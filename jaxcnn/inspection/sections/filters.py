@@ -13,7 +13,8 @@ from jaxcnn.inspection.sections.album import Album, heading, paragraph
 from jaxcnn.reporting.pages.page import Section, table
 
 COLUMNS = 16  # filters in a row, as in AlexNet's figure 3
-KERNEL = 44  # pixels of a filter's side on the page, about
+WIDTH = 720  # pixels of a row of filters on the page, about
+LARGEST = 16  # pixels of a weight's side
 
 
 def filters_section(network: OpenedNetwork, album: Album) -> Section:
@@ -39,6 +40,8 @@ def first_filters(network: OpenedNetwork, album: Album) -> Markup:
     kernel, name = kernel_of(network, first), network.graph.names[first]
     if kernel is None or kernel.ndim != 4:
         return paragraph(f"The first layer, {name}, is no convolution: it has no filters to show.")
+    columns = min(COLUMNS, kernel.shape[-1])
+    factor = min(max(WIDTH // columns // kernel.shape[0], 1), LARGEST)
     filters = each_alone(network.in_colours(kernel.transpose(3, 0, 1, 2)))
     towers = getattr(network.model, "towers", 1)
     size, count = kernel.shape[0], kernel.shape[-1]
@@ -48,8 +51,8 @@ def first_filters(network: OpenedNetwork, album: Album) -> Markup:
     figures = []
     for tower, part in enumerate(np.split(filters, towers)):
         which = f", tower {tower + 1} of {towers}" if towers > 1 else ""
-        pixels = grid([enlarged(one, max(KERNEL // size, 1)) for one in part], COLUMNS, gap=3)
-        alternative = f"The {len(part)} filters of {name}{which}, in rows of {min(COLUMNS, len(part))}"
+        pixels = grid([enlarged(one, factor) for one in part], columns, gap=3)
+        alternative = f"The {len(part)} filters of {name}{which}, in rows of {columns}"
         figures.append(album.figure(f"filters-{name}-{tower + 1}", pixels, alternative, f"{name}{which}"))
     return Markup("").join([paragraph(text), *figures])
 

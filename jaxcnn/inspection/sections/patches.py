@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from jaxcnn.inspection.drawing.boxes_on_image import cut_out
 from jaxcnn.inspection.drawing.colours import signal, with_opacity
-from jaxcnn.inspection.drawing.grid import grid
+from jaxcnn.inspection.drawing.grid import beside, grid
 from jaxcnn.inspection.drawing.png import enlarged, shrunk
 from jaxcnn.inspection.methods.patches import Patch
 from jaxcnn.inspection.network.graph import Stage
@@ -51,11 +51,11 @@ def _unit(
     side = max(max(p.box.bottom - p.box.top, p.box.right - p.box.left) for p in patches)
     shown = [_cell(cut_out(pixels[patch.image], patch.box), side) for patch in patches]
     signals = [_cell(cut_out(signal(s), p.box), side) for s, p in zip(projections, patches, strict=False)]
-    blocks = [grid(shown, 3, gap=3)] + ([grid(signals, 3, gap=3)] if signals else [])
+    pair = beside(grid(shown, 3, gap=3), grid(signals, 3, gap=3))
     values = f"{patches[0].value:.3g} to {patches[-1].value:.3g}"
     name = f"{stage.name}, unit {channel}"
     alternative = f"The {len(patches)} patches that excite {name} most, and the projections of {len(signals)} of them"
-    return album.figure(f"patches-{stage.name}-{channel}", grid(blocks, 2, gap=15), alternative, f"{name}: {values}")
+    return album.figure(f"patches-{stage.name}-{channel}", pair, alternative, f"{name}: {values}")
 
 
 def _cell(patch: np.ndarray, side: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from jaxcnn.inspection.drawing.colours import with_opacity
-from jaxcnn.inspection.drawing.grid import grid
+from jaxcnn.inspection.drawing.grid import beside, grid
 from jaxcnn.inspection.drawing.png import enlarged, shrunk
 from jaxcnn.inspection.drawing.scatter import scattered
 from jaxcnn.inspection.sections.album import Album, heading, image_of, paragraph
@@ -73,8 +73,8 @@ def retrieval_section(
     )
     parts = [paragraph(text)]
     for number, (neighbours, query) in enumerate(zip(found, queries, strict=True)):
-        cells = [_cell(query, CELL), *(_cell(surveyed[i], CELL) for i in neighbours.numbers)]
-        row = grid(cells, len(cells), gap=6)
+        others = grid([_cell(surveyed[i], CELL) for i in neighbours.numbers], len(neighbours.numbers), gap=4)
+        row = beside(_cell(query, CELL), others)
         named = [class_names[i] for i in neighbours.numbers]
         said = [
             f"{distance:.3g}" + (f" ({name})" if name is not None else "")

@@ -97,7 +97,8 @@ def _figures(looked: Looked, number: int, layer: str, album: Album) -> list[Mark
     add("grad-cam", under(looked.cam), f"Grad-CAM of {looked.label_name}", f"Grad-CAM of {looked.label_name}, {layer}")
     if looked.true_cam is not None:
         add("grad-cam-true", under(looked.true_cam), f"Grad-CAM of {looked.true_name}", f"Grad-CAM of {looked.true_name}")
-    largest = f"the probability falls by up to {100 * max(float(looked.fall.max()), 0.0):.1f} points"
+    points = 100 * float(looked.fall.max())
+    largest = f"the probability falls by up to {points:.1f} points" if points >= 0.05 else "the probability hardly falls"
     add("occlusion", under(looked.fall), "Occlusion", f"Occlusion: {largest}")
     strength = np.abs(looked.derivative).max(axis=-1)
     add("derivative", under(_clipped(strength)), "Derivative", f"Derivative of the score of {looked.label_name}")
