@@ -19,9 +19,9 @@ from jaxcnn.runtime import private_jax, xla_flags
 if TYPE_CHECKING:
     from jaxcnn.config.experiment import Experiment, load, names, variants
     from jaxcnn.config.overrides import override
+    from jaxcnn.inspection.look import look
     from jaxcnn.interop.export import export
     from jaxcnn.interop.import_weights import import_weights
-    from jaxcnn.inspection.look import look
     from jaxcnn.runs.evaluate import evaluate
     from jaxcnn.runs.fit import fit
     from jaxcnn.runs.predict import predict

@@ -11,7 +11,19 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jaxcnn.cli.export_command import export
-from jaxcnn.cli.flags import BENCH, EVALUATE, EXPORT, FOLDERS, IMPORT, LOOK, NAMED_EXPERIMENT, PREDICT, PREPARE, TRAIN, Flags
+from jaxcnn.cli.flags import (
+    BENCH,
+    EVALUATE,
+    EXPORT,
+    FOLDERS,
+    IMPORT,
+    LOOK,
+    NAMED_EXPERIMENT,
+    PREDICT,
+    PREPARE,
+    TRAIN,
+    Flags,
+)
 from jaxcnn.config.experiment import Experiment, load, names
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runtime import program, signals

@@ -33,7 +33,8 @@ def failure(errors: list[dict[str, str]]) -> JaxcnnError | None:
         return None
     which = "; ".join(f"{printable(error['image'])}: {error['error']}" for error in errors[:NAMED])
     more = f"; and {len(errors) - NAMED:,} more" if len(errors) > NAMED else ""
-    return JaxcnnError(f"{len(errors):,} images can't be read ({which}{more}); the page shows others.")
+    count = "one image" if len(errors) == 1 else f"{len(errors):,} images"
+    return JaxcnnError(f"{count} can't be read ({which}{more}); the page shows the others.")
 
 
 def show_look(answer: dict[str, Any]) -> None:

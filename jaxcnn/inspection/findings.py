@@ -6,14 +6,13 @@ import numpy as np
 from scipy.special import softmax
 
 from jaxcnn.inspection.effort import BACKWARD, Effort
-from jaxcnn.inspection.methods.deconvnet import Deconvnet
 from jaxcnn.inspection.methods.grad_cam import grad_cam
 from jaxcnn.inspection.methods.measured_field import measured_box
 from jaxcnn.inspection.methods.occlusion import fall_in_each_pixel, occluded, positions_along
-from jaxcnn.inspection.methods.patches import NINE, UNITS, live_channels, strongest_patches
+from jaxcnn.inspection.methods.patches import NINE, UNITS, Patch, live_channels, strongest_patches
 from jaxcnn.inspection.network.boxes import Box
 from jaxcnn.inspection.network.opened import OpenedNetwork
-from jaxcnn.inspection.network.programs import Backward, Explained, Survey, Surveyed, joined, unit_of
+from jaxcnn.inspection.network.programs import ROWS, Backward, Explained, Survey, Surveyed, joined, unit_of
 from jaxcnn.inspection.sections.patches import Found
 from jaxcnn.inspection.sections.saliency import Looked
 from jaxcnn.inspection.subjects import Subjects
@@ -24,7 +23,7 @@ ALL = 0.8  # of the image's side: a field that is larger shows little of what a 
 
 @dataclasses.dataclass(eq=False)
 class Investigation:
-    """Computes by three programs, each compiled once."""
+    """Computes by two programs, each compiled once."""
 
     network: OpenedNetwork
     effort: Effort
@@ -32,7 +31,6 @@ class Investigation:
 
     def __post_init__(self) -> None:
         self._survey, self._backward = Survey(self.network), Backward(self.network)
-        self._deconvnet = Deconvnet(self.network)
 
     def inputs(self, subjects: Subjects) -> np.ndarray:
         """What the network takes of images, float32 [images, size, size, channels]."""
@@ -50,19 +48,26 @@ class Investigation:
         """The patches that excite some units of each place most, with projections of the strongest of them."""
         found: Found = []
         for place, stage in enumerate(self.network.places):
-            strongest, where, units = surveyed.strongest[place], surveyed.where[place], []
-            for channel in live_channels(strongest, UNITS, self.seed):
-                patches = strongest_patches(stage, strongest, where, channel)
-                projected = patches[: projected_patches(self.network)]
-                projections = self._deconvnet(
-                    inputs[[patch.image for patch in projected]],
-                    [(place, *patch.unit) for patch in projected],
-                    [patch.value for patch in projected],
-                )
-                self.effort.add(BACKWARD * len(projected), "projecting patches")
-                units.append((channel, patches, list(projections)))
-            found.append((stage, units))
+            strongest, where = surveyed.strongest[place], surveyed.where[place]
+            channels = live_channels(strongest, UNITS, self.seed)
+            patches = [strongest_patches(stage, strongest, where, channel) for channel in channels]
+            count = projected_patches(self.network)
+            projected = [patch for several in patches for patch in several[:count]]
+            signals = iter(self._projected(place, inputs, projected))
+            projections = [[next(signals) for _ in several[:count]] for several in patches]
+            found.append((stage, list(zip(channels, patches, projections, strict=True))))
         return found
+
+    def _projected(self, place: int, inputs: np.ndarray, patches: list[Patch]) -> np.ndarray:
+        """The deconvnet's projections of the patches' units, in red, green, blue; [patches, size, size, channels]."""
+        found = [np.zeros((0, *inputs.shape[1:]), np.float32)]
+        for start in range(0, len(patches), ROWS):
+            some = patches[start : start + ROWS]
+            units, values = [(place, *patch.unit) for patch in some], [patch.value for patch in some]
+            images = inputs[[patch.image for patch in some]]
+            found.append(self._backward(images, units=units, strength=values, as_deconvnet=True).images)
+            self.effort.add(BACKWARD * len(some), "projecting patches")
+        return self.network.in_colours(np.concatenate(found))
 
     def explained(self, inputs: np.ndarray, labels: np.ndarray) -> Explained:
         """The derivatives of the scores of these classes, and the states of the layers."""
@@ -84,7 +89,7 @@ class Investigation:
         units, projections = self._projections(inputs, surveyed)
         fields = self._fields(inputs, surveyed)
         found = []
-        for i, name in enumerate(subjects.names):
+        for i, name in enumerate(subjects.titles):
             label = int(labels[i])
             looked = Looked(
                 name=name,
@@ -123,13 +128,14 @@ class Investigation:
         channels = strongest.argmax(axis=1)
         values = strongest[np.arange(len(inputs)), channels]
         units = [unit_of(stage, where[i, channel], channel) for i, channel in enumerate(channels)]
-        found = self._deconvnet(inputs, [(place, *unit) for unit in units], np.maximum(values, 0).tolist())
+        seeds, strength = [(place, *unit) for unit in units], np.maximum(values, 0).tolist()
+        found = self._backward(inputs, units=seeds, strength=strength, as_deconvnet=True).images
         self.effort.add(BACKWARD * len(inputs), "projecting")
         names = [f"{stage.name}, unit {u[2]}" if value > 0 else None for u, value in zip(units, values, strict=True)]
         return names, found
 
     def _fields(self, inputs: np.ndarray, surveyed: Surveyed) -> list[tuple[str | None, Box, Box | None, np.ndarray]]:
-        """For each image the strongest unit of the field's place: its name, its box, the measured one, its derivative."""
+        """For each image the strongest unit of a place: its name, its box, the measured one, its derivative."""
         network = self.network
         if not network.places:
             return [(None, Box(0, 0, 0, 0), None, np.zeros_like(image)) for image in inputs]

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from jaxcnn.config.experiment import Experiment
 from jaxcnn.data.loading.images import Images
 from jaxcnn.errors import UsageError
@@ -115,8 +113,8 @@ def investigate(
     described, pixels = f"{around.name}, {len(around.train):,} training images", network.pixels(around.train.squares)
     sections = [
         filters_section(network, album),
-        patches_section(_in_colours(network, investigation.patches(gallery, surveyed)), pixels, described, album),
-        maps_section(network, shown.names, explained.maps, explained.scores, album),
+        patches_section(investigation.patches(gallery, surveyed), pixels, described, album),
+        maps_section(network, shown.titles, explained.maps, explained.scores, album),
         saliency_section(
             network,
             investigation.looked(shown, inputs, explained, own),
@@ -135,14 +133,6 @@ def chosen_of(around: DataAround, investigation: Investigation) -> Subjects:
     return right_and_wrong(around.test, scores)
 
 
-def _in_colours(network: OpenedNetwork, found: Any) -> Any:
-    """The patches, with their projections in the order red, green, blue."""
-    return [
-        (stage, [(channel, patches, [network.in_colours(one) for one in signals]) for channel, patches, signals in units])
-        for stage, units in found
-    ]
-
-
 def alike(
     network: OpenedNetwork,
     shown: Subjects,
@@ -155,7 +145,7 @@ def alike(
 ) -> Section:
     """The section of the nearest images and the planes."""
     numbers, distances = nearest(own.hidden, surveyed.hidden)
-    found = [Neighbours(*row) for row in zip(shown.names, numbers, distances, strict=True)]
+    found = [Neighbours(*row) for row in zip(shown.titles, numbers, distances, strict=True)]
     features = surveyed.hidden[:ON_THE_MAP]
     by_pca, share = flattened_by_pca(features)
     pca = f"{len(features):,} images by the two principal components, which hold {100 * share:.0f} % of the variance."

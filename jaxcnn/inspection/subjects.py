@@ -1,12 +1,14 @@
 """Which images a look is at: those that a person names, or some of the run's test set; and the data around them."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from jaxcnn.data.any_source import open_any
+from jaxcnn.data.image_files import printable
 from jaxcnn.data.loading.images import Images, open_images, squares
 from jaxcnn.data.loading.read import read_batch
 from jaxcnn.data.naming import canonical
@@ -37,6 +39,11 @@ class Subjects:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What each image is called on the page: its name without folders, in text that can be encoded."""
+        return tuple(printable(os.path.basename(name)) for name in self.names)
 
     def chosen(self, numbers: Sequence[int]) -> "Subjects":
         """Some of them."""
@@ -76,7 +83,9 @@ def read_named(images: Images, network: OpenedNetwork) -> tuple[Subjects, list[d
             good.append(square)
             names.append(name)
     if not good:
-        raise JaxcnnError(f"none of the {len(opened):,} images can be read ({failed[0]['image']}: {failed[0]['error']}).")
+        raise JaxcnnError(
+            f"none of the {len(opened):,} images can be read ({failed[0]['image']}: {failed[0]['error']})."
+        )
     return Subjects(np.stack(good), tuple(names), (None,) * len(good)), failed
 
 

@@ -3,6 +3,7 @@
 import matplotlib
 import numpy as np
 
+SHOWN = 0.995  # of the values of a signal; the others are cut off
 SIGNED, POSITIVE, HEAT = "RdBu_r", "viridis", "inferno"
 
 
@@ -37,9 +38,13 @@ def each_alone(kernels: np.ndarray) -> np.ndarray:
 
 
 def signal(values: np.ndarray) -> np.ndarray:
-    """Signals at the image [..., height, width, 1 or 3], each with 0 in the middle of the grey scale, as uint8."""
-    largest = np.abs(values).max(axis=(-3, -2, -1), keepdims=True)
-    return (127.5 + 127.5 * values / np.where(largest > 0, largest, 1)).round().astype(np.uint8)
+    """A signal at the image [height, width, 1 or 3] with 0 in the middle of the grey scale, as uint8.
+
+    The few largest values are cut off, or nothing else of a deep unit's signal could be seen.
+    """
+    strength = np.abs(values)
+    largest = float(np.quantile(strength, SHOWN)) or float(strength.max())
+    return (127.5 + 127.5 * np.clip(values / (largest or 1.0), -1, 1)).round().astype(np.uint8)
 
 
 def overlaid(image: np.ndarray, values: np.ndarray, *, opacity: float = 0.55) -> np.ndarray:

@@ -43,7 +43,7 @@ def flattened_by_tsne(features: np.ndarray, seed: int) -> np.ndarray:
     count = min(50, *features.shape)
     reduced = PCA(n_components=count, svd_solver="full").fit_transform(features.astype(np.float64))
     perplexity = min(PERPLEXITY, (len(features) - 1) / 3)
-    # A start at random: one along the principal components can't be had where all images are alike. One thread: the sums
-    # of several come in an order that depends on the machine, and on a busy one they wait for each other.
+    # A start at random: one along the principal components can't be had where all images are alike. One thread: the
+    # sums of several come in an order that depends on the machine, and on a busy one they wait for each other.
     with threadpool_limits(1, user_api="openmp"):
         return TSNE(2, perplexity=perplexity, init="random", random_state=seed).fit_transform(reduced)

@@ -185,7 +185,9 @@ class _Walk:
         places = (*shape[1:3], shape[-1]) if len(shape) == 4 else (1, 1, shape[-1])
         if any(one.shape[:2] != places[:2] for one in fields):  # an operation that we don't know: it may see everything
             fields = [one.of_every("joined").of_every("everything") for one in fields]
-            spread = [Fields(*(_repeated(s, n) for s, n in zip((f.rows, f.columns), places, strict=False))) for f in fields]
+            spread = [
+                Fields(*(_repeated(s, n) for s, n in zip((f.rows, f.columns), places, strict=False))) for f in fields
+            ]
             fields = [one.of_every("with_channels", places[2]) for one in spread]
         joined = merged(fields, places[2])
         if len({source.order for source in sources}) == 1 or equation.primitive.name not in ("add", "add_any"):

@@ -1,21 +1,19 @@
-"""The three programs that a look compiles: forward over many images, and backward by two rules over a few.
+"""The two programs that a look compiles: forward over many images, and backward over a few, by either of two rules.
 
 Each is compiled once, for a fixed number of rows, and used for all that it can answer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxcnn.inspection.network.deconvnet import rules
 from jaxcnn.inspection.network.graph import Stage
 from jaxcnn.inspection.network.opened import OpenedNetwork
 from jaxcnn.inspection.network.taps import apply_tapped
-from jaxcnn.models.layers.local_response_norm import LocalResponseNorm
-from jaxcnn.models.kernels.relu import replacing_relu
 from jaxcnn.parallel.compilation import compile_step
 
 ROWS = 4  # images at a time in the backward programs
@@ -100,13 +98,8 @@ def joined(answers: Sequence[Surveyed]) -> Surveyed:
 class Backward:
     """Carries signals from a network's scores, or from units of its `places`, back to the image."""
 
-    def __init__(self, network: OpenedNetwork, *, as_deconvnet: bool = False) -> None:
-        """
-        Args:
-          network: the network.
-          as_deconvnet: by the rules of `methods.deconvnet` instead of those of derivatives.
-        """
-        self._network, self._as_deconvnet = network, as_deconvnet
+    def __init__(self, network: OpenedNetwork) -> None:
+        self._network = network
         self._program: jax.stages.Compiled | None = None
 
     def __call__(
@@ -116,6 +109,7 @@ class Backward:
         scores: np.ndarray | None = None,
         units: Sequence[tuple[int, int, int, int] | None] | None = None,
         strength: Sequence[float] | None = None,
+        as_deconvnet: bool = False,
     ) -> Explained:
         """What arrives at the images.
 
@@ -124,6 +118,7 @@ class Backward:
           scores: the signal at the scores, float32 [images, classes]; by default none.
           units: for each image (number of the place, row, column, channel) of the unit where a signal begins, or None.
           strength: of that signal, for each image; by default 1.
+          as_deconvnet: by the rules of `network.deconvnet`, instead of those of derivatives.
         """
         network, found = self._network, []
         count = len(network.trained.names)
@@ -137,54 +132,31 @@ class Backward:
             for row, unit in enumerate((units or [])[rows]):
                 if unit is not None:
                     seeds[unit[0]][(row, *unit[1:])] = 1.0 if strength is None else strength[start + row]
-            arguments = jax.tree.map(jnp.asarray, (_filled(batch, ROWS), at_scores, seeds))
+            arguments = jax.tree.map(jnp.asarray, (_filled(batch, ROWS), at_scores, seeds, np.bool_(as_deconvnet)))
             if self._program is None:
                 self._program = compiled(self._backward, network.variables, *arguments, runs_once=True)
             answer = jax.device_get(self._program(network.variables, *arguments))
             found.append(jax.tree.map(lambda array, count=len(batch): array[:count], answer))
         return jax.tree.map(lambda *arrays: np.concatenate(arrays), *found)
 
-    def _backward(self, variables: Any, images: jax.Array, scores: jax.Array, seeds: list[jax.Array]) -> Explained:
+    def _backward(
+        self, variables: Any, images: jax.Array, scores: jax.Array, seeds: list[jax.Array], is_deconvnet: jax.Array
+    ) -> Explained:
         network = self._network
         stage = network.last_maps
 
         def forward(images: jax.Array, delta: jax.Array) -> tuple[Any, Any]:
             stages = (*network.trunk, *network.places)
             added = dict.fromkeys(stage.readers, delta)
-            rule = through_normalisation if self._as_deconvnet else None
             outputs, maps = apply_tapped(network.model, variables, images, stages, added=added, rule=rule)
             trunk, places = maps[: len(network.trunk)], maps[len(network.trunk) :]
             return (outputs, places), (outputs, tuple(trunk))
 
         delta = jnp.zeros((ROWS, *stage.shape), jnp.float32)
-        pull: Any = partial(jax.vjp, forward, images, delta, has_aux=True)
-        if self._as_deconvnet:
-            with replacing_relu(rectify_the_signal):
-                _, back, (outputs, maps) = pull()
-                at_image, at_maps = back((scores, seeds))
-        else:
-            _, back, (outputs, maps) = pull()
+        with rules(is_deconvnet) as rule:
+            _, back, (outputs, maps) = jax.vjp(forward, images, delta, has_aux=True)
             at_image, at_maps = back((scores, seeds))
         return Explained(outputs, maps, at_image, at_maps)
-
-
-@jax.custom_vjp
-def rectify_the_signal(values: jax.Array) -> jax.Array:
-    """A ReLU whose backward pass is a ReLU of the signal, whatever the values were (Zeiler & Fergus 2013, §2.1)."""
-    return jnp.maximum(values, np.zeros((), values.dtype))
-
-
-rectify_the_signal.defvjp(
-    lambda values: (rectify_the_signal(values), None),
-    lambda _, signal: (jnp.maximum(signal, np.zeros((), signal.dtype)),),
-)
-
-
-def through_normalisation(layer: Any, arguments: tuple[Any, ...], outputs: jax.Array) -> jax.Array:
-    """Response normalisation passes the signal on as it is: the deconvnet doesn't invert it."""
-    if not isinstance(layer, LocalResponseNorm):
-        return outputs
-    return arguments[0] + jax.lax.stop_gradient(outputs - arguments[0])
 
 
 def unit_of(stage: Stage, position: int, channel: int) -> tuple[int, int, int]:

@@ -34,9 +34,10 @@ def heading(text: str) -> Markup:
     return Markup("<h3>{}</h3>").format(text)
 
 
-def tiles(figures: list[Markup]) -> Markup:
-    """Figures side by side, as many as there is room for."""
-    return Markup('<div class="tiles">{}</div>').format(Markup("").join(figures))
+def tiles(figures: list[Markup], *, width: int = 15) -> Markup:
+    """Figures side by side, as many as there is room for; each at least `width` rem wide, or as the page."""
+    columns = f"grid-template-columns: repeat(auto-fill, minmax(min(100%, {width}rem), 1fr))"
+    return Markup('<div class="tiles" style="{}">{}</div>').format(columns, Markup("").join(figures))
 
 
 def folded(title: str, body: Markup, *, is_open: bool) -> Markup:

@@ -96,7 +96,9 @@ def _prototypes(state: np.ndarray, distances: np.ndarray, image: int, name: str,
             heading("The output layer: distances to prototypes"),
             album.figure(f"{image_of(image)}-prototypes", pixels, alternative, caption),
             table(
-                ["digit", *map(str, range(10))], [row], label=f"distances to the prototypes, {name}",
+                ["digit", *map(str, range(10))],
+                [row],
+                label=f"distances to the prototypes, {name}",
                 numeric=range(1, 11),
             ),
         ]

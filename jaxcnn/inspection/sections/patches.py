@@ -12,6 +12,7 @@ from jaxcnn.inspection.network.graph import Stage
 from jaxcnn.inspection.sections.album import Album, heading, paragraph, tiles
 from jaxcnn.reporting.pages.page import Section
 
+TILE = 24  # rem, the width of a unit on the page, at least
 CELL = 84  # pixels of a patch's side on the page, about
 
 # For each place: the stage, and for each of its units the patches and the projections of some of them.
@@ -40,7 +41,7 @@ def patches_section(found: Found, pixels: np.ndarray, data: str, album: Album) -
         parts.append(heading(f"{stage.name}: fields of up to {height}×{width} pixels"))
         if not units:
             parts.append(paragraph("None of its units responds to these images."))
-        parts.append(tiles([_unit(stage, *unit, pixels, album) for unit in units]))
+        parts.append(tiles([_unit(stage, *unit, pixels, album) for unit in units], width=TILE))
     return Section("What excites a unit", Markup("").join(parts))
 
 
@@ -50,7 +51,7 @@ def _unit(
     """The patches of one unit at the left, the projections at the right."""
     side = max(max(p.box.bottom - p.box.top, p.box.right - p.box.left) for p in patches)
     shown = [_cell(cut_out(pixels[patch.image], patch.box), side) for patch in patches]
-    signals = [_cell(cut_out(signal(s), p.box), side) for s, p in zip(projections, patches, strict=False)]
+    signals = [_cell(signal(cut_out(s, p.box)), side) for s, p in zip(projections, patches, strict=False)]
     pair = beside(grid(shown, 3, gap=3), grid(signals, 3, gap=3))
     values = f"{patches[0].value:.3g} to {patches[-1].value:.3g}"
     name = f"{stage.name}, unit {channel}"

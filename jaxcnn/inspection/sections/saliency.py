@@ -68,7 +68,9 @@ def saliency_section(network: OpenedNetwork, images: Sequence[Looked], positions
         f"layers' windows, and the blue one holds {100 * SHARE:.0f} % of the derivative along each side."
     )
     if not network.is_rectified:
-        text += " This network has no ReLUs: its squashing functions pass the deconvnet's signal on by their derivative."
+        text += (
+            " This network has no ReLUs: its squashing functions pass the deconvnet's signal on by their derivative."
+        )
     if network.trained.experiment.inputs.whitening is not None:
         text += " Boxes are in pixels of the whitened image, whitening itself mixes all pixels."
     parts = [paragraph(text)]
@@ -96,9 +98,16 @@ def _figures(looked: Looked, number: int, layer: str, album: Album) -> list[Mark
     add("image", with_opacity(large), "What the network sees", f"What it sees. It says {answer}{own}.")
     add("grad-cam", under(looked.cam), f"Grad-CAM of {looked.label_name}", f"Grad-CAM of {looked.label_name}, {layer}")
     if looked.true_cam is not None:
-        add("grad-cam-true", under(looked.true_cam), f"Grad-CAM of {looked.true_name}", f"Grad-CAM of {looked.true_name}")
+        add(
+            "grad-cam-true",
+            under(looked.true_cam),
+            f"Grad-CAM of {looked.true_name}",
+            f"Grad-CAM of {looked.true_name}",
+        )
     points = 100 * float(looked.fall.max())
-    largest = f"the probability falls by up to {points:.1f} points" if points >= 0.05 else "the probability hardly falls"
+    largest = (
+        f"the probability falls by up to {points:.1f} points" if points >= 0.05 else "the probability hardly falls"
+    )
     add("occlusion", under(looked.fall), "Occlusion", f"Occlusion: {largest}")
     strength = np.abs(looked.derivative).max(axis=-1)
     add("derivative", under(_clipped(strength)), "Derivative", f"Derivative of the score of {looked.label_name}")
