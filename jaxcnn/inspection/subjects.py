@@ -83,9 +83,8 @@ def read_named(images: Images, network: OpenedNetwork) -> tuple[Subjects, list[d
             good.append(square)
             names.append(name)
     if not good:
-        raise JaxcnnError(
-            f"none of the {len(opened):,} images can be read ({failed[0]['image']}: {failed[0]['error']})."
-        )
+        first = f"{printable(failed[0]['image'])}: {failed[0]['error']}"
+        raise JaxcnnError(f"none of the {len(opened):,} images can be read ({first}); name others.")
     return Subjects(np.stack(good), tuple(names), (None,) * len(good)), failed
 
 

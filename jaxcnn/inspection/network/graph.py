@@ -184,11 +184,7 @@ class _Walk:
             fields = [one.strided(equation.params["strides"][1:3]) for one in fields]
         places = (*shape[1:3], shape[-1]) if len(shape) == 4 else (1, 1, shape[-1])
         if any(one.shape[:2] != places[:2] for one in fields):  # an operation that we don't know: it may see everything
-            fields = [one.of_every("joined").of_every("everything") for one in fields]
-            spread = [
-                Fields(*(_repeated(s, n) for s, n in zip((f.rows, f.columns), places, strict=False))) for f in fields
-            ]
-            fields = [one.of_every("with_channels", places[2]) for one in spread]
+            fields = [_anywhere(one, places) for one in fields]
         joined = merged(fields, places[2])
         if len({source.order for source in sources}) == 1 or equation.primitive.name not in ("add", "add_any"):
             return dataclasses.replace(newest, fields=joined)
@@ -202,8 +198,10 @@ class _Walk:
         return Stage(origin.name, origin.kind, shape, readers, origin.fields, normalised, origin.path)
 
 
-def _repeated(side: Any, positions: int) -> Any:
-    return side.windows(1, 0, 0, positions)
+def _anywhere(fields: Fields, places: Shape) -> Fields:
+    """A map of so many (rows, columns, channels), each unit of which sees all that the given ones see."""
+    whole = fields.of_every("joined").of_every("everything").of_every("with_channels", places[2])
+    return Fields(whole.rows.windows(1, 0, 0, places[0]), whole.columns.windows(1, 0, 0, places[1]))
 
 
 def numbered() -> Callable[[], int]:

@@ -16,6 +16,8 @@ from jaxcnn.inspection.network.opened import OpenedNetwork
 from jaxcnn.inspection.network.taps import apply_tapped
 from jaxcnn.parallel.compilation import compile_step
 
+Values = Any  # an array of JAX's within a program, of NumPy's outside
+
 ROWS = 4  # images at a time in the backward programs
 PIXELS = 32 * 32 * 32  # and in the forward program about as many that they have this many pixels, but at least 8
 
@@ -30,10 +32,10 @@ class Surveyed(NamedTuple):
         where: and its position, counted row by row, int32 [images, channels].
     """
 
-    scores: np.ndarray
-    hidden: np.ndarray
-    strongest: tuple[np.ndarray, ...]
-    where: tuple[np.ndarray, ...]
+    scores: Values
+    hidden: Values
+    strongest: tuple[Values, ...]
+    where: tuple[Values, ...]
 
 
 class Explained(NamedTuple):
@@ -46,10 +48,10 @@ class Explained(NamedTuple):
         last_maps: the derivative by the last maps, shaped like them.
     """
 
-    scores: np.ndarray
-    maps: tuple[np.ndarray, ...]
-    images: np.ndarray
-    last_maps: np.ndarray
+    scores: Values
+    maps: tuple[Values, ...]
+    images: Values
+    last_maps: Values
 
 
 def compiled(function: Callable, *arguments: Any, runs_once: bool = False) -> jax.stages.Compiled:
@@ -73,7 +75,7 @@ class Survey:
             if self._program is None:
                 self._program = compiled(self._survey, self._network.variables, filled)
             answer = jax.device_get(self._program(self._network.variables, filled))
-            yield jax.tree.map(lambda array, count=len(batch): array[:count], answer)
+            yield first_rows(answer, len(batch))
 
     def __call__(self, inputs: np.ndarray) -> Surveyed:
         """The answers for all images at once."""
@@ -88,6 +90,11 @@ class Survey:
         flat = [one.reshape(one.shape[0], -1, one.shape[-1]) for one in maps]
         strongest = tuple(one.max(axis=1) for one in flat)
         return Surveyed(outputs, hidden, strongest, tuple(one.argmax(axis=1).astype(jnp.int32) for one in flat))
+
+
+def first_rows(answer: Any, count: int) -> Any:
+    """The answers for the first images of a batch."""
+    return jax.tree.map(lambda array: array[:count], answer)
 
 
 def joined(answers: Sequence[Surveyed]) -> Surveyed:
@@ -136,7 +143,7 @@ class Backward:
             if self._program is None:
                 self._program = compiled(self._backward, network.variables, *arguments, runs_once=True)
             answer = jax.device_get(self._program(network.variables, *arguments))
-            found.append(jax.tree.map(lambda array, count=len(batch): array[:count], answer))
+            found.append(first_rows(answer, len(batch)))
         return jax.tree.map(lambda *arrays: np.concatenate(arrays), *found)
 
     def _backward(

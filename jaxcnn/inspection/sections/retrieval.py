@@ -68,8 +68,8 @@ def retrieval_section(
       album: for the figures.
     """
     text = (
-        f"As in figure 4 of Krizhevsky et al. (2012): at the left an image, then those of {data} whose state of {layer}, "
-        "the last hidden layer, has the smallest Euclidean distance to its own."
+        f"As in figure 4 of Krizhevsky et al. (2012): at the left an image, then those of {data} whose state of "
+        f"{layer}, the last hidden layer, has the smallest Euclidean distance to its own."
     )
     parts = [paragraph(text)]
     for number, (neighbours, query) in enumerate(zip(found, queries, strict=True)):

@@ -60,19 +60,17 @@ def saliency_section(network: OpenedNetwork, images: Sequence[Looked], positions
     layer = network.last_maps
     rows, columns = layer.shape[:2] if layer.is_map else (1, 1)
     text = (
-        f"Grad-CAM (Selvaraju et al. 2017) weighs the {rows}×{columns} maps of {layer.name}: the last that still have a "
-        "place in the image, before they are averaged or fully connected, and before the last pooling makes them "
+        f"Grad-CAM (Selvaraju et al. 2017) weighs the {rows}×{columns} maps of {layer.name}: the last that still have "
+        "a place in the image, before they are averaged or fully connected, and before the last pooling makes them "
         f"coarser. Occlusion covers the image with a square at {positions}×{positions} places; bright is where the "
         "probability of the class falls. The derivative is that of the class's score by each pixel. The deconvnet "
         "(Zeiler & Fergus 2013) projects one unit. Of another unit, the yellow box is the receptive field by the "
         f"layers' windows, and the blue one holds {100 * SHARE:.0f} % of the derivative along each side."
     )
     if not network.is_rectified:
-        text += (
-            " This network has no ReLUs: its squashing functions pass the deconvnet's signal on by their derivative."
-        )
+        text += " It has no ReLUs: its squashing functions pass the deconvnet's signal on by their derivative."
     if network.trained.experiment.inputs.whitening is not None:
-        text += " Boxes are in pixels of the whitened image, whitening itself mixes all pixels."
+        text += " Boxes are in pixels of the whitened image; whitening itself mixes all pixels."
     parts = [paragraph(text)]
     for number, looked in enumerate(images):
         parts.append(folded(looked.name, tiles(_figures(looked, number, layer.name, album)), is_open=number == 0))
@@ -80,51 +78,69 @@ def saliency_section(network: OpenedNetwork, images: Sequence[Looked], positions
 
 
 def _figures(looked: Looked, number: int, layer: str, album: Album) -> list[Markup]:
-    size, name = looked.pixels.shape[0], looked.name
-    factor = max(-(-SIDE // size), 1) if size < SIDE // 2 else 1
-    large = enlarged(looked.pixels, factor)
-    side = size * factor
-    answer = f"{looked.label_name} ({100 * looked.probability:.1f} %)"
-    wrong = looked.true_name is not None and looked.true_name != looked.label_name
-    own = f"; its class is {looked.true_name}" if wrong else ", which is right" if looked.true_name is not None else ""
-
-    def add(what: str, pixels: np.ndarray, alternative: str, caption: str) -> None:
-        found.append(album.figure(f"{image_of(number)}-{what}", pixels, f"{alternative}, {name}", caption))
-
-    def under(values: np.ndarray) -> np.ndarray:
-        return overlaid(large, np.clip(resized(np.maximum(values, 0), side, side), 0, None))
-
-    found: list[Markup] = []
-    add("image", with_opacity(large), "What the network sees", f"What it sees. It says {answer}{own}.")
-    add("grad-cam", under(looked.cam), f"Grad-CAM of {looked.label_name}", f"Grad-CAM of {looked.label_name}, {layer}")
+    """The figures of one image."""
+    canvas = _Canvas(looked, image_of(number), album)
+    image, own = canvas.image, looked.label_name
+    found = [
+        canvas.figure("image", image, "What the network sees", _answer(looked)),
+        canvas.figure("grad-cam", canvas.under(looked.cam), f"Grad-CAM of {own}", f"Grad-CAM of {own}, {layer}"),
+    ]
     if looked.true_cam is not None:
-        add(
-            "grad-cam-true",
-            under(looked.true_cam),
-            f"Grad-CAM of {looked.true_name}",
-            f"Grad-CAM of {looked.true_name}",
-        )
+        title = f"Grad-CAM of {looked.true_name}"
+        found.append(canvas.figure("grad-cam-true", canvas.under(looked.true_cam), title, title))
     points = 100 * float(looked.fall.max())
-    largest = (
-        f"the probability falls by up to {points:.1f} points" if points >= 0.05 else "the probability hardly falls"
-    )
-    add("occlusion", under(looked.fall), "Occlusion", f"Occlusion: {largest}")
-    strength = np.abs(looked.derivative).max(axis=-1)
-    add("derivative", under(_clipped(strength)), "Derivative", f"Derivative of the score of {looked.label_name}")
+    falls = f"falls by up to {points:.1f} points" if points >= 0.05 else "hardly falls"
+    pixels = canvas.under(looked.fall)
+    found.append(canvas.figure("occlusion", pixels, "Occlusion", f"Occlusion: the probability {falls}"))
+    pixels = canvas.under(_strength(looked.derivative))
+    found.append(canvas.figure("derivative", pixels, "Derivative", f"Derivative of the score of {own}"))
     if looked.unit is not None:
-        pixels = with_opacity(enlarged(signal(looked.projection), factor))
-        add("deconvnet", pixels, f"Deconvnet's projection of {looked.unit}", f"Deconvnet: {looked.unit}")
+        pixels = with_opacity(enlarged(signal(looked.projection), canvas.factor))
+        title = f"Deconvnet's projection of {looked.unit}"
+        found.append(canvas.figure("deconvnet", pixels, title, f"Deconvnet: {looked.unit}"))
     if looked.field_unit is not None:
-        pixels = under(_clipped(np.abs(looked.field_derivative).max(axis=-1)))
-        pixels = outlined(pixels, looked.field, FIELD, factor=factor)
-        if looked.measured is not None:
-            pixels = outlined(pixels, looked.measured, MEASURED, factor=factor)
-        add("field", pixels, f"Receptive field of {looked.field_unit}", _field_caption(looked))
+        pixels = canvas.boxed(canvas.under(_strength(looked.field_derivative)))
+        title = f"Receptive field of {looked.field_unit}"
+        found.append(canvas.figure("field", pixels, title, _field_caption(looked)))
     return found
 
 
-def _clipped(strength: np.ndarray) -> np.ndarray:
-    """Without the few largest values, which would leave everything else dark."""
+class _Canvas:
+    """Draws on an enlarged image, for figures whose files have one beginning."""
+
+    def __init__(self, looked: Looked, file: str, album: Album) -> None:
+        size = looked.pixels.shape[0]
+        self._looked, self._file, self._album = looked, file, album
+        self.factor = -(-SIDE // size) if size < SIDE // 2 else 1
+        self.image = with_opacity(enlarged(looked.pixels, self.factor))
+
+    def figure(self, what: str, pixels: np.ndarray, alternative: str, caption: str) -> Markup:
+        return self._album.figure(f"{self._file}-{what}", pixels, f"{alternative}, {self._looked.name}", caption)
+
+    def under(self, values: np.ndarray) -> np.ndarray:
+        """The image under a map [rows, columns]; what is negative doesn't show."""
+        side = self.image.shape[0]
+        return overlaid(self.image, np.clip(resized(np.maximum(values, 0), side, side), 0, None))
+
+    def boxed(self, pixels: np.ndarray) -> np.ndarray:
+        """An image of this size with the field's boxes."""
+        pixels = outlined(pixels, self._looked.field, FIELD, factor=self.factor)
+        if self._looked.measured is None:
+            return pixels
+        return outlined(pixels, self._looked.measured, MEASURED, factor=self.factor)
+
+
+def _answer(looked: Looked) -> str:
+    """What the network says of the image, and whether that is right."""
+    text = f"What it sees. It says {looked.label_name} ({100 * looked.probability:.1f} %)"
+    if looked.true_name is None:
+        return f"{text}."
+    return f"{text}, which is right." if looked.true_cam is None else f"{text}; its class is {looked.true_name}."
+
+
+def _strength(derivative: np.ndarray) -> np.ndarray:
+    """The largest absolute value of each pixel's channels; the few largest, beside which all is dark, are cut off."""
+    strength = np.abs(derivative).max(axis=-1)
     return np.minimum(strength, np.quantile(strength, 0.995)) if strength.any() else strength
 
 
