@@ -24,6 +24,7 @@ from jaxcnn.cli.flags import (
     TRAIN,
     Flags,
 )
+from jaxcnn.cli.look_command import look
 from jaxcnn.config.experiment import Experiment, load, names
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runtime import program, signals
@@ -184,14 +185,6 @@ def predict(flags: argparse.Namespace) -> Answer:
     with warnings.catch_warnings(), progress() as display:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         return predictions.predict(flags, display)
-
-
-def look(flags: argparse.Namespace) -> Answer:
-    from jaxcnn.cli import look_command
-
-    with warnings.catch_warnings(), progress() as display:  # as for `predict`
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        return look_command.look(flags, display)
 
 
 def import_weights(flags: argparse.Namespace) -> Answer:

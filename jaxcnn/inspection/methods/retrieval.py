@@ -33,7 +33,8 @@ def nearest(queries: np.ndarray, gallery: np.ndarray, count: int = NEAREST) -> t
 def flattened_by_pca(features: np.ndarray) -> tuple[np.ndarray, float]:
     """([images, 2], the share of the variance that these two principal components hold). Needs 2 images or more."""
     pca = PCA(n_components=min(2, *features.shape), svd_solver="full")
-    found = pca.fit_transform(features.astype(np.float64))
+    with np.errstate(invalid="ignore"):  # images that are all alike have no variance to take a share of
+        found = pca.fit_transform(features.astype(np.float64))
     share = float(np.nan_to_num(pca.explained_variance_ratio_).sum())
     return np.pad(found, ((0, 0), (0, 2 - found.shape[1]))), share
 
@@ -41,7 +42,8 @@ def flattened_by_pca(features: np.ndarray) -> tuple[np.ndarray, float]:
 def flattened_by_tsne(features: np.ndarray, seed: int) -> np.ndarray:
     """t-SNE of the features, [images, 2] (van der Maaten & Hinton 2008), from at most 50 principal components."""
     count = min(50, *features.shape)
-    reduced = PCA(n_components=count, svd_solver="full").fit_transform(features.astype(np.float64))
+    with np.errstate(invalid="ignore"):  # as above
+        reduced = PCA(n_components=count, svd_solver="full").fit_transform(features.astype(np.float64))
     perplexity = min(PERPLEXITY, (len(features) - 1) / 3)
     # A start at random: one along the principal components can't be had where all images are alike. One thread: the
     # sums of several come in an order that depends on the machine, and on a busy one they wait for each other.

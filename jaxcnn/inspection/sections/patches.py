@@ -31,8 +31,8 @@ def patches_section(found: Found, pixels: np.ndarray, data: str, album: Album) -
     parts = [
         paragraph(
             f"Of {data}: the nine images that excite a unit most, each cut out by the unit's receptive field, the "
-            "strongest first. The field follows from the windows, strides and padding of the layers and is cut off at the border "
-            "of the image. Beside them is the deconvnet's projection: the pattern that the unit's value, carried back "
+            "strongest first. The field follows from the windows, strides and padding of the layers and is cut off at "
+            "the border of the image. Beside them is the deconvnet's projection: the pattern that the unit's value, carried back "
             "through the network, leaves on the image. Grey is 0."
         )
     ]
