@@ -17,7 +17,7 @@ SMALL = {
     "alexnet_2012": (*square(99, 104), CLASSES, "model.hidden_units=32", "model.features=(8,16,16,16,8)"),
     "nin_2013": (*square(16), CLASSES, "model.block1=(12,8,8)", "model.block2=(12,8,8)", "model.block3=(12,8)"),
     "vgg_2014": (*square(32, 36), CLASSES, "model.hidden_units=32", "model.features=(8,8,8,16,16)"),
-    "googlenet_2014": (*square(64, 72), CLASSES, "model.adaptive_aux_pool=True"),
+    "googlenet_2014": (*square(64, 72), CLASSES, "model.adaptive_aux_pool=True", "averaging=None"),
     "resnet_2015": (*square(48, 52), CLASSES, "model.blocks=(1,1,1,1)"),
     "resnet_cifar_2015": (*square(16), CLASSES, "model.n=1"),
 }
