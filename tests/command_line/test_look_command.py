@@ -23,8 +23,8 @@ def run(tmp_path, monkeypatch):
 def test_an_image_that_cannot_be_read_is_named_after_the_page_is_written(call, run, tmp_path):
     status, output, notices = call("look", run, "one.png", "scan.jpg")
     assert (status, output) == (1, "run/look/index.html: lenet5_1998:paper at step 7, digits\n")
-    line = "launch.py: one image can't be read (scan.jpg: not a readable image: unknown format); the page shows the others."
-    assert notices.splitlines()[-1] == line
+    reason = "scan.jpg: not a readable image: unknown format"
+    assert notices.splitlines()[-1] == f"launch.py: one image can't be read ({reason}); the page shows the others."
     assert (tmp_path / "run" / "look" / "index.html").is_file()
 
 

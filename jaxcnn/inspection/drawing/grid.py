@@ -6,14 +6,19 @@ import numpy as np
 
 from jaxcnn.inspection.drawing.colours import with_opacity
 
+CLEAR, FRAME = (0, 0, 0, 0), (128, 128, 128, 110)  # what lies between images: nothing, or a grey on any ground
 
-def grid(images: Sequence[np.ndarray] | np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
+
+def grid(
+    images: Sequence[np.ndarray] | np.ndarray, columns: int, gap: int = 1, ground: tuple[int, int, int, int] = CLEAR
+) -> np.ndarray:
     """One image of many, row by row.
 
     Args:
       images: uint8 [h, w, 1, 3 or 4], each in the middle of a cell that holds the largest.
       columns: in each row.
       gap: between cells, pixels.
+      ground: red, green, blue and opacity between the images; `FRAME` where they may be as white as the page.
 
     Returns:
       uint8 [height, width, 4].
@@ -23,6 +28,7 @@ def grid(images: Sequence[np.ndarray] | np.ndarray, columns: int, gap: int = 1) 
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
     whole = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 4), np.uint8)
+    whole[:] = ground
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
         top = row * (height + gap) + (height - tile.shape[0]) // 2

@@ -72,12 +72,15 @@ def tabled_filters(network: OpenedNetwork, number: int, album: Album) -> Markup:
     pixels = grid([cells.get((s, t), empty) for s in range(sources) for t in targets], len(layer.table), gap=3)
     alternative = f"The kernels of {name}: a row for each map of {before}, a column for each map of {name}"
     caption = f"A row for each map of {before}, a column for each map of {name}; red is positive, blue negative."
-    rows = [[f"{before} map {s}", *("X" if s in layer.table[t] else "" for t in targets)] for s in range(sources)]
+    title = f"Which maps of {before} each map of {name} sees"
+    rows = [[str(s), *("X" if s in layer.table[t] else "" for t in targets)] for s in range(sources)]
     return Markup("").join(
         [
-            heading(f"Which maps of {before} each map of {name} sees"),
+            heading(title),
             paragraph("Table I of LeCun et al. (1998). No kernel exists where the table is empty."),
-            table(["", *map(str, targets)], rows, label=f"which maps of {before} each map of {name} sees"),
+            table(
+                [f"{before}, {name}", *map(str, targets)], rows, label=f"which maps of {before} each map of {name} sees"
+            ),
             album.figure(f"filters-{name}", pixels, alternative, caption),
         ]
     )

@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from jaxcnn.inspection.drawing.colours import as_maps, painted
-from jaxcnn.inspection.drawing.grid import grid, squarish
+from jaxcnn.inspection.drawing.grid import beside, grid, squarish
 from jaxcnn.inspection.drawing.png import enlarged, shrunk
 from jaxcnn.inspection.network.graph import Stage
 from jaxcnn.inspection.network.opened import OpenedNetwork
@@ -86,7 +86,8 @@ def _layer(stage: Stage, values: np.ndarray, image: int, name: str, album: Album
 def _prototypes(state: np.ndarray, distances: np.ndarray, image: int, name: str, album: Album) -> Markup:
     """The state of F6 beside the prototypes of the ten digits, and the squared distances between them."""
     bitmaps = [painted(one.reshape(BITMAP), "gray_r", -1, 1) for one in (state, *digit_prototypes())]
-    pixels = grid([enlarged(bitmap, 6) for bitmap in bitmaps], 11, gap=12)
+    large = [enlarged(bitmap, 6) for bitmap in bitmaps]
+    pixels = beside(grid(large[:1], 1), grid(large[1:], 10, gap=12), gap=36)
     nearest = int(distances.argmin())
     alternative = f"The 84 values of F6 for {name} as a bitmap of 7×12, then the prototypes of the digits 0 to 9"
     caption = f"The state of F6, then the prototypes of the digits. The nearest is {nearest}."

@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from jaxcnn.inspection.drawing.boxes_on_image import cut_out
 from jaxcnn.inspection.drawing.colours import signal, with_opacity
-from jaxcnn.inspection.drawing.grid import beside, grid
+from jaxcnn.inspection.drawing.grid import FRAME, beside, grid
 from jaxcnn.inspection.drawing.png import enlarged, shrunk
 from jaxcnn.inspection.methods.patches import Patch
 from jaxcnn.inspection.network.graph import Stage
@@ -32,8 +32,8 @@ def patches_section(found: Found, pixels: np.ndarray, data: str, album: Album) -
         paragraph(
             f"Of {data}: the nine images that excite a unit most, each cut out by the unit's receptive field, the "
             "strongest first. The field follows from the windows, strides and padding of the layers and is cut off at "
-            "the border of the image. Beside them is the deconvnet's projection: the pattern that the unit's value, carried back "
-            "through the network, leaves on the image. Grey is 0."
+            "the border of the image. Beside them is the deconvnet's projection: the pattern that the unit's value, "
+            "carried back through the network, leaves on the image. Grey is 0."
         )
     ]
     for stage, units in found:
@@ -52,7 +52,7 @@ def _unit(
     side = max(max(p.box.bottom - p.box.top, p.box.right - p.box.left) for p in patches)
     shown = [_cell(cut_out(pixels[patch.image], patch.box), side) for patch in patches]
     signals = [_cell(signal(cut_out(s, p.box)), side) for s, p in zip(projections, patches, strict=False)]
-    pair = beside(grid(shown, 3, gap=3), grid(signals, 3, gap=3))
+    pair = beside(grid(shown, 3, 3, FRAME), grid(signals, 3, 3, FRAME))
     values = f"{patches[0].value:.3g} to {patches[-1].value:.3g}"
     name = f"{stage.name}, unit {channel}"
     alternative = f"The {len(patches)} patches that excite {name} most, and the projections of {len(signals)} of them"
