@@ -244,12 +244,7 @@ COMMANDS = {
         IMPORT,
         "import-weights --exp=vgg_2014 --from=FILE --workdir=runs/DIR",
     ),
-    "look": Command(
-        look,
-        "Show filters, feature maps, where a network looks, what it finds alike.",
-        LOOK,
-        "look --workdir=runs/DIR",
-    ),
+    "look": Command(look, "Show what a network has learnt, and where it looks.", LOOK, "look --workdir=runs/DIR"),
     "export": Command(
         export,
         "Write a run's network as a file for other programs.",
