@@ -40,7 +40,7 @@ def check(title: str) -> None:
     assert len(set(names)) == len(names) and not any("aux" in name for name in names)
     assert network.last_maps.is_map and len(network.last_maps.readers) == 1, "Grad-CAM's derivative is by one input"
     assert 1 <= len(network.places) <= 4 and network.places[-1] is network.last_maps
-    assert network.is_rectified == (title not in ("lenet5_1998:paper", "lenet5_1998:distortions", "lenet5_1998:modern"))
+    assert network.is_rectified == (title not in ("lenet5_1998:paper", "lenet5_1998:distortions"))
 
 
 @pytest.mark.parametrize("title", [*jaxcnn.names(), *KINDS])
