@@ -5,11 +5,11 @@ import io
 import numpy as np
 from PIL import Image
 
-from jaxcnn.inspection.drawing.boxes_on_image import cut_out, outlined
-from jaxcnn.inspection.drawing.colours import as_maps, each_alone, overlaid, signal, with_opacity
-from jaxcnn.inspection.drawing.grid import beside, grid, squarish
-from jaxcnn.inspection.drawing.png import enlarged, png, resized, shrunk
-from jaxcnn.inspection.drawing.scatter import scattered
+from jaxcnn.inspection.pictures.boxes_on_image import cut_out, outlined
+from jaxcnn.inspection.pictures.colours import as_maps, each_alone, overlaid, signal, with_opacity
+from jaxcnn.inspection.pictures.grid import beside, grid, squarish
+from jaxcnn.inspection.pictures.png import enlarged, png, resized, shrunk
+from jaxcnn.inspection.pictures.scatter import scattered
 
 WHITE = np.full((2, 3, 1), 255, np.uint8)
 

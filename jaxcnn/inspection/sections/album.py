@@ -6,7 +6,7 @@ import re
 import numpy as np
 from markupsafe import Markup
 
-from jaxcnn.inspection.drawing.png import png
+from jaxcnn.inspection.pictures.png import png
 from jaxcnn.reporting.pages.page import figure
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from jaxcnn.inspection.drawing.colours import as_maps, each_alone
-from jaxcnn.inspection.drawing.grid import grid
-from jaxcnn.inspection.drawing.png import enlarged
 from jaxcnn.inspection.network.opened import OpenedNetwork
+from jaxcnn.inspection.pictures.colours import as_maps, each_alone
+from jaxcnn.inspection.pictures.grid import grid
+from jaxcnn.inspection.pictures.png import enlarged
 from jaxcnn.inspection.sections.album import Album, heading, paragraph
 from jaxcnn.reporting.pages.page import Section, table
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from jaxcnn.inspection.drawing.colours import as_maps, painted
-from jaxcnn.inspection.drawing.grid import beside, grid, squarish
-from jaxcnn.inspection.drawing.png import enlarged, shrunk
 from jaxcnn.inspection.network.graph import Stage
 from jaxcnn.inspection.network.opened import OpenedNetwork
+from jaxcnn.inspection.pictures.colours import as_maps, painted
+from jaxcnn.inspection.pictures.grid import beside, grid, squarish
+from jaxcnn.inspection.pictures.png import enlarged, shrunk
 from jaxcnn.inspection.sections.album import Album, folded, heading, image_of, paragraph, tiles
 from jaxcnn.models.layers.rbf import digit_prototypes
 from jaxcnn.reporting.pages.page import Section, table

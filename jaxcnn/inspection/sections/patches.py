@@ -3,12 +3,12 @@
 import numpy as np
 from markupsafe import Markup
 
-from jaxcnn.inspection.drawing.boxes_on_image import cut_out
-from jaxcnn.inspection.drawing.colours import signal, with_opacity
-from jaxcnn.inspection.drawing.grid import FRAME, beside, grid
-from jaxcnn.inspection.drawing.png import enlarged, shrunk
 from jaxcnn.inspection.methods.patches import Patch
 from jaxcnn.inspection.network.graph import Stage
+from jaxcnn.inspection.pictures.boxes_on_image import cut_out
+from jaxcnn.inspection.pictures.colours import signal, with_opacity
+from jaxcnn.inspection.pictures.grid import FRAME, beside, grid
+from jaxcnn.inspection.pictures.png import enlarged, shrunk
 from jaxcnn.inspection.sections.album import Album, heading, paragraph, tiles
 from jaxcnn.reporting.pages.page import Section
 

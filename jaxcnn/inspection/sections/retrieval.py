@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from jaxcnn.inspection.drawing.colours import with_opacity
-from jaxcnn.inspection.drawing.grid import beside, grid
-from jaxcnn.inspection.drawing.png import enlarged, shrunk
-from jaxcnn.inspection.drawing.scatter import scattered
+from jaxcnn.inspection.pictures.colours import with_opacity
+from jaxcnn.inspection.pictures.grid import beside, grid
+from jaxcnn.inspection.pictures.png import enlarged, shrunk
+from jaxcnn.inspection.pictures.scatter import scattered
 from jaxcnn.inspection.sections.album import Album, heading, image_of, paragraph
 from jaxcnn.reporting.pages.page import Section
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from jaxcnn.inspection.drawing.boxes_on_image import FIELD, MEASURED, outlined
-from jaxcnn.inspection.drawing.colours import overlaid, signal, with_opacity
-from jaxcnn.inspection.drawing.png import enlarged, resized
 from jaxcnn.inspection.methods.measured_field import SHARE
 from jaxcnn.inspection.network.boxes import Box
 from jaxcnn.inspection.network.opened import OpenedNetwork
+from jaxcnn.inspection.pictures.boxes_on_image import FIELD, MEASURED, outlined
+from jaxcnn.inspection.pictures.colours import overlaid, signal, with_opacity
+from jaxcnn.inspection.pictures.png import enlarged, resized
 from jaxcnn.inspection.sections.album import Album, folded, image_of, paragraph, tiles
 from jaxcnn.reporting.pages.page import Section
 

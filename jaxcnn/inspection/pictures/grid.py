@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxcnn.inspection.drawing.colours import with_opacity
+from jaxcnn.inspection.pictures.colours import with_opacity
 
 CLEAR, FRAME = (0, 0, 0, 0), (128, 128, 128, 110)  # what lies between images: nothing, or a grey on any ground
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxcnn.inspection.drawing.colours import with_opacity
+from jaxcnn.inspection.pictures.colours import with_opacity
 
 
 def scattered(places: np.ndarray, thumbnails: list[np.ndarray], side: int = 900) -> np.ndarray:

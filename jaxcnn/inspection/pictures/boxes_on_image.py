@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxcnn.inspection.drawing.colours import with_opacity
+from jaxcnn.inspection.pictures.colours import with_opacity
 
 FIELD, MEASURED = (255, 176, 0), (0, 200, 255)  # colours of the theoretical and of the measured box
 
