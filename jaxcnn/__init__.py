@@ -6,6 +6,7 @@
     summary = jaxcnn.fit(experiment, data="digits", workdir="runs/first")
     errors = jaxcnn.evaluate("runs/first")
     classes = jaxcnn.predict("runs/first", ["one.png", "folder"])
+    written = jaxcnn.look("runs/first")
 
 The networks are Flax modules that stand alone: `from jaxcnn.models.alexnet import AlexNet`.
 """
@@ -18,6 +19,7 @@ from jaxcnn.runtime import private_jax, xla_flags
 if TYPE_CHECKING:
     from jaxcnn.config.experiment import Experiment, load, names, variants
     from jaxcnn.config.overrides import override
+    from jaxcnn.inspection.look import look
     from jaxcnn.interop.export import export
     from jaxcnn.interop.import_weights import import_weights
     from jaxcnn.runs.evaluate import evaluate
@@ -34,6 +36,7 @@ __all__ = [
     "import_weights",
     "load",
     "load_trained",
+    "look",
     "names",
     "override",
     "predict",
@@ -53,6 +56,7 @@ _HOMES = {
     "export": "jaxcnn.interop.export",
     "import_weights": "jaxcnn.interop.import_weights",
     "load_trained": "jaxcnn.runs.trained",
+    "look": "jaxcnn.inspection.look",
     "predict": "jaxcnn.runs.predict",
     "report": "jaxcnn.runs.report",
 }

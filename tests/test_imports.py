@@ -50,6 +50,8 @@ LINEN = {
     "jaxcnn.config.experiment",  # the type of a field
     "jaxcnn.config.overrides",  # activations by name; a module's own fields
     "jaxcnn.config.serialize",  # a module's own fields
+    "jaxcnn.inspection.network.graph",  # intercepts every layer's call
+    "jaxcnn.inspection.network.taps",  # intercepts them to read what they take
     "jaxcnn.interop.to_onnx.trace",  # intercepts those of the layers that ONNX has
     "jaxcnn.runs.layer_table",  # intercepts every layer's call
     "jaxcnn.runs.resolve",  # the type of a network

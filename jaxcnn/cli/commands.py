@@ -18,12 +18,14 @@ from jaxcnn.cli.flags import (
     EXPORT,
     FOLDERS,
     IMPORT,
+    LOOK,
     PREDICT,
     PREPARE,
     REPORT,
     TRAIN,
     Flags,
 )
+from jaxcnn.cli.look_command import look
 from jaxcnn.cli.report_command import open_report, report
 from jaxcnn.config.experiment import Experiment, load
 from jaxcnn.errors import JaxcnnError, UsageError
@@ -251,6 +253,7 @@ COMMANDS = {
         IMPORT,
         "import-weights --exp=vgg_2014 --from=FILE --workdir=runs/DIR",
     ),
+    "look": Command(look, "Show what a network has learnt, and where it looks.", LOOK, "look --workdir=runs/DIR"),
     "export": Command(
         export,
         "Write a run's network as a file for other programs.",

@@ -146,6 +146,14 @@ PREDICT: Flags = {
     },
     "--csv": {"metavar": "FILE", "help": "write the answers to this file instead of showing them"},
 }
+LOOK: Flags = {
+    "images": PREDICT["images"] | {"nargs": "*", "help": "image files and folders; by default four test images"},
+    "--workdir": PREDICT["--workdir"],
+    "--output": {"metavar": "FOLDER", "help": "for the page and its images; by default DIR/look"},
+    "--seed": {"metavar": "N", "type": int, "default": 0, "help": "which images and units are drawn"},
+    "--data": {"metavar": "NAME", "help": "another data set than the run's"},
+    "--data-dir": FOLDERS["--data-dir"],
+}
 IMPORT: Flags = {
     "--exp": {"metavar": "NAME[:VARIANT]", "required": True, "help": "whose network the weights are for"},
     "--from": {"metavar": "FILE", "required": True, "help": "of PyTorch, safetensors, Keras or Caffe"},

@@ -1,1 +1,1 @@
-"""Looking into a network: drawings of it, and what it has learned."""
+"""Looking into a network: drawings of it, and what a trained one has learnt."""

@@ -7,6 +7,9 @@ each layer, in the wrong memory order. An operation with two operands it compute
 It can go when XLA's CPU fusion no longer repeats a ReLU's inputs in each of its readers.
 """
 
+import contextlib
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -14,9 +17,18 @@ import numpy as np
 
 from jaxcnn.models.kernels.backend import use_kernel
 
+_replacement = jax.make_user_context(default_value=None)
+
+
+def replacing_relu(function: Callable[[jax.Array], jax.Array]) -> contextlib.AbstractContextManager:
+    """In programs traced within it, `relu` is this function: one with another backward pass, to look into a network."""
+    return _replacement(function)
+
 
 def relu(values: jax.Array) -> jax.Array:
     """max(values, 0); the gradient at 0 is 0."""
+    if _replacement.value is not None:
+        return _replacement.value(values)
     return _relu_by_hand(values) if use_kernel("relu") else nn.relu(values)
 
 

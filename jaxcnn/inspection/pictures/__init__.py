@@ -1,0 +1,1 @@
+"""Arrays as images: colours, grids, boxes, PNGs. Nothing here knows networks."""
