@@ -11,7 +11,7 @@ from jaxcnn.reporting.charts.axis import Axis, plain
 from jaxcnn.reporting.pages.page import fill
 
 WIDTH, HEIGHT = 520, 300  # units of the drawing, which fills the width that there is
-LEFT, RIGHT, TOP, BOTTOM = 78, 14, 12, 46
+LEFT, RIGHT, TOP, BOTTOM = 94, 14, 12, 46
 COLOURS = 6  # --series-1 to --series-6 of the style
 MOST = 150  # points of a curve; of more, some are left out
 
