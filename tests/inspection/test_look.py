@@ -49,7 +49,10 @@ def check_page(folder: Path) -> str:
     return text
 
 
-@pytest.mark.parametrize("title", SMALL)
+SLOW = ("googlenet_2014", "resnet_2015")  # whose backward programs take long to compile
+
+
+@pytest.mark.parametrize("title", [pytest.param(title, marks=[pytest.mark.slow] * (title in SLOW)) for title in SMALL])
 def test_every_experiment_can_be_looked_at(title, tmp_path):
     network = opened(title)
     run = save_run(network.trained, tmp_path / "run", data="digits" if title in GREY else "photos")
