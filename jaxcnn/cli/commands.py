@@ -1,4 +1,4 @@
-"""The commands of the command line: what each does with its flags, and how its result is displayed.
+"""What each command of the command line does with its flags, and how its result is displayed.
 
 Each command imports its modules when it runs, so that a simple command doesn't wait for those of training.
 """
@@ -8,25 +8,12 @@ import contextlib
 import functools
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from jaxcnn.cli.export_command import export
 from jaxcnn.cli.flags import (
-    BENCH,
-    DESCRIBE,
-    EVALUATE,
-    EXPORT,
-    FOLDERS,
-    IMPORT,
-    LOOK,
-    PREDICT,
-    PREPARE,
-    REPORT,
     TRAIN,
-    Flags,
 )
-from jaxcnn.cli.look_command import look
-from jaxcnn.cli.report_command import open_report, report
+from jaxcnn.cli.report_command import open_report
 from jaxcnn.config.experiment import Experiment, load
 from jaxcnn.errors import JaxcnnError, UsageError
 from jaxcnn.runtime import signals
@@ -66,8 +53,6 @@ def train(flags: argparse.Namespace) -> Answer:
 
     if flags.list:
         return list_experiments(flags)
-    if flags.exp is None:
-        raise UsageError(f"give --exp=NAME, --list, or a command ({', '.join(COMMANDS)}).")
     check_together(flags)
     if flags.dry_run:
         return dry_run(flags)
@@ -208,74 +193,3 @@ def doctor(flags: argparse.Namespace) -> Answer:
     from jaxcnn.cli.doctor_page import show_doctor
 
     return doctor(flags.data_dir), functools.partial(show_doctor, data_dir=flags.data_dir)
-
-
-class Command(NamedTuple):
-    """A command of the command line.
-
-    Attributes:
-        job: takes the parsed flags; returns an `Answer`.
-        about: a one-line description.
-        flags: its flags besides --json.
-        example: a command line without the name of the program.
-    """
-
-    job: Callable[[argparse.Namespace], Any]
-    about: str
-    flags: Flags
-    example: str
-
-
-COMMANDS = {
-    "describe": Command(
-        describe,
-        "Show or draw a network; show the paper's claims and contradictions.",
-        DESCRIBE,
-        "describe --exp=alexnet_2012",
-    ),
-    "bench": Command(
-        bench,
-        "Time the train step on random input, and a data set's pipeline.",
-        BENCH,
-        "bench --exp=resnet_2015:50",
-    ),
-    "prepare": Command(prepare, "Write a TFDS data set, without TensorFlow.", PREPARE, "prepare --data=mnist"),
-    "eval": Command(evaluate, "Measure the errors of a run's newest checkpoint.", EVALUATE, "eval --workdir=runs/DIR"),
-    "predict": Command(
-        predict,
-        "Name the most probable classes of images.",
-        PREDICT,
-        "predict --workdir=runs/DIR IMAGE",
-    ),
-    "import-weights": Command(
-        import_weights,
-        "Make a run's folder of weights from elsewhere.",
-        IMPORT,
-        "import-weights --exp=vgg_2014 --from=FILE --workdir=runs/DIR",
-    ),
-    "look": Command(look, "Show what a network has learnt, and where it looks.", LOOK, "look --workdir=runs/DIR"),
-    "export": Command(
-        export,
-        "Write a run's network as a file for other programs.",
-        EXPORT,
-        "export --workdir=runs/DIR --format=onnx --output=FILE",
-    ),
-    "report": Command(
-        report,
-        "Write a run's page, or several runs' beside each other.",
-        REPORT,
-        "report --workdir=runs/DIR",
-    ),
-    "doctor": Command(
-        doctor,
-        "Show devices, versions, compiler checks, data sets, decoding speed.",
-        {"--data-dir": FOLDERS["--data-dir"]},
-        "doctor",
-    ),
-}
-TRAINING = Command(
-    train,
-    "Train or resume, then evaluate by the paper's protocol.",
-    TRAIN,
-    "--exp=lenet5_1998",
-)

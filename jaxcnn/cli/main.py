@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from jaxcnn.cli.commands import COMMANDS, TRAINING, Command
+from jaxcnn.cli.command_table import COMMANDS, TRAINING, Command
 from jaxcnn.cli.flags import Parser, reporting_missing_platform
 from jaxcnn.cli.json_text import json_text
 from jaxcnn.cli.overview import overview

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from jaxcnn.cli.commands import COMMANDS, TRAINING
+from jaxcnn.cli.command_table import COMMANDS, TRAINING
 from jaxcnn.config.experiment import names
 from jaxcnn.runtime import program
 

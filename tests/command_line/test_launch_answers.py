@@ -16,7 +16,7 @@ from evaluation_answers import errors_of
 
 import jaxcnn
 from jaxcnn.analysis import describe as description
-from jaxcnn.cli.commands import COMMANDS
+from jaxcnn.cli.command_table import COMMANDS
 from jaxcnn.cli.main import main, parse
 from jaxcnn.data import datasets
 
