@@ -100,8 +100,9 @@ def plan_run(
     )
     train_source = open_any(choice.name, "train", data_dir=data_dir)
     test_source = open_any(choice.name, "test", data_dir=data_dir)
-    folder = folder or default_workdir(experiment, short_name(choice.name), choice.rehearsal)
-    inherited = with_inherited(experiment, settings, folder)
+    if folder is None:  # whether it has begun, and what it took over then, is known only now
+        folder = default_workdir(experiment, short_name(choice.name), choice.rehearsal)
+        inherited = with_inherited(experiment, settings, folder)
     experiment = resolve(inherited.experiment, choice, settings, train_source.num_classes)
     for protocol in experiment.protocols:
         check_protocol(protocol, experiment)
